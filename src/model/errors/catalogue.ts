@@ -1,0 +1,27 @@
+import { apiFaults } from './api_faults.ts';
+import { bucketFaults } from './bucket_faults.ts';
+import { captureFaults } from './capture_faults.ts';
+import { filterFaults } from './filter_faults.ts';
+import { operatorFaults } from './operator_faults.ts';
+import { pcapFaults } from './pcap_faults.ts';
+import { requestFaults } from './request_faults.ts';
+import { samplesFaults } from './samples_faults.ts';
+import { stateFaults } from './state_faults.ts';
+import { uploadFaults } from './upload_faults.ts';
+
+/** Every error that edgetap knows, by name. One file per area; each area has a hundred codes. */
+export const catalogue = {
+  ...apiFaults,
+  ...requestFaults,
+  ...bucketFaults,
+  ...filterFaults,
+  ...pcapFaults,
+  ...captureFaults,
+  ...samplesFaults,
+  ...uploadFaults,
+  ...stateFaults,
+  ...operatorFaults,
+} as const;
+
+/** The name of an error of the catalogue. */
+export type FaultName = keyof typeof catalogue;
