@@ -2,4 +2,27 @@ import type { FaultKind } from './kind.ts';
 
 /** Codes 1900 to 1999. */
 export const operatorFaults = {
+  setting_invalid: { code: 1900, status: 500, retry: 'no', text: '{setting} is "{value}": it must be {expected}.' },
+  account_unknown: { code: 1901, status: 500, retry: 'no', text: 'There is no account {account}.' },
+  token_unknown: { code: 1902, status: 500, retry: 'no', text: 'There is no token {token}.' },
+  listen_failed: { code: 1903, status: 500, retry: 'no', text: 'Cannot listen on {address}: {reason}' },
+  config_unreadable: {
+    code: 1904,
+    status: 500,
+    retry: 'no',
+    text: 'The configuration file {path} cannot be read: {reason}',
+  },
+  url_missing: {
+    code: 1905,
+    status: 500,
+    retry: 'no',
+    text: 'Where is edgetap? Set EDGETAP_URL and EDGETAP_TOKEN, or put them into {path}.',
+  },
+  server_unreachable: { code: 1906, status: 500, retry: 'soon', text: '{url} does not answer: {reason}' },
+  answer_unreadable: {
+    code: 1907,
+    status: 500,
+    retry: 'no',
+    text: '{url} answered with something that is not edgetap: {reason}',
+  },
 } as const satisfies Record<string, FaultKind>;

@@ -2,4 +2,26 @@ import type { FaultKind } from './kind.ts';
 
 /** Codes 1800 to 1899. */
 export const stateFaults = {
+  data_dir_locked: {
+    code: 1800,
+    status: 500,
+    retry: 'no',
+    text: '{directory} is in use by process {pid}: stop it, or choose another EDGETAP_DATA_DIR.',
+  },
+  database_failed: { code: 1801, status: 500, retry: 'soon', text: 'The database failed: {reason}' },
+  database_newer: {
+    code: 1802,
+    status: 500,
+    retry: 'no',
+    text: 'The database has schema {found}, newer than this edgetap knows ({known}): use a newer edgetap.',
+  },
+  lease_lost: { code: 1803, status: 500, retry: 'soon', text: 'The lease {lease} went to another control.' },
+  bus_closed: { code: 1804, status: 503, retry: 'soon', text: 'The bus to {peer} is closed.' },
+  bus_timeout: { code: 1805, status: 503, retry: 'soon', text: '{peer} did not answer within {limit_ms} ms.' },
+  wire_version: {
+    code: 1806,
+    status: 500,
+    retry: 'no',
+    text: '{peer} speaks version {found} of the bus; this edgetap speaks {known}.',
+  },
 } as const satisfies Record<string, FaultKind>;

@@ -1,0 +1,82 @@
+import type { FilterV1 } from './filter_v1.ts';
+import type { Status } from './status.ts';
+import type { StopReason } from './stop_reason.ts';
+import type { TimeNs } from './time.ts';
+
+/** The form of a result file. */
+export type FileFormat = 'pcap' | 'pcapng';
+
+interface SpecBase {
+  readonly system: 'magic-transit';
+  /** 1 to 300 (simple), 1 to 86400 (full). */
+  readonly time_limit_s: number;
+  readonly filter_v1: FilterV1;
+  /** libpcap syntax, as the user wrote it. */
+  readonly filter_expression?: string;
+  readonly format: FileFormat;
+}
+
+/** A look-back, checked: `time_limit_s` seconds backwards from `offset_time`, the newest `packet_limit` packets. */
+export interface SimpleSpec extends SpecBase {
+  readonly type: 'simple';
+  readonly packet_limit: number;
+  /** Resolved at creation: the time of the request where the user gave none. */
+  readonly offset_time: TimeNs;
+}
+
+/** A capture of the future, checked. */
+export interface FullSpec extends SpecBase {
+  readonly type: 'full';
+  readonly packet_limit?: number;
+  /** Captured packet bytes (sum of captured lengths). */
+  readonly byte_limit?: number;
+  readonly colo_name: string;
+  /** Canonical and without secrets. */
+  readonly destination_conf: string;
+  readonly ownership_id: string;
+}
+
+/** What a user asked for, after every check. */
+export type CaptureSpec = SimpleSpec | FullSpec;
+
+/** What happened on one interface of one sensor. Not known = left out, never zero in its place. */
+export interface PartResult {
+  readonly sensor: string;
+  readonly interface: string;
+  readonly colo: string;
+  readonly status: 'pending' | 'running' | 'uploading' | 'done' | 'failed' | 'no_answer' | 'excluded';
+  /** Packets written. Of a full capture: written = delivered + cut. */
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+  /** Lost in the kernel's ring (`ps_drop` and unread). */
+  readonly dropped?: bigint;
+  /** Lost by the interface itself, unfiltered (`ps_ifdrop`): never part of a sum. */
+  readonly interface_dropped?: bigint;
+  /** Packets written that the limits cut from the delivered file. */
+  readonly cut?: bigint;
+  readonly stop_reason?: StopReason;
+  readonly error?: string;
+  /** Simple: 1 in N was kept; the greatest N over the window. */
+  readonly sample_rate?: number;
+  /** Simple: what the answer does not cover, for people. */
+  readonly coverage?: string;
+}
+
+/** One request and its result. */
+export interface Capture {
+  readonly id: string;
+  readonly account_id: string;
+  readonly spec: CaptureSpec;
+  readonly status: Status;
+  readonly submitted: TimeNs;
+  readonly stop_requested?: TimeNs;
+  /** Full: when the clock ends it, set when the first sensor armed. */
+  readonly deadline?: TimeNs;
+  readonly packets_captured?: bigint;
+  readonly packets_dropped?: bigint;
+  readonly sample_rate?: number;
+  readonly error_message?: string;
+  readonly parts: readonly PartResult[];
+  /** Size of the result file, once there is one. */
+  readonly size_bytes?: bigint;
+}

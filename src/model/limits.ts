@@ -1,0 +1,23 @@
+/** Bounds that the contract fixes, in one place. */
+export const limits = {
+  simple_time_max_s: 300,
+  full_time_max_s: 86_400,
+  packets_max: 10_000,
+  bytes_max: 1_000_000_000,
+  /** How far back `offset_time` may lie. */
+  lookback_max_s: 86_400,
+  /** How far ahead `offset_time` may lie and still count as now. */
+  ahead_max_s: 5,
+  expression_max_chars: 4096,
+  /** Bytes kept of a sampled packet. */
+  sample_snaplen_bytes: 160,
+  /** Bytes kept of a packet of a full capture: GRO makes frames of more than 64 KiB. */
+  full_snaplen_bytes: 262_144,
+  arm_timeout_s: 30,
+  lookback_answer_ms: 300,
+  conversion_wait_s: 60,
+  unknown_after_s: 30,
+  upload_expiry_s: 86_400,
+  list_max: 50,
+  body_max_bytes: 65_536,
+} as const;
