@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1000 to 1099. */
 export const apiFaults = {
   unauthorized: {
@@ -72,4 +70,4 @@ export const apiFaults = {
   },
   unavailable: { code: 1013, status: 503, retry: 'soon', text: '{what} is not available now: {reason}' },
   request_malformed: { code: 1014, status: 400, retry: 'no', text: 'This is not a request that can be read: {reason}' },
-} as const satisfies Record<string, FaultKind>;
+} as const;

@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1200 to 1299. */
 export const bucketFaults = {
   bucket_uri_invalid: {
@@ -100,4 +98,4 @@ export const bucketFaults = {
     retry: 'no',
     text: 'The key file {path} does not open what was sealed with it: put back the right key file.',
   },
-} as const satisfies Record<string, FaultKind>;
+} as const;

@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1500 to 1599. */
 export const captureFaults = {
   interface_unknown: { code: 1500, status: 500, retry: 'no', text: 'There is no interface {interface} on this host.' },
@@ -54,4 +52,4 @@ export const captureFaults = {
     text: 'libpcap 1.10 or newer is not installed: run "{hint}".',
   },
   native_call_failed: { code: 1511, status: 500, retry: 'no', text: '{call} failed: {reason}' },
-} as const satisfies Record<string, FaultKind>;
+} as const;

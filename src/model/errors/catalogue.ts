@@ -9,8 +9,21 @@ import { samplesFaults } from './samples_faults.ts';
 import { stateFaults } from './state_faults.ts';
 import { uploadFaults } from './upload_faults.ts';
 
+import type { FaultKind } from './kind.ts';
+
+type Catalogue = typeof apiFaults &
+  typeof requestFaults &
+  typeof bucketFaults &
+  typeof filterFaults &
+  typeof pcapFaults &
+  typeof captureFaults &
+  typeof samplesFaults &
+  typeof uploadFaults &
+  typeof stateFaults &
+  typeof operatorFaults;
+
 /** Every error that edgetap knows, by name. One file per area; each area has a hundred codes. */
-export const catalogue = {
+export const catalogue: Catalogue = {
   ...apiFaults,
   ...requestFaults,
   ...bucketFaults,
@@ -21,7 +34,7 @@ export const catalogue = {
   ...uploadFaults,
   ...stateFaults,
   ...operatorFaults,
-} as const;
+} satisfies Readonly<Record<string, FaultKind>>;
 
 /** The name of an error of the catalogue. */
-export type FaultName = keyof typeof catalogue;
+export type FaultName = keyof Catalogue;

@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1300 to 1399. */
 export const filterFaults = {
   filter_address: {
@@ -64,4 +62,4 @@ export const filterFaults = {
     retry: 'soon',
     text: 'The filter could not be checked now: {reason}',
   },
-} as const satisfies Record<string, FaultKind>;
+} as const;

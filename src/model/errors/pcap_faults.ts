@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1400 to 1499. */
 export const pcapFaults = {
   pcap_magic: {
@@ -26,4 +24,4 @@ export const pcapFaults = {
     retry: 'no',
     text: 'Packets of link type {linktype} cannot be put into a file of link type {into}.',
   },
-} as const satisfies Record<string, FaultKind>;
+} as const;

@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1100 to 1199. */
 export const requestFaults = {
   field_required: { code: 1100, status: 400, retry: 'no', text: '{field} is required{context}.' },
@@ -84,4 +82,4 @@ export const requestFaults = {
     retry: 'no',
     text: 'No interface of {where} can have packets that match this filter: {reason}',
   },
-} as const satisfies Record<string, FaultKind>;
+} as const;

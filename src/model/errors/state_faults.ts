@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1800 to 1899. */
 export const stateFaults = {
   data_dir_locked: {
@@ -24,4 +22,4 @@ export const stateFaults = {
     retry: 'no',
     text: '{peer} speaks version {found} of the bus; this edgetap speaks {known}.',
   },
-} as const satisfies Record<string, FaultKind>;
+} as const;

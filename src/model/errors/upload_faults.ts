@@ -1,5 +1,3 @@
-import type { FaultKind } from './kind.ts';
-
 /** Codes 1700 to 1799. */
 export const uploadFaults = {
   upload_failed: { code: 1700, status: 500, retry: 'soon', text: 'Sending piece {piece} failed: {reason}' },
@@ -11,4 +9,4 @@ export const uploadFaults = {
     text: 'The result could not be delivered within {limit_h} hours: {reason}',
   },
   journal_invalid: { code: 1703, status: 500, retry: 'no', text: 'The upload journal {path} is damaged: {reason}' },
-} as const satisfies Record<string, FaultKind>;
+} as const;
