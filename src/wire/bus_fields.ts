@@ -1,0 +1,116 @@
+import { type Static, Type } from 'typebox';
+
+const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
+const name = Type.String({ minLength: 1, maxLength: 64 });
+const count = Type.BigInt({ minimum: 0n });
+
+/** A fault as the bus carries it. */
+export const FaultValue = Type.Object({
+  name: Type.String({ maxLength: 64 }),
+  code: Type.Integer({ minimum: 1000 }),
+  message: Type.String({ maxLength: 4096 }),
+});
+
+/** What a sensor says of one of its interfaces. */
+export const InterfaceState = Type.Object({
+  name,
+  index: Type.Integer({ minimum: 1 }),
+  up: Type.Boolean(),
+  /** libpcap's DLT value, once the sensor could open the interface. */
+  linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
+});
+
+/** What a sensor says of one of its interfaces. */
+export type InterfaceState = Static<typeof InterfaceState>;
+
+/** A filter on its way to a sensor: the user's expression must compile alone before the joined text is compiled. */
+export const FilterOrder = Type.Object({
+  expression: Type.Optional(Type.String({ maxLength: 4096 })),
+  /** Scope, filter_v1 and expression joined; empty for all packets. */
+  joined_text: Type.String({ maxLength: 65_536 }),
+  /** The expression names `vlan` itself and is taken as it is. */
+  names_vlan: Type.Boolean(),
+});
+
+/** A filter on its way to a sensor. */
+export type FilterOrder = Static<typeof FilterOrder>;
+
+/** One capture that a sensor should be at work on. All of it, every time: the sensor compares. */
+export const Assignment = Type.Object({
+  capture_id: id,
+  interfaces: Type.Array(name, { maxItems: 256 }),
+  filter: FilterOrder,
+  snaplen_bytes: Type.Integer({ minimum: 1, maximum: 262_144 }),
+  packet_limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  byte_limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  time_limit_s: Type.Integer({ minimum: 1, maximum: 86_400 }),
+  /** The absolute end, once a first sensor has armed. */
+  deadline: Type.Optional(Type.BigInt()),
+  /** Arming later than this makes no sense. */
+  arm_before: Type.BigInt(),
+  /** Capturing is to end for this reason. */
+  stop: Type.Optional(
+    Type.Union([
+      Type.Literal('stopped'),
+      Type.Literal('shutdown'),
+      Type.Literal('packet_limit'),
+      Type.Literal('byte_limit'),
+      Type.Literal('time_limit'),
+    ]),
+  ),
+  /** The size of every piece of an upload but the last. */
+  piece_bytes: Type.Integer({ minimum: 5_242_880 }),
+  /** The sensor gives up delivering after this moment. */
+  deliver_before: Type.BigInt(),
+});
+
+/** One capture that a sensor should be at work on. */
+export type Assignment = Static<typeof Assignment>;
+
+/**
+ * The whole state of one part, numbered: of two reports the one with the greater (epoch, sequence) counts. `armed` and
+ * `running` are alive, the others final for capturing.
+ */
+export const PartReport = Type.Object({
+  capture_id: id,
+  interface: name,
+  sequence: Type.Integer({ minimum: 1 }),
+  phase: Type.Union([Type.Literal('armed'), Type.Literal('ended'), Type.Literal('failed'), Type.Literal('excluded')]),
+  /** Wall clock of the sensor when the kernel filter was in force on the interface. */
+  armed_at: Type.Optional(Type.BigInt()),
+  linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
+  packets: Type.Optional(count),
+  bytes: Type.Optional(count),
+  dropped: Type.Optional(count),
+  interface_dropped: Type.Optional(count),
+  file_bytes: Type.Optional(count),
+  unordered: Type.Optional(Type.Boolean()),
+  stop_reason: Type.Optional(
+    Type.Union([
+      Type.Literal('time_limit'),
+      Type.Literal('packet_limit'),
+      Type.Literal('byte_limit'),
+      Type.Literal('stopped'),
+      Type.Literal('shutdown'),
+      Type.Literal('interface_removed'),
+      Type.Literal('spool_full'),
+      Type.Literal('crashed'),
+      Type.Literal('error'),
+    ]),
+  ),
+  fault: Type.Optional(FaultValue),
+});
+
+/** The whole state of one part. */
+export type PartReport = Static<typeof PartReport>;
+
+/** One piece of an uploaded part, as the bucket confirmed it. */
+export const UploadedPiece = Type.Object({
+  number: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  length_bytes: Type.Integer({ minimum: 1 }),
+  md5: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  etag: Type.String({ minLength: 1, maxLength: 256 }),
+});
+
+/** One piece of an uploaded part. */
+export type UploadedPiece = Static<typeof UploadedPiece>;

@@ -1,0 +1,59 @@
+import { type Static, Type } from 'typebox';
+import { FaultValue, FilterOrder } from './bus_fields.ts';
+
+const name = Type.String({ minLength: 1, maxLength: 64 });
+const bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
+
+/** Your desired work has changed: ask for it now instead of at the next heartbeat. Losing it costs 2 s, nothing else. */
+export const Nudge = Type.Object({ kind: Type.Literal('nudge'), version: Type.Integer(), generation: Type.BigInt() });
+
+/** The newest `packet_limit` samples in (from, to] that match. */
+export const LookbackRequest = Type.Object({
+  kind: Type.Literal('lookback'),
+  version: Type.Integer(),
+  filter: FilterOrder,
+  from: Type.BigInt(),
+  to: Type.BigInt(),
+  packet_limit: Type.Integer({ minimum: 1, maximum: 10_000 }),
+});
+
+/** A look-back on its way to a sensor. */
+export type LookbackRequest = Static<typeof LookbackRequest>;
+
+/** What control says to a sensor. Only `lookback` is answered. */
+export const ControlRequest = Type.Union([Nudge, LookbackRequest]);
+
+/** What control says to a sensor. */
+export type ControlRequest = Static<typeof ControlRequest>;
+
+/** What one interface's samples can say about a window. */
+export const InterfaceCoverage = Type.Object({
+  interface: name,
+  linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
+  /** Every packet up to this moment was visible to the query. */
+  watermark: Type.Optional(Type.BigInt()),
+  gaps: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), reason: Type.String({ maxLength: 512 }) })),
+  dropped: Type.BigInt(),
+  rates: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), rate: Type.Integer({ minimum: 1 }) })),
+  /** The filter cannot match on this link type. */
+  excluded: Type.Optional(Type.String({ maxLength: 512 })),
+});
+
+/** What one interface's samples can say about a window. */
+export type InterfaceCoverage = Static<typeof InterfaceCoverage>;
+
+/** A look-back's answer: any number of `records`, ascending in time per interface, then one `end` or `refused`. */
+export const LookbackReply = Type.Union([
+  Type.Object({
+    kind: Type.Literal('records'),
+    interface: name,
+    linktype: Type.Integer({ minimum: 0, maximum: 65_535 }),
+    /** Whole little-endian nanosecond pcap records. */
+    records: bytes,
+  }),
+  Type.Object({ kind: Type.Literal('end'), coverage: Type.Array(InterfaceCoverage) }),
+  Type.Object({ kind: Type.Literal('refused'), fault: FaultValue }),
+]);
+
+/** A look-back's answer. */
+export type LookbackReply = Static<typeof LookbackReply>;

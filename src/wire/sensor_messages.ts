@@ -1,0 +1,92 @@
+import { type Static, Type } from 'typebox';
+import { Assignment, FaultValue, InterfaceState, PartReport, UploadedPiece } from './bus_fields.ts';
+
+const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
+const name = Type.String({ minLength: 1, maxLength: 64 });
+const from = { version: Type.Integer(), sensor: name, epoch: Type.String({ minLength: 1, maxLength: 64 }) };
+
+/** Every 2 s: I live, this is what I am, this is the generation of the work that I have. */
+export const Heartbeat = Type.Object({
+  kind: Type.Literal('heartbeat'),
+  ...from,
+  colo: name,
+  generation: Type.BigInt(),
+  interfaces: Type.Array(InterfaceState, { maxItems: 256 }),
+  spool_used_bytes: Type.BigInt(),
+  spool_limit_bytes: Type.BigInt(),
+  samples: Type.Array(
+    Type.Object({
+      interface: name,
+      rate: Type.Integer({ minimum: 1 }),
+      packets: Type.BigInt(),
+      dropped: Type.BigInt(),
+      bytes: Type.BigInt(),
+      oldest: Type.Optional(Type.BigInt()),
+      fault: Type.Optional(FaultValue),
+    }),
+    { maxItems: 256 },
+  ),
+});
+
+/** What should I be doing? All of it. */
+export const DesiredRequest = Type.Object({ kind: Type.Literal('desired'), ...from });
+
+/** States of parts; repeated until the answer lists them as committed. */
+export const ReportRequest = Type.Object({
+  kind: Type.Literal('report'),
+  ...from,
+  reports: Type.Array(PartReport, { maxItems: 1024 }),
+});
+
+/** Sign one piece of a part, so that I can PUT it. */
+export const SignRequest = Type.Object({
+  kind: Type.Literal('sign'),
+  ...from,
+  capture_id: id,
+  interface: name,
+  piece: Type.Object({
+    number: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    length_bytes: Type.Integer({ minimum: 1 }),
+    md5_base64: Type.String({ minLength: 24, maxLength: 24 }),
+  }),
+});
+
+/** Every piece of a part is in the bucket: put it together. */
+export const UploadedRequest = Type.Object({
+  kind: Type.Literal('uploaded'),
+  ...from,
+  capture_id: id,
+  interface: name,
+  pieces: Type.Array(UploadedPiece, { minItems: 1, maxItems: 10_000 }),
+  size_bytes: Type.BigInt(),
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+});
+
+/** Everything that a sensor asks of control. */
+export const SensorRequest = Type.Union([Heartbeat, DesiredRequest, ReportRequest, SignRequest, UploadedRequest]);
+
+/** Everything that a sensor asks of control. */
+export type SensorRequest = Static<typeof SensorRequest>;
+
+/** Control's answers, in the order of the requests; `refused` answers any. */
+export const ControlReply = Type.Union([
+  Type.Object({ kind: Type.Literal('heartbeat_ok'), generation: Type.BigInt() }),
+  Type.Object({ kind: Type.Literal('work'), generation: Type.BigInt(), assignments: Type.Array(Assignment) }),
+  Type.Object({
+    kind: Type.Literal('report_ok'),
+    committed: Type.Array(Type.Object({ capture_id: id, interface: name, sequence: Type.Integer({ minimum: 1 }) })),
+  }),
+  Type.Object({
+    kind: Type.Literal('signed'),
+    url: Type.String(),
+    headers: Type.Record(Type.String(), Type.String()),
+    expires_at: Type.BigInt(),
+    /** The URL is control's own intake, not a user's bucket: it may be a loopback or private address. */
+    own: Type.Boolean(),
+  }),
+  Type.Object({ kind: Type.Literal('uploaded_ok') }),
+  Type.Object({ kind: Type.Literal('refused'), fault: FaultValue }),
+]);
+
+/** Control's answers. */
+export type ControlReply = Static<typeof ControlReply>;
