@@ -1,0 +1,74 @@
+import type { CaptureSpec } from './capture.ts';
+import type { Scope } from './scope.ts';
+import type { Status } from './status.ts';
+import type { StopReason } from './stop_reason.ts';
+import type { TimeNs } from './time.ts';
+
+/** Where a capture's packets go: `direct` into the delivered object, `staged` for conversion, `lookback` from sample stores. */
+export type Delivery = 'direct' | 'staged' | 'lookback';
+
+/** Why a whole capture was told to end. */
+export type StopCause = 'stopped' | 'shutdown' | 'packet_limit' | 'byte_limit' | 'time_limit';
+
+/** A capture as it is kept: the spec, the state, and what delivery needs. */
+export interface CaptureRecord {
+  readonly id: string;
+  readonly account_id: string;
+  readonly principal_id: string;
+  readonly spec: CaptureSpec;
+  /** The account's scope at creation. */
+  readonly scope: Scope;
+  readonly status: Status;
+  readonly submitted: TimeNs;
+  /** When the first sensor armed. */
+  readonly armed_at?: TimeNs;
+  readonly deadline?: TimeNs;
+  readonly stop_requested?: TimeNs;
+  readonly stop_cause?: StopCause;
+  readonly ended_at?: TimeNs;
+  readonly packets_captured?: bigint;
+  readonly packets_dropped?: bigint;
+  readonly sample_rate?: number;
+  readonly error_message?: string;
+  readonly size_bytes?: bigint;
+  readonly sha256?: string;
+  readonly delivery: Delivery;
+  /** Size of every piece of an upload but the last. */
+  readonly piece_bytes: number;
+  /** Grows with every write; a write names the one it read. */
+  readonly version: bigint;
+}
+
+/** How far one interface's part is. `uploaded`: in its place, confirmed by checksum. */
+export type PartPhase = 'assigned' | 'armed' | 'ended' | 'uploaded' | 'failed' | 'excluded' | 'lost';
+
+/** One interface's part of one capture, as it is kept. */
+export interface PartRecord {
+  readonly capture_id: string;
+  readonly sensor: string;
+  readonly interface: string;
+  readonly colo: string;
+  /** Place in the total order: sensor, then interface. */
+  readonly ordinal: number;
+  readonly phase: PartPhase;
+  /** The sensor's epoch and the sequence of the newest report taken; 0 before the first. */
+  readonly epoch?: string;
+  readonly sequence: number;
+  readonly linktype?: number;
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+  readonly dropped?: bigint;
+  readonly interface_dropped?: bigint;
+  readonly cut?: bigint;
+  readonly stop_reason?: StopReason;
+  readonly unordered?: boolean;
+  readonly error?: string;
+  /** The multipart upload, stored before it is used. */
+  readonly upload_id?: string;
+  /** Where the part goes: the delivered object's key, or a staging key. */
+  readonly object_key?: string;
+  readonly size_bytes?: bigint;
+  readonly sha256?: string;
+  readonly sample_rate?: number;
+  readonly coverage?: string;
+}
