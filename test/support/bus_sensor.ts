@@ -1,0 +1,21 @@
+import { ipcSensorBus } from '../../src/bus/ipc.ts';
+import { processLink } from '../../src/bus/process_link.ts';
+import { wireVersion } from '../../src/wire/version.ts';
+
+// A sensor's end of the bus in a process of its own: asks once for its work, answers each look-back with 1 MB records.
+const name = process.argv[2] ?? 's1';
+const bus = ipcSensorBus(processLink(process, 'the supervisor'), name);
+bus.serve({
+  nudge: () => undefined,
+  async *lookback(request) {
+    for (let index = 0; index < request.packet_limit; index += 1) {
+      yield { kind: 'records', interface: 'eth0', linktype: 1, records: new Uint8Array(1_000_000) };
+    }
+    yield { kind: 'end', coverage: [] };
+  },
+});
+void bus.closed.then(() => process.exit(0));
+await bus.request(
+  { kind: 'desired', version: wireVersion, sensor: name, epoch: String(process.pid) },
+  { timeout_ms: 10_000 },
+);
