@@ -1,0 +1,174 @@
+import { expect, test } from 'vitest';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import type { LookbackReply, LookbackRequest } from '../wire/control_messages.ts';
+import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
+import { wireVersion } from '../wire/version.ts';
+import type { ControlBus, SensorBus } from './bus.ts';
+
+/** Both ends of a fresh bus with one sensor, and a way to cut it. */
+export interface BusPair {
+  readonly control: ControlBus;
+  readonly sensor: SensorBus;
+  readonly sensor_name: string;
+  /** Breaks the connection as a dying process would. */
+  readonly cut: () => Promise<void>;
+}
+
+const request: LookbackRequest = {
+  kind: 'lookback',
+  version: wireVersion,
+  filter: { joined_text: '', names_vlan: false },
+  from: 0n,
+  to: 10n,
+  packet_limit: 5,
+};
+
+const desired = (sensor: string): SensorRequest => ({ kind: 'desired', version: wireVersion, sensor, epoch: 'e1' });
+
+async function gather(replies: AsyncIterable<LookbackReply>): Promise<LookbackReply[]> {
+  const all: LookbackReply[] = [];
+  for await (const reply of replies) all.push(reply);
+  return all;
+}
+
+async function faultOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof FaultError) return error.faults[0].name;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+/** What every kind of bus must do; run on each of them. */
+export function busSuite(open: () => Promise<BusPair>): void {
+  test('a request is answered, bigints and all', async () => {
+    const { control, sensor, sensor_name } = await open();
+    control.serve(
+      async (message) => ({ kind: 'work', generation: 2n ** 60n, assignments: [], from: message.kind }) as ControlReply,
+    );
+    const reply = await sensor.request(desired(sensor_name), { timeout_ms: 5000 });
+    expect(reply).toMatchObject({ kind: 'work', generation: 2n ** 60n });
+  });
+
+  test('many requests at once get their own answers', async () => {
+    const { control, sensor, sensor_name } = await open();
+    control.serve(async (message) => {
+      const wait_ms = message.kind === 'heartbeat' ? Number(message.generation % 7n) : 0;
+      await new Promise((resolve) => setTimeout(resolve, wait_ms));
+      return { kind: 'heartbeat_ok', generation: message.kind === 'heartbeat' ? message.generation : 0n };
+    });
+    const asked = Array.from({ length: 50 }, async (_, index) => {
+      const reply = await sensor.request(
+        {
+          kind: 'heartbeat',
+          version: wireVersion,
+          sensor: sensor_name,
+          epoch: 'e1',
+          colo: 'lab01',
+          generation: BigInt(index),
+          interfaces: [],
+          spool_used_bytes: 0n,
+          spool_limit_bytes: 0n,
+          samples: [],
+        },
+        { timeout_ms: 5000 },
+      );
+      return reply.kind === 'heartbeat_ok' ? reply.generation : -1n;
+    });
+    expect(await Promise.all(asked)).toEqual(Array.from({ length: 50 }, (_, index) => BigInt(index)));
+  });
+
+  test('a handler that refuses is answered as refused', async () => {
+    const { control, sensor, sensor_name } = await open();
+    control.serve(async () => raise('lease_lost', { lease: 'x' }));
+    const reply = await sensor.request(desired(sensor_name), { timeout_ms: 5000 });
+    expect(reply).toMatchObject({ kind: 'refused', fault: { name: 'lease_lost' } });
+  });
+
+  test('a request that nobody answers times out', async () => {
+    const { control, sensor, sensor_name } = await open();
+    control.serve(() => new Promise(() => undefined));
+    expect(await faultOf(sensor.request(desired(sensor_name), { timeout_ms: 50 }))).toBe('bus_timeout');
+  });
+
+  test('a nudge arrives', async () => {
+    const { control, sensor, sensor_name } = await open();
+    const { promise, resolve } = Promise.withResolvers<bigint>();
+    sensor.serve({ nudge: resolve, lookback: () => raise('lookback_busy', { limit: 0 }) });
+    control.nudge(sensor_name, 7n);
+    expect(await promise).toBe(7n);
+  });
+
+  test('a look-back streams its records in order and ends', async () => {
+    const { control, sensor, sensor_name } = await open();
+    sensor.serve({
+      nudge: () => undefined,
+      async *lookback(asked) {
+        expect(asked).toEqual(request);
+        for (let index = 0; index < 40; index += 1) {
+          yield { kind: 'records', interface: 'eth0', linktype: 1, records: new Uint8Array(50_000).fill(index) };
+        }
+        yield { kind: 'end', coverage: [] };
+      },
+    });
+    const replies = await gather(control.lookback(sensor_name, request, { timeout_ms: 5000 }));
+    expect(replies.length).toBe(41);
+    expect(replies.slice(0, 40).map((reply) => (reply.kind === 'records' ? reply.records[49_999] : -1))).toEqual(
+      Array.from({ length: 40 }, (_, index) => index),
+    );
+    expect(replies[40]).toEqual({ kind: 'end', coverage: [] });
+  });
+
+  test('a look-back that is refused says why', async () => {
+    const { control, sensor, sensor_name } = await open();
+    sensor.serve({ nudge: () => undefined, lookback: () => raise('lookback_busy', { limit: 4 }) });
+    const replies = await gather(control.lookback(sensor_name, request, { timeout_ms: 5000 }));
+    expect(replies).toMatchObject([{ kind: 'refused', fault: { name: 'lookback_busy' } }]);
+  });
+
+  test('a silent look-back times out', async () => {
+    const { control, sensor, sensor_name } = await open();
+    sensor.serve({
+      nudge: () => undefined,
+      async *lookback(_asked, signal): AsyncGenerator<LookbackReply, void, void> {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        yield { kind: 'end', coverage: [] };
+      },
+    });
+    expect(await faultOf(gather(control.lookback(sensor_name, request, { timeout_ms: 50 })))).toBe('bus_timeout');
+  });
+
+  test('who gives up a look-back ends it on the sensor', async () => {
+    const { control, sensor, sensor_name } = await open();
+    const { promise: cancelled, resolve } = Promise.withResolvers<void>();
+    sensor.serve({
+      nudge: () => undefined,
+      async *lookback(_asked, signal): AsyncGenerator<LookbackReply, void, void> {
+        signal.addEventListener('abort', () => resolve());
+        yield { kind: 'records', interface: 'eth0', linktype: 1, records: new Uint8Array(1) };
+        await cancelled;
+      },
+    });
+    for await (const reply of control.lookback(sensor_name, request, { timeout_ms: 5000 })) {
+      expect(reply.kind).toBe('records');
+      break;
+    }
+    await cancelled;
+  });
+
+  test('an unknown sensor is absent, at once', async () => {
+    const { control } = await open();
+    expect(await faultOf(gather(control.lookback('nobody', request, { timeout_ms: 20_000 })))).toBe('bus_closed');
+  });
+
+  test('a cut ends what waits on the side that was cut off', async () => {
+    const { control, sensor, sensor_name, cut } = await open();
+    control.serve(() => new Promise(() => undefined));
+    const asked = faultOf(sensor.request(desired(sensor_name), { timeout_ms: 20_000 }));
+    await cut();
+    expect(['bus_closed', 'bus_timeout']).toContain(await asked);
+    await sensor.closed;
+  });
+}

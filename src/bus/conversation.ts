@@ -1,0 +1,162 @@
+import { FaultError, fault, raise } from '../model/errors/fault.ts';
+import type { AskOptions } from './bus.ts';
+import { type Frame, isFrame } from './frame.ts';
+import type { Link } from './link.ts';
+
+/** A question that waits for answers. */
+interface Waiting {
+  answer(body: unknown): void;
+  end(): void;
+  fail(error: FaultError): void;
+}
+
+/** What this end does with what others send. */
+export interface Conversation {
+  ask(to: string, body: unknown, options: AskOptions): AsyncIterable<unknown>;
+  tell(to: string, body: unknown): void;
+  onAsk(handler: (body: unknown, from: string, signal: AbortSignal) => AsyncIterable<unknown>): void;
+  onTell(handler: (body: unknown) => void): void;
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+function idle(): void {}
+
+function closedError(peer: string): FaultError {
+  return new FaultError([fault('bus_closed', { peer })]);
+}
+
+/** Questions with one or many answers over a link; the same for control and for sensors. */
+export function converse(link: Link, self: string): Conversation {
+  const waiting = new Map<number, Waiting>();
+  const answering = new Map<string, AbortController>();
+  let nextId = 1;
+  let isClosed = false;
+  let onAsk: ((body: unknown, from: string, signal: AbortSignal) => AsyncIterable<unknown>) | undefined;
+  let onTell: ((body: unknown) => void) | undefined;
+  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>();
+
+  // A frame that cannot leave is a lost message: whoever waits for it is told by onClose.
+  const post = async (frame: Omit<Frame, 'edgetap' | 'from'>): Promise<boolean> => {
+    try {
+      await link.send({ edgetap: 'bus', from: self, ...frame } satisfies Frame);
+      return true;
+    } catch (error) {
+      if (error instanceof FaultError) return false;
+      throw error;
+    }
+  };
+
+  const reply = async (frame: Frame): Promise<void> => {
+    const key = `${frame.from} ${frame.id}`;
+    const controller = new AbortController();
+    answering.set(key, controller);
+    const base = { to: frame.from, id: frame.id };
+    try {
+      if (onAsk !== undefined) {
+        for await (const body of onAsk(frame.body, frame.from, controller.signal)) {
+          if (controller.signal.aborted || !(await post({ ...base, type: 'answer', body }))) return;
+        }
+      }
+      await post({ ...base, type: onAsk === undefined ? 'absent' : 'end' });
+    } finally {
+      answering.delete(key);
+    }
+  };
+
+  link.onMessage((value) => {
+    if (!isFrame(value) || value.to !== self) return;
+    const asked = waiting.get(value.id);
+    switch (value.type) {
+      case 'ask':
+        void reply(value);
+        return;
+      case 'tell':
+        onTell?.(value.body);
+        return;
+      case 'cancel':
+        answering.get(`${value.from} ${value.id}`)?.abort();
+        return;
+      case 'answer':
+        asked?.answer(value.body);
+        return;
+      case 'end':
+        asked?.end();
+        return;
+      case 'absent':
+        asked?.fail(closedError(value.from));
+        return;
+    }
+  });
+  link.onClose(() => {
+    isClosed = true;
+    for (const one of waiting.values()) one.fail(closedError('the supervisor'));
+    for (const one of answering.values()) one.abort();
+    resolveClosed();
+  });
+
+  async function* ask(to: string, body: unknown, options: AskOptions): AsyncGenerator<unknown, void, void> {
+    if (isClosed) raise('bus_closed', { peer: to });
+    const id = nextId++;
+    const arrived: unknown[] = [];
+    let state: 'open' | 'ended' | FaultError = 'open';
+    let wake: () => void = idle;
+    waiting.set(id, {
+      answer: (value) => {
+        arrived.push(value);
+        wake();
+      },
+      end: () => {
+        state = 'ended';
+        wake();
+      },
+      fail: (error) => {
+        state = error;
+        wake();
+      },
+    });
+    let silent = false;
+    const cancelled = (): boolean => options.signal?.aborted ?? false;
+    const onAbort = (): void => wake();
+    options.signal?.addEventListener('abort', onAbort);
+    try {
+      if (!(await post({ to, id, type: 'ask', body }))) throw closedError(to);
+      for (;;) {
+        while (arrived.length > 0) yield arrived.shift();
+        const now = state as 'open' | 'ended' | FaultError;
+        if (now === 'ended') return;
+        if (now !== 'open') throw now;
+        if (cancelled()) return;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        const timer = setTimeout(() => {
+          silent = true;
+          resolve();
+        }, options.timeout_ms);
+        await promise;
+        clearTimeout(timer);
+        if (silent && arrived.length === 0 && state === 'open') {
+          raise('bus_timeout', { peer: to, limit_ms: options.timeout_ms });
+        }
+        silent = false;
+      }
+    } finally {
+      options.signal?.removeEventListener('abort', onAbort);
+      waiting.delete(id);
+      if (state === 'open') void post({ to, id, type: 'cancel' });
+    }
+  }
+
+  return {
+    ask,
+    tell: (to, body) => void post({ to, id: 0, type: 'tell', body }),
+    onAsk: (handler) => {
+      onAsk = handler;
+    },
+    onTell: (handler) => {
+      onTell = handler;
+    },
+    closed,
+    close: () => link.close(),
+  };
+}

@@ -1,0 +1,105 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { wireVersion } from '../wire/version.ts';
+import { type BusPair, busSuite } from './bus_suite.ts';
+import { ipcControlBus, ipcSensorBus } from './ipc.ts';
+import type { Link } from './link.ts';
+import { processLink } from './process_link.ts';
+import { createRelay } from './relay.ts';
+
+/** Two link ends in one process that copy as IPC does. */
+function linkPair(): [Link, Link] {
+  const listeners: [((value: unknown) => void)[], ((value: unknown) => void)[]] = [[], []];
+  const closers: (() => void)[] = [];
+  let open = true;
+  const end = (mine: 0 | 1): Link => ({
+    send: async (value) => {
+      if (!open) throw new Error('closed');
+      const copy: unknown = structuredClone(value);
+      setImmediate(() => {
+        for (const listener of listeners[mine === 0 ? 1 : 0]) listener(copy);
+      });
+    },
+    onMessage: (listener) => {
+      listeners[mine].push(listener);
+    },
+    onClose: (listener) => {
+      closers.push(listener);
+    },
+    close: () => {
+      if (!open) return;
+      open = false;
+      for (const closer of closers) closer();
+    },
+  });
+  return [end(0), end(1)];
+}
+
+describe('ipc bus through a relay', () => {
+  busSuite(async (): Promise<BusPair> => {
+    const relay = createRelay();
+    const [controlEnd, controlHub] = linkPair();
+    const [sensorEnd, sensorHub] = linkPair();
+    relay.attach('control', controlHub);
+    relay.attach('s1', sensorHub);
+    const sensor = ipcSensorBus(sensorEnd, 's1');
+    return {
+      control: ipcControlBus(controlEnd),
+      sensor,
+      sensor_name: 's1',
+      cut: async () => sensorHub.close(),
+    };
+  });
+});
+
+describe('ipc bus over real processes', () => {
+  const children: ReturnType<typeof fork>[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+  const forkSensor = (): ReturnType<typeof fork> => {
+    const child = fork(new URL('../../test/support/bus_sensor.ts', import.meta.url), ['s1'], {
+      serialization: 'advanced',
+    });
+    children.push(child);
+    return child;
+  };
+
+  test('a forked sensor asks and answers; killed and forked again, it is there again', async () => {
+    const relay = createRelay();
+    const [controlEnd, controlHub] = linkPair();
+    relay.attach('control', controlHub);
+    const control = ipcControlBus(controlEnd);
+    let hello = Promise.withResolvers<string>();
+    control.serve(async (message) => {
+      hello.resolve(message.epoch);
+      return { kind: 'work', generation: 9n, assignments: [] };
+    });
+    const lookback = async (): Promise<number> => {
+      let bytes = 0;
+      const request = {
+        kind: 'lookback' as const,
+        version: wireVersion,
+        filter: { joined_text: '', names_vlan: false },
+        from: 0n,
+        to: 1n,
+        packet_limit: 3,
+      };
+      for await (const reply of control.lookback('s1', request, { timeout_ms: 10_000 })) {
+        if (reply.kind === 'records') bytes += reply.records.length;
+      }
+      return bytes;
+    };
+    for (let round = 0; round < 2; round += 1) {
+      hello = Promise.withResolvers<string>();
+      const child = forkSensor();
+      relay.attach('s1', processLink(child, 's1'));
+      expect(await hello.promise).toBe(String(child.pid));
+      expect(await lookback()).toBe(3 * 1_000_000);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await expect(lookback()).rejects.toThrow(/closed/);
+    }
+  });
+});

@@ -1,0 +1,70 @@
+import { FaultError, fault, raise } from '../model/errors/fault.ts';
+import { checkMessage } from '../wire/check_message.ts';
+import type { LookbackReply } from '../wire/control_messages.ts';
+import { wireVersion } from '../wire/version.ts';
+import type { ControlBus, SensorBus } from './bus.ts';
+import { type Conversation, converse } from './conversation.ts';
+import type { Link } from './link.ts';
+
+function refusal(error: unknown): { kind: 'refused'; fault: { name: string; code: number; message: string } } {
+  const first = error instanceof FaultError ? error.faults[0] : fault('internal', { request_id: 'bus' });
+  return { kind: 'refused', fault: { name: first.name, code: first.code, message: first.message } };
+}
+
+/** The bus of one machine, control's end: questions and answers over a supervisor's link. */
+export function ipcControlBus(link: Link): ControlBus {
+  const talk: Conversation = converse(link, 'control');
+  return {
+    serve: (handler) => {
+      talk.onAsk(async function* (body) {
+        try {
+          if (!checkMessage('SensorRequest', body)) raise('request_malformed', { reason: 'not a message of the bus' });
+          yield await handler(body);
+        } catch (error) {
+          yield refusal(error);
+        }
+      });
+    },
+    nudge: (sensor, generation) => talk.tell(sensor, { kind: 'nudge', version: wireVersion, generation }),
+    async *lookback(sensor, request, options) {
+      for await (const body of talk.ask(sensor, request, options)) {
+        if (!checkMessage('LookbackReply', body)) raise('request_malformed', { reason: `an answer of ${sensor}` });
+        yield body;
+        if (body.kind !== 'records') return;
+      }
+      raise('bus_closed', { peer: sensor });
+    },
+    close: async () => talk.close(),
+  };
+}
+
+/** The bus of one machine, a sensor's end. */
+export function ipcSensorBus(link: Link, sensor: string): SensorBus {
+  const talk: Conversation = converse(link, sensor);
+  return {
+    serve: (handlers) => {
+      talk.onTell((body) => {
+        if (checkMessage('ControlRequest', body) && body.kind === 'nudge') handlers.nudge(body.generation);
+      });
+      talk.onAsk(async function* (body, _from, signal): AsyncGenerator<LookbackReply, void, void> {
+        try {
+          if (!checkMessage('ControlRequest', body) || body.kind !== 'lookback') {
+            raise('request_malformed', { reason: 'not a message of the bus' });
+          }
+          yield* handlers.lookback(body, signal);
+        } catch (error) {
+          yield refusal(error);
+        }
+      });
+    },
+    request: async (message, options) => {
+      for await (const body of talk.ask('control', message, options)) {
+        if (!checkMessage('ControlReply', body)) raise('request_malformed', { reason: 'an answer of control' });
+        return body;
+      }
+      return raise('bus_closed', { peer: 'control' });
+    },
+    closed: talk.closed,
+    close: async () => talk.close(),
+  };
+}
