@@ -22,6 +22,7 @@ export interface CaptureRecord {
   readonly submitted: TimeNs;
   /** When the first sensor armed. */
   readonly armed_at?: TimeNs;
+  /** When capturing ends; once it has ended, when it did. */
   readonly deadline?: TimeNs;
   readonly stop_requested?: TimeNs;
   readonly stop_cause?: StopCause;
@@ -65,6 +66,8 @@ export interface PartRecord {
   readonly error?: string;
   /** The multipart upload, stored before it is used. */
   readonly upload_id?: string;
+  /** Which try of the sensor that upload belongs to: a part that had to be sorted is sent anew with the next number. */
+  readonly upload_attempt?: number;
   /** Where the part goes: the delivered object's key, or a staging key. */
   readonly object_key?: string;
   readonly size_bytes?: bigint;

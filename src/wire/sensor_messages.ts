@@ -44,6 +44,8 @@ export const SignRequest = Type.Object({
   ...from,
   capture_id: id,
   interface: name,
+  /** Counts up when the part is sent anew from its first byte, as after sorting it. */
+  attempt: Type.Integer({ minimum: 0 }),
   piece: Type.Object({
     number: Type.Integer({ minimum: 1, maximum: 10_000 }),
     length_bytes: Type.Integer({ minimum: 1 }),
@@ -57,6 +59,7 @@ export const UploadedRequest = Type.Object({
   ...from,
   capture_id: id,
   interface: name,
+  attempt: Type.Integer({ minimum: 0 }),
   pieces: Type.Array(UploadedPiece, { minItems: 1, maxItems: 10_000 }),
   size_bytes: Type.BigInt(),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),

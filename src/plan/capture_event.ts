@@ -1,0 +1,76 @@
+import type { StopReason } from '../model/stop_reason.ts';
+import type { TimeNs } from '../model/time.ts';
+
+/** The whole state of one part as its sensor tells it. */
+export interface PartNews {
+  readonly sensor: string;
+  readonly interface: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly phase: 'armed' | 'ended' | 'failed' | 'excluded';
+  readonly armed_at?: TimeNs;
+  readonly linktype?: number;
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+  readonly dropped?: bigint;
+  readonly interface_dropped?: bigint;
+  readonly unordered?: boolean;
+  readonly stop_reason?: StopReason;
+  readonly error?: string;
+}
+
+/** What one part contributed to the delivered file. */
+export interface PartShare {
+  readonly ordinal: number;
+  readonly cut: bigint;
+}
+
+/** What one sensor's interface had to say in a look-back. */
+export interface LookbackShare {
+  readonly sensor: string;
+  readonly interface: string;
+  readonly colo: string;
+  readonly outcome: 'answered' | 'no_answer' | 'failed' | 'excluded';
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+  readonly dropped?: bigint;
+  readonly sample_rate?: number;
+  readonly coverage?: string;
+  readonly error?: string;
+}
+
+/** Everything that can happen to a capture. */
+export type CaptureEvent =
+  | { readonly kind: 'report'; readonly at: TimeNs; readonly news: PartNews }
+  | {
+      readonly kind: 'uploaded';
+      readonly at: TimeNs;
+      readonly sensor: string;
+      readonly interface: string;
+      readonly size_bytes: bigint;
+      readonly sha256: string;
+    }
+  | { readonly kind: 'stop'; readonly at: TimeNs; readonly cause: 'stopped' | 'shutdown' }
+  /** Time passes; `heard` says when each sensor was last heard of. */
+  | { readonly kind: 'tick'; readonly at: TimeNs; readonly heard: ReadonlyMap<string, TimeNs> }
+  | {
+      readonly kind: 'converted';
+      readonly at: TimeNs;
+      readonly packets: bigint;
+      readonly size_bytes: bigint;
+      readonly sha256: string;
+      readonly shares: readonly PartShare[];
+    }
+  | { readonly kind: 'convert_failed'; readonly at: TimeNs; readonly reason: string }
+  /** A look-back has begun to ask. */
+  | { readonly kind: 'asking'; readonly at: TimeNs }
+  /** A look-back's answers are in and are being merged. */
+  | { readonly kind: 'merging'; readonly at: TimeNs }
+  | {
+      readonly kind: 'answered';
+      readonly at: TimeNs;
+      readonly packets: bigint;
+      readonly size_bytes: bigint;
+      readonly sha256: string;
+      readonly shares: readonly LookbackShare[];
+    };

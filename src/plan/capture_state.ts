@@ -1,0 +1,25 @@
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
+
+/** All that decides how a capture goes on. */
+export interface CaptureState {
+  readonly record: CaptureRecord;
+  /** Ordered by `ordinal`. */
+  readonly parts: readonly PartRecord[];
+}
+
+/** What the outside has to do after a step; doing it twice is harmless. */
+export type Effect =
+  /** The desired work of these sensors has changed: new generation, and a nudge. */
+  | { readonly kind: 'work_changed'; readonly sensors: readonly string[] }
+  /** Make the parts into the delivered file. */
+  | { readonly kind: 'convert' }
+  /** Ask the sample stores. */
+  | { readonly kind: 'lookback' }
+  /** Abort uploads and remove staged parts: nothing of them is needed any more. */
+  | { readonly kind: 'discard' };
+
+/** A new state and what follows from it. */
+export interface Step {
+  readonly state: CaptureState;
+  readonly effects: readonly Effect[];
+}

@@ -1,0 +1,26 @@
+import type { PartRecord } from '../model/record.ts';
+import type { CaptureState } from './capture_state.ts';
+
+const wholeReasons: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  'time_limit',
+  'packet_limit',
+  'byte_limit',
+  'stopped',
+]);
+
+/** Why a delivered capture is `complete` and not `success`, for people; empty when it is whole. */
+export function partialReasons(state: CaptureState): readonly string[] {
+  const reasons = state.parts.flatMap((part) => {
+    const reason = reasonOf(part, state.record.stop_cause === 'shutdown');
+    return reason === undefined ? [] : [`${part.sensor}/${part.interface}: ${reason}`];
+  });
+  return state.record.stop_cause === 'shutdown' ? ['edgetap was shut down', ...reasons] : reasons;
+}
+
+function reasonOf(part: PartRecord, shutDown: boolean): string | undefined {
+  if (part.phase === 'failed' || part.phase === 'lost') return part.error ?? 'nothing came from it';
+  if (part.phase !== 'uploaded' || wholeReasons.has(part.stop_reason)) return undefined;
+  if (part.stop_reason === 'shutdown' && shutDown) return undefined;
+  return part.error ?? `ended early (${part.stop_reason})`;
+}

@@ -1,0 +1,4 @@
+/** Whole seconds as nanoseconds. */
+export function seconds(count: number): bigint {
+  return BigInt(count) * 1_000_000_000n;
+}

@@ -1,0 +1,85 @@
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import type { CaptureState, Step } from './capture_state.ts';
+import type { MachineTimes } from './machine_times.ts';
+import { partialReasons } from './partial_reasons.ts';
+import { seconds } from './seconds.ts';
+import { sensorsOf } from './sensors_of.ts';
+
+/** The next status that a full capture's parts call for; undefined when it stays where it is. */
+export function settleFull(state: CaptureState, at: bigint, times: MachineTimes): Step | undefined {
+  const { record, parts } = state;
+  const has = (...phases: readonly PartRecord['phase'][]): boolean => parts.some((part) => phases.includes(part.phase));
+  const became = (change: Partial<CaptureRecord>): Step => ({
+    state: { record: { ...record, ...change }, parts },
+    effects: [],
+  });
+  switch (record.status) {
+    case 'pending':
+      if (record.armed_at !== undefined) return became({ status: 'running' });
+      if (has('assigned')) return undefined;
+      return has('uploaded') ? became({ status: 'conversion_pending', deadline: at }) : giveUp(state, at);
+    case 'running':
+      if (has('assigned', 'armed')) return undefined;
+      if (!has('ended', 'uploaded')) return giveUp(state, at);
+      return became({ status: 'conversion_pending', deadline: earlier(record.deadline, at) });
+    case 'conversion_pending':
+      if (has('armed', 'ended')) return expired(state, at, times) ? giveUp(state, at) : undefined;
+      return has('uploaded') ? gather(state, at) : giveUp(state, at);
+    case 'unknown':
+      return expired(state, at, times) ? giveUp(state, at) : undefined;
+    case 'conversion_running':
+    case 'success':
+    case 'complete':
+    case 'failed':
+      return undefined;
+  }
+}
+
+function earlier(one: bigint | undefined, other: bigint): bigint {
+  return one === undefined || other < one ? other : one;
+}
+
+function expired(state: CaptureState, at: bigint, times: MachineTimes): boolean {
+  return at > (state.record.deadline ?? state.record.submitted) + seconds(times.expiry_s);
+}
+
+/** Everything that will come has come: one direct part is the delivered file already, anything else is converted. */
+function gather(state: CaptureState, at: bigint): Step {
+  const { record, parts } = state;
+  const [only] = parts;
+  if (record.delivery !== 'direct' || parts.length !== 1 || only?.sha256 === undefined) {
+    return { state: { ...state, record: { ...record, status: 'conversion_running' } }, effects: [{ kind: 'convert' }] };
+  }
+  const reasons = partialReasons(state);
+  return {
+    state: {
+      parts: [{ ...only, cut: 0n }],
+      record: {
+        ...record,
+        status: reasons.length === 0 ? 'success' : 'complete',
+        ended_at: at,
+        sha256: only.sha256,
+        ...(only.size_bytes === undefined ? {} : { size_bytes: only.size_bytes }),
+        ...(reasons.length === 0 ? {} : { error_message: reasons.join('; ') }),
+      },
+    },
+    effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }],
+  };
+}
+
+/** Nothing to give. */
+function giveUp(state: CaptureState, at: bigint): Step {
+  const told = state.parts.flatMap((part) =>
+    part.error === undefined ? [] : [`${part.sensor}/${part.interface}: ${part.error}`],
+  );
+  const reason =
+    told.length > 0
+      ? told.join('; ')
+      : state.parts.length === 0
+        ? 'no sensor could take this capture'
+        : 'no sensor delivered its part in time';
+  return {
+    state: { ...state, record: { ...state.record, status: 'failed', ended_at: at, error_message: reason } },
+    effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }, { kind: 'discard' }],
+  };
+}

@@ -1,0 +1,395 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import { isFinal, type Status, statuses } from '../model/status.ts';
+import type { CaptureEvent, PartNews } from './capture_event.ts';
+import type { CaptureState } from './capture_state.ts';
+import { machineTimes } from './machine_times.ts';
+import { seconds } from './seconds.ts';
+import { step } from './step.ts';
+import { transitions } from './transitions.ts';
+
+const start = 1_000_000n * 1_000_000_000n;
+const at = (second: number): bigint => start + seconds(second);
+
+function part(ordinal: number): PartRecord {
+  return {
+    capture_id: 'c'.repeat(32),
+    sensor: `s${ordinal >> 1}`,
+    interface: `eth${ordinal & 1}`,
+    colo: 'lab01',
+    ordinal,
+    phase: 'assigned',
+    sequence: 0,
+  };
+}
+
+function full(parts: number, spec: { packet_limit?: number; byte_limit?: number } = {}): CaptureState {
+  const record: CaptureRecord = {
+    id: 'c'.repeat(32),
+    account_id: 'a'.repeat(32),
+    principal_id: 'p'.repeat(32),
+    spec: {
+      type: 'full',
+      system: 'magic-transit',
+      time_limit_s: 60,
+      filter_v1: {},
+      format: 'pcap',
+      colo_name: 'lab01',
+      destination_conf: 'file:///b',
+      ownership_id: 'o'.repeat(32),
+      ...spec,
+    },
+    scope: { sensors: 'all', networks: 'all' },
+    status: 'pending',
+    submitted: start,
+    delivery: parts === 1 ? 'direct' : 'staged',
+    piece_bytes: 8_388_608,
+    version: 1n,
+  };
+  return { record, parts: Array.from({ length: parts }, (_, ordinal) => part(ordinal)) };
+}
+
+function simple(): CaptureState {
+  const state = full(0);
+  return {
+    parts: [],
+    record: {
+      ...state.record,
+      delivery: 'lookback',
+      spec: {
+        type: 'simple',
+        system: 'magic-transit',
+        time_limit_s: 60,
+        packet_limit: 10,
+        offset_time: start,
+        filter_v1: {},
+        format: 'pcap',
+      },
+    },
+  };
+}
+
+function news(ordinal: number, change: Partial<PartNews>): CaptureEvent {
+  const { sensor, interface: name } = part(ordinal);
+  return {
+    kind: 'report',
+    at: at(1),
+    news: { sensor, interface: name, epoch: 'e1', sequence: 1, phase: 'armed', ...change },
+  };
+}
+
+const armed = (ordinal: number, second = 1): CaptureEvent => news(ordinal, { armed_at: at(second), packets: 0n });
+const ended = (ordinal: number, change: Partial<PartNews> = {}): CaptureEvent =>
+  news(ordinal, {
+    phase: 'ended',
+    sequence: 9,
+    packets: 5n,
+    bytes: 500n,
+    dropped: 1n,
+    stop_reason: 'time_limit',
+    ...change,
+  });
+const uploaded = (ordinal: number, second = 62): CaptureEvent => {
+  const { sensor, interface: name } = part(ordinal);
+  return { kind: 'uploaded', at: at(second), sensor, interface: name, size_bytes: 100n, sha256: 'f'.repeat(64) };
+};
+const tick = (second: number, heard: number | undefined = second): CaptureEvent => ({
+  kind: 'tick',
+  at: at(second),
+  heard: new Map(heard === undefined ? [] : ['s0', 's1'].map((name) => [name, at(heard)])),
+});
+const stop = (cause: 'stopped' | 'shutdown' = 'stopped'): CaptureEvent => ({ kind: 'stop', at: at(2), cause });
+const converted: CaptureEvent = {
+  kind: 'converted',
+  at: at(70),
+  packets: 7n,
+  size_bytes: 700n,
+  sha256: 'e'.repeat(64),
+  shares: [
+    { ordinal: 0, cut: 1n },
+    { ordinal: 1, cut: 2n },
+  ],
+};
+
+function run(state: CaptureState, ...events: readonly CaptureEvent[]): CaptureState {
+  return events.reduce((current, event) => step(current, event, machineTimes).state, state);
+}
+
+function effectsOf(state: CaptureState, event: CaptureEvent): string[] {
+  return step(state, event, machineTimes).effects.map((effect) => effect.kind);
+}
+
+describe('a full capture on one interface', () => {
+  test('arms, runs, ends, uploads: success without conversion', () => {
+    const running = run(full(1), armed(0));
+    expect(running.record).toMatchObject({ status: 'running', armed_at: at(1), deadline: at(61) });
+    const over = run(running, ended(0));
+    expect(over.record.status).toBe('conversion_pending');
+    const done = run(over, uploaded(0));
+    expect(done.record).toMatchObject({
+      status: 'success',
+      packets_captured: 5n,
+      packets_dropped: 1n,
+      sha256: 'f'.repeat(64),
+    });
+    expect(done.parts[0]).toMatchObject({ cut: 0n });
+  });
+
+  test('nothing armed within 30 s: failed, and the sensors are told', () => {
+    expect(run(full(1), tick(30)).record.status).toBe('pending');
+    const late = full(1);
+    expect(effectsOf(late, tick(31))).toEqual(['work_changed', 'discard']);
+    expect(run(late, tick(31)).record).toMatchObject({
+      status: 'failed',
+      error_message: 's0/eth0: did not begin within 30 s',
+    });
+  });
+
+  test('stopped while pending: an empty file is made, success', () => {
+    const stopped = run(full(1), stop());
+    expect(stopped.record).toMatchObject({ status: 'conversion_running', stop_requested: at(2) });
+    const done = run(stopped, { ...converted, packets: 0n, shares: [] });
+    expect(done.record).toMatchObject({ status: 'success', packets_captured: 0n });
+  });
+
+  test('a second stop changes nothing', () => {
+    const stopped = run(full(1), armed(0), stop());
+    const again = step(stopped, { kind: 'stop', at: at(9), cause: 'stopped' }, machineTimes);
+    expect(again.state).toEqual(stopped);
+    expect(again.effects).toEqual([]);
+  });
+
+  test('shutdown: complete, with the reason', () => {
+    const done = run(full(1), armed(0), stop('shutdown'), ended(0, { stop_reason: 'shutdown' }), uploaded(0));
+    expect(done.record).toMatchObject({ status: 'complete', error_message: 'edgetap was shut down' });
+    expect(done.record.stop_requested).toBeUndefined();
+  });
+
+  test('a crash: complete, with what was on disk', () => {
+    const crashed = ended(0, { epoch: 'e2', sequence: 1, stop_reason: 'crashed', error: 'the sensor died' });
+    const done = run(full(1), armed(0), crashed, uploaded(0));
+    expect(done.record).toMatchObject({ status: 'complete', error_message: 's0/eth0: the sensor died' });
+  });
+
+  test('the interface refuses: failed, with the reason', () => {
+    const done = run(full(1), news(0, { phase: 'failed', error: 'no permission' }));
+    expect(done.record).toMatchObject({ status: 'failed', error_message: 's0/eth0: no permission' });
+  });
+
+  test('silence: unknown; a word settles it; a day of silence ends it', () => {
+    const silent = run(full(1), armed(0), tick(32, 1));
+    expect(silent.record.status).toBe('unknown');
+    expect(run(silent, tick(33)).record.status).toBe('running');
+    expect(run(silent, tick(61 + 86_400, 1)).record.status).toBe('unknown');
+    expect(run(silent, tick(62 + 86_400, 1)).record.status).toBe('failed');
+  });
+
+  test('a slow bucket is waited for, up to a day', () => {
+    const over = run(full(1), armed(0), ended(0), tick(500));
+    expect(over.record.status).toBe('conversion_pending');
+    expect(run(over, uploaded(0, 501)).record.status).toBe('success');
+  });
+});
+
+describe('a full capture on several interfaces', () => {
+  test('the first to arm sets the deadline of all, and all are told', () => {
+    const state = run(full(4), armed(1, 3));
+    expect(state.record.deadline).toBe(at(63));
+    expect(effectsOf(full(4), armed(1, 3))).toEqual(['work_changed']);
+    expect(run(state, armed(0, 2)).record.deadline).toBe(at(62));
+    expect(run(state, armed(2, 5)).record.deadline).toBe(at(63));
+  });
+
+  test.each([
+    ['packet_limit', { packet_limit: 10 }],
+    ['byte_limit', { byte_limit: 1000 }],
+  ] as const)('the sum reaches %s: the rest is stopped', (cause, spec) => {
+    const one = run(full(2, spec), armed(0), armed(1), news(0, { sequence: 2, packets: 6n, bytes: 600n }));
+    expect(one.record.stop_cause).toBeUndefined();
+    const reached = step(one, news(1, { sequence: 2, packets: 4n, bytes: 400n }), machineTimes);
+    expect(reached.state.record.stop_cause).toBe(cause);
+    expect(reached.effects.map((effect) => effect.kind)).toEqual(['work_changed']);
+  });
+
+  test('conversion puts the parts together and says what was cut', () => {
+    const parts = run(full(2), armed(0), armed(1), ended(0), ended(1), uploaded(0));
+    expect(parts.record.status).toBe('conversion_pending');
+    expect(effectsOf(parts, uploaded(1))).toEqual(['convert']);
+    const done = run(parts, uploaded(1), converted);
+    expect(done.record).toMatchObject({ status: 'success', packets_captured: 7n, packets_dropped: 2n });
+    expect(done.parts.map((one) => one.cut)).toEqual([1n, 2n]);
+  });
+
+  test('a part that does not come is left behind 60 s after the end', () => {
+    const waiting = run(full(2), armed(0), armed(1), ended(0), ended(1), uploaded(0), tick(61));
+    expect(waiting.record.status).toBe('conversion_pending');
+    const late = run(waiting, tick(122));
+    expect(late.record.status).toBe('conversion_running');
+    expect(run(late, converted).record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth1: its part did not arrive within 60 s',
+    });
+  });
+
+  test('an excluded interface does not make it partial', () => {
+    const done = run(
+      full(2),
+      armed(0),
+      news(1, { phase: 'excluded', error: 'no VLAN there' }),
+      ended(0),
+      uploaded(0),
+      converted,
+    );
+    expect(done.record.status).toBe('success');
+  });
+
+  test('conversion gives up: failed, with the reason', () => {
+    const state = run(full(2), armed(0), armed(1), ended(0), ended(1), uploaded(0), uploaded(1));
+    expect(run(state, { kind: 'convert_failed', at: at(99), reason: 'bucket gone' }).record).toMatchObject({
+      status: 'failed',
+      error_message: 'bucket gone',
+    });
+  });
+});
+
+describe('a look-back', () => {
+  const share = {
+    sensor: 's0',
+    interface: 'eth0',
+    colo: 'lab01',
+    outcome: 'answered',
+    packets: 3n,
+    dropped: 0n,
+    sample_rate: 4,
+  } as const;
+  const answered = (shares: Extract<CaptureEvent, { kind: 'answered' }>['shares']): CaptureEvent => ({
+    kind: 'answered',
+    at: at(1),
+    packets: 3n,
+    size_bytes: 24n,
+    sha256: 'd'.repeat(64),
+    shares,
+  });
+  const merging = run(simple(), { kind: 'asking', at: at(0) }, { kind: 'merging', at: at(0) });
+
+  test('all answered: success', () => {
+    expect(run(merging, answered([share])).record).toMatchObject({
+      status: 'success',
+      packets_captured: 3n,
+      packets_dropped: 0n,
+      sample_rate: 4,
+    });
+  });
+
+  test('some silent: complete, and says who', () => {
+    const silent = { ...share, interface: 'eth1', outcome: 'no_answer', error: 'no answer in 3 s' } as const;
+    expect(run(merging, answered([share, silent])).record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth1: no answer in 3 s',
+    });
+  });
+
+  test('none answered: failed', () => {
+    expect(run(merging, answered([])).record.status).toBe('failed');
+    expect(run(merging, answered([{ ...share, outcome: 'no_answer' }])).record.status).toBe('failed');
+  });
+});
+
+const anyNews = (count: number): fc.Arbitrary<CaptureEvent> =>
+  fc
+    .record({
+      ordinal: fc.nat(count - 1),
+      epoch: fc.constantFrom('e1', 'e1', 'e2'),
+      sequence: fc.integer({ min: 1, max: 12 }),
+      phase: fc.constantFrom('armed', 'armed', 'ended', 'ended', 'failed', 'excluded'),
+      second: fc.nat(70),
+      packets: fc.bigInt(0n, 20n),
+      stop_reason: fc.constantFrom('time_limit', 'stopped', 'crashed', 'shutdown'),
+    })
+    .map(({ ordinal, second, stop_reason, ...rest }) =>
+      news(ordinal, {
+        ...rest,
+        ...(rest.phase === 'armed' || rest.phase === 'ended' ? { armed_at: at(second) } : {}),
+        ...(rest.phase === 'ended' ? { stop_reason } : {}),
+        ...(rest.phase === 'failed' ? { error: 'broken' } : {}),
+      }),
+    );
+
+const anyEvent = (count: number): fc.Arbitrary<CaptureEvent> =>
+  fc.oneof(
+    { weight: 6, arbitrary: anyNews(count) },
+    { weight: 3, arbitrary: fc.nat(count - 1).map((ordinal) => uploaded(ordinal)) },
+    { weight: 1, arbitrary: fc.constantFrom(stop(), stop('shutdown'), converted) },
+    { weight: 1, arbitrary: fc.constant<CaptureEvent>({ kind: 'convert_failed', at: at(80), reason: 'gone' }) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(fc.constantFrom(3, 20, 45, 100, 200, 90_000), fc.boolean())
+        .map(([second, heard]) => tick(second, heard ? second : 1)),
+    },
+  );
+
+const simpleEvent = fc.constantFrom<CaptureEvent>(
+  { kind: 'asking', at: at(1) },
+  { kind: 'merging', at: at(1) },
+  { kind: 'convert_failed', at: at(1), reason: 'disk full' },
+  { kind: 'answered', at: at(1), packets: 0n, size_bytes: 24n, sha256: '0'.repeat(64), shares: [] },
+  tick(90_000),
+);
+
+/** Every status that some way leads to. */
+function reach(from: Status): Set<Status> {
+  const seen = new Set<Status>();
+  const visit = (status: Status): void => {
+    for (const next of transitions[status]) {
+      if (!seen.has(next)) {
+        seen.add(next);
+        visit(next);
+      }
+    }
+  };
+  visit(from);
+  return seen;
+}
+
+test('random lives: only ways of the table, ends are for ever, repeats are no-ops, and every way is drawn', () => {
+  const drawn = new Set<string>();
+  const walk = (state: CaptureState, events: readonly CaptureEvent[]): void => {
+    let current = state;
+    for (const event of events) {
+      const next = step(current, event, machineTimes);
+      if (isFinal(current.record.status)) expect(next).toEqual({ state: current, effects: [] });
+      if (isFinal(next.state.record.status)) {
+        expect(next.state.record.ended_at).toBeDefined();
+        if (next.state.record.status !== 'success') expect(next.state.record.error_message).toBeTruthy();
+      }
+      const repeated = step(next.state, event, machineTimes);
+      expect(repeated.state).toEqual(next.state);
+      drawn.add(`${current.record.status}>${next.state.record.status}`);
+      current = next.state;
+    }
+  };
+  const runs = 3000 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+  fc.assert(
+    fc.property(
+      fc
+        .integer({ min: 1, max: 4 })
+        .chain((count) => fc.tuple(fc.constant(count), fc.array(anyEvent(count), { maxLength: 30 }))),
+      ([count, events]) => walk(full(count, { packet_limit: 25 }), events),
+    ),
+    { numRuns: runs },
+  );
+  fc.assert(
+    fc.property(fc.array(simpleEvent, { maxLength: 8 }), (events) => walk(simple(), events)),
+    { numRuns: 300 },
+  );
+  // Chains inside one step pass through ways that are checked there; what is seen from outside must be in their closure.
+  for (const way of drawn) {
+    const [from, to] = way.split('>') as [Status, Status];
+    if (from !== to) expect(reach(from)).toContain(to);
+  }
+  for (const from of statuses) {
+    for (const to of transitions[from]) expect(drawn).toContain(`${from}>${to}`);
+  }
+});

@@ -1,0 +1,200 @@
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import type { CaptureEvent, PartNews } from './capture_event.ts';
+import type { CaptureState, Effect, Step } from './capture_state.ts';
+import type { MachineTimes } from './machine_times.ts';
+import { partialReasons } from './partial_reasons.ts';
+import { seconds } from './seconds.ts';
+import { sensorsOf } from './sensors_of.ts';
+
+/** Takes an event into a full capture's record and parts; what follows for the status is settled after it. */
+export function takeFull(state: CaptureState, event: CaptureEvent, times: MachineTimes): Step {
+  switch (event.kind) {
+    case 'report':
+      return takeReport(state, event.news);
+    case 'uploaded':
+      return keep(
+        mapPart(state, event.sensor, event.interface, (part) =>
+          // Only a part that has told its end can have been sent whole.
+          part.phase === 'ended'
+            ? { ...part, phase: 'uploaded', size_bytes: event.size_bytes, sha256: event.sha256 }
+            : part,
+        ),
+      );
+    case 'stop':
+      return takeStop(state, event.at, event.cause);
+    case 'tick':
+      return takeTick(state, event.at, event.heard, times);
+    case 'converted':
+      return state.record.status === 'conversion_running' ? takeConverted(state, event) : keep(state);
+    case 'convert_failed':
+      if (state.record.status !== 'conversion_running') return keep(state);
+      return {
+        state: {
+          ...state,
+          record: { ...state.record, status: 'failed', ended_at: event.at, error_message: event.reason },
+        },
+        effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }, { kind: 'discard' }],
+      };
+    case 'asking':
+    case 'merging':
+    case 'answered':
+      return keep(state);
+  }
+}
+
+function keep(state: CaptureState): Step {
+  return { state, effects: [] };
+}
+
+function mapPart(
+  state: CaptureState,
+  sensor: string,
+  interfaceName: string,
+  change: (part: PartRecord) => PartRecord,
+): CaptureState {
+  const parts = state.parts.map((part) =>
+    part.sensor === sensor && part.interface === interfaceName ? change(part) : part,
+  );
+  return { ...state, parts };
+}
+
+/** A sensor's word on a part counts once, in its order, and never takes back an end. */
+function takeReport(state: CaptureState, news: PartNews): Step {
+  const before = state.parts.find((part) => part.sensor === news.sensor && part.interface === news.interface);
+  if (before === undefined || (before.phase !== 'assigned' && before.phase !== 'armed')) return keep(state);
+  if (before.epoch === news.epoch && news.sequence <= before.sequence) return keep(state);
+  // A part that goes on never changes hands: another epoch of the sensor can only tell how it ended.
+  if (before.phase === 'armed' && news.phase === 'armed' && before.epoch !== news.epoch) return keep(state);
+  const { sensor: _sensor, interface: _interface, armed_at, ...told } = news;
+  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({ ...part, ...told }));
+  const effects: Effect[] = [];
+  let record = state1.record;
+  if (armed_at !== undefined && record.spec.type === 'full') {
+    const deadline = armed_at + seconds(record.spec.time_limit_s);
+    if (record.armed_at === undefined || armed_at < record.armed_at) {
+      record = { ...record, armed_at };
+      if (record.deadline === undefined || deadline < record.deadline) {
+        record = { ...record, deadline };
+        if (state.parts.length > 1) effects.push({ kind: 'work_changed', sensors: sensorsOf(state) });
+      }
+    }
+  }
+  const counted = countSoFar({ ...state1, record });
+  const limit = limitReached(counted);
+  if (limit === undefined) return { state: counted, effects };
+  effects.push({ kind: 'work_changed', sensors: sensorsOf(state) });
+  return { state: { ...counted, record: { ...counted.record, stop_cause: limit } }, effects };
+}
+
+function add(total: bigint | undefined, one: bigint | undefined): bigint | undefined {
+  return one === undefined ? total : (total ?? 0n) + one;
+}
+
+/** Sums what is known of the parts into the capture's own counts. */
+function countSoFar(state: CaptureState): CaptureState {
+  let packets: bigint | undefined;
+  let dropped: bigint | undefined;
+  for (const part of state.parts) {
+    packets = add(packets, part.packets);
+    dropped = add(dropped, part.dropped);
+  }
+  const record: CaptureRecord = {
+    ...state.record,
+    ...(packets === undefined ? {} : { packets_captured: packets }),
+    ...(dropped === undefined ? {} : { packets_dropped: dropped }),
+  };
+  return { ...state, record };
+}
+
+/** The limit that the sum over several sensors has reached, if the others have not been told already. */
+function limitReached(state: CaptureState): 'packet_limit' | 'byte_limit' | undefined {
+  const { record, parts } = state;
+  if (record.spec.type !== 'full' || record.stop_cause !== undefined || parts.length < 2) return undefined;
+  if (!parts.some((part) => part.phase === 'armed' || part.phase === 'assigned')) return undefined;
+  const sum = (pick: (part: PartRecord) => bigint | undefined): bigint =>
+    parts.reduce((total, part) => total + (pick(part) ?? 0n), 0n);
+  if (record.spec.packet_limit !== undefined && sum((part) => part.packets) >= BigInt(record.spec.packet_limit)) {
+    return 'packet_limit';
+  }
+  if (record.spec.byte_limit !== undefined && sum((part) => part.bytes) >= BigInt(record.spec.byte_limit)) {
+    return 'byte_limit';
+  }
+  return undefined;
+}
+
+function takeStop(state: CaptureState, at: bigint, cause: 'stopped' | 'shutdown'): Step {
+  const { record } = state;
+  if (record.status === 'conversion_pending' || record.status === 'conversion_running') return keep(state);
+  if (record.stop_requested !== undefined) return keep(state);
+  // Whoever has not armed yet has nothing and will have nothing: an empty share, already in its place.
+  const parts = state.parts.map(
+    (part): PartRecord =>
+      part.phase === 'assigned'
+        ? { ...part, phase: 'uploaded', packets: 0n, bytes: 0n, dropped: 0n, stop_reason: cause }
+        : part,
+  );
+  return {
+    state: {
+      record: {
+        ...record,
+        ...(cause === 'stopped' ? { stop_requested: at } : {}),
+        stop_cause: record.stop_cause ?? cause,
+      },
+      parts,
+    },
+    effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }],
+  };
+}
+
+function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bigint>, times: MachineTimes): Step {
+  const { record } = state;
+  const tooLate = at > record.submitted + seconds(times.arm_timeout_s);
+  const armTimeout = `did not begin within ${times.arm_timeout_s} s`;
+  let parts = state.parts.map(
+    (part): PartRecord => (part.phase === 'assigned' && tooLate ? { ...part, phase: 'lost', error: armTimeout } : part),
+  );
+  const over = record.deadline !== undefined && at > record.deadline + seconds(times.conversion_wait_s);
+  // With something to give, the rest goes on without those that are still awaited.
+  if (over && parts.some((part) => part.phase === 'uploaded')) {
+    parts = parts.map(
+      (part): PartRecord =>
+        part.phase === 'armed' || part.phase === 'ended'
+          ? { ...part, phase: 'lost', error: `its part did not arrive within ${times.conversion_wait_s} s` }
+          : part,
+    );
+  }
+  const awaited = parts.filter((part) => part.phase === 'armed' || part.phase === 'ended');
+  const silent =
+    awaited.length > 0 && awaited.every((part) => (heard.get(part.sensor) ?? 0n) < at - seconds(times.unknown_after_s));
+  const changed = { record, parts };
+  if (silent && (record.status === 'running' || record.status === 'conversion_pending')) {
+    return keep({ ...changed, record: { ...record, status: 'unknown' } });
+  }
+  if (!silent && record.status === 'unknown') {
+    const capturing = parts.some((part) => part.phase === 'armed');
+    return keep({ ...changed, record: { ...record, status: capturing ? 'running' : 'conversion_pending' } });
+  }
+  return keep(changed);
+}
+
+function takeConverted(state: CaptureState, event: Extract<CaptureEvent, { kind: 'converted' }>): Step {
+  const cut = new Map(event.shares.map((share) => [share.ordinal, share.cut]));
+  const parts = state.parts.map((part): PartRecord => {
+    const share = cut.get(part.ordinal);
+    return share === undefined ? part : { ...part, cut: share };
+  });
+  const reasons = partialReasons({ record: state.record, parts });
+  const record: CaptureRecord = {
+    ...state.record,
+    status: reasons.length === 0 ? 'success' : 'complete',
+    ended_at: event.at,
+    packets_captured: event.packets,
+    size_bytes: event.size_bytes,
+    sha256: event.sha256,
+    ...(reasons.length === 0 ? {} : { error_message: reasons.join('; ') }),
+  };
+  return {
+    state: { record, parts },
+    effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }, { kind: 'discard' }],
+  };
+}

@@ -1,0 +1,74 @@
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import type { CaptureEvent, LookbackShare } from './capture_event.ts';
+import type { CaptureState, Step } from './capture_state.ts';
+import type { MachineTimes } from './machine_times.ts';
+import { seconds } from './seconds.ts';
+
+/** Takes an event into a look-back. */
+export function takeSimple(state: CaptureState, event: CaptureEvent, times: MachineTimes): Step {
+  const { record } = state;
+  const became = (change: Partial<CaptureRecord>, parts: readonly PartRecord[] = state.parts): Step => ({
+    state: { record: { ...record, ...change }, parts },
+    effects: [],
+  });
+  switch (event.kind) {
+    case 'asking':
+      return became(record.status === 'pending' ? { status: 'running' } : {});
+    case 'merging':
+      return became(record.status === 'running' ? { status: 'conversion_running' } : {});
+    case 'answered':
+      return record.status === 'conversion_running' ? takeAnswers(state, event) : became({});
+    case 'convert_failed':
+      return became({ status: 'failed', ended_at: event.at, error_message: event.reason });
+    case 'tick':
+      if (event.at <= record.submitted + seconds(times.expiry_s)) return became({});
+      return became({ status: 'failed', ended_at: event.at, error_message: 'no sensor answered in time' });
+    case 'report':
+    case 'uploaded':
+    case 'stop':
+    case 'converted':
+      return became({});
+  }
+}
+
+function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: 'answered' }>): Step {
+  const parts = event.shares.map((share, ordinal) => partOf(state.record.id, share, ordinal));
+  const answered = event.shares.filter((share) => share.outcome === 'answered');
+  const missing = event.shares.filter((share) => share.outcome === 'no_answer' || share.outcome === 'failed');
+  const why = missing.map((share) => `${share.sensor}/${share.interface}: ${share.error ?? 'no answer'}`).join('; ');
+  const excluded = event.shares.filter((share) => share.outcome === 'excluded');
+  if (answered.length === 0) {
+    const reason = [why, ...excluded.map((share) => `${share.sensor}/${share.interface}: ${share.error ?? 'excluded'}`)]
+      .filter((text) => text !== '')
+      .join('; ');
+    const record: CaptureRecord = {
+      ...state.record,
+      status: 'failed',
+      ended_at: event.at,
+      error_message: reason === '' ? 'no sensor has samples for this account' : reason,
+    };
+    return { state: { record, parts }, effects: [] };
+  }
+  const rates = answered.flatMap((share) => (share.sample_rate === undefined ? [] : [share.sample_rate]));
+  const known = answered.every((share) => share.dropped !== undefined);
+  const dropped = answered.reduce((total, share) => total + (share.dropped ?? 0n), 0n);
+  const record: CaptureRecord = {
+    ...state.record,
+    status: missing.length === 0 ? 'success' : 'complete',
+    ended_at: event.at,
+    packets_captured: event.packets,
+    size_bytes: event.size_bytes,
+    sha256: event.sha256,
+    ...(known ? { packets_dropped: dropped } : {}),
+    ...(rates.length === 0 ? {} : { sample_rate: Math.max(...rates) }),
+    ...(missing.length === 0 ? {} : { error_message: why }),
+  };
+  return { state: { record, parts }, effects: [] };
+}
+
+const phases = { answered: 'uploaded', no_answer: 'lost', failed: 'failed', excluded: 'excluded' } as const;
+
+function partOf(captureId: string, share: LookbackShare, ordinal: number): PartRecord {
+  const { outcome, ...told } = share;
+  return { capture_id: captureId, ordinal, sequence: 0, phase: phases[outcome], ...told };
+}
