@@ -62,4 +62,10 @@ export const filterFaults = {
     retry: 'soon',
     text: 'The filter could not be checked now: {reason}',
   },
+  expression_unsupported: {
+    code: 1312,
+    status: 400,
+    retry: 'no',
+    text: '{field}: "{word}" at {position} cannot be used here: {reason}.',
+  },
 } as const;
