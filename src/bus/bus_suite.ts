@@ -17,7 +17,7 @@ export interface BusPair {
 const request: LookbackRequest = {
   kind: 'lookback',
   version: wireVersion,
-  filter: { joined_text: '', names_vlan: false },
+  filter: { expression_text: '', any_tags_text: '', own_tags_text: '' },
   from: 0n,
   to: 10n,
   packet_limit: 5,

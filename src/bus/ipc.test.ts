@@ -81,7 +81,7 @@ describe('ipc bus over real processes', () => {
       const request = {
         kind: 'lookback' as const,
         version: wireVersion,
-        filter: { joined_text: '', names_vlan: false },
+        filter: { expression_text: '', any_tags_text: '', own_tags_text: '' },
         from: 0n,
         to: 1n,
         packet_limit: 3,

@@ -23,13 +23,14 @@ export const InterfaceState = Type.Object({
 /** What a sensor says of one of its interfaces. */
 export type InterfaceState = Static<typeof InterfaceState>;
 
-/** A filter on its way to a sensor: the user's expression must compile alone before the joined text is compiled. */
+/** A filter on its way to a sensor; empty texts restrict nothing. */
 export const FilterOrder = Type.Object({
-  expression: Type.Optional(Type.String({ maxLength: 4096 })),
-  /** Scope, filter_v1 and expression joined; empty for all packets. */
-  joined_text: Type.String({ maxLength: 65_536 }),
-  /** The expression names `vlan` itself and is taken as it is. */
-  names_vlan: Type.Boolean(),
+  /** The user's expression, which must compile alone before anything else is done with it. */
+  expression_text: Type.String({ maxLength: 4096 }),
+  /** Scope, filter_v1 and expression joined: matched against untagged, tagged and double-tagged packets alike. */
+  any_tags_text: Type.String({ maxLength: 65_536 }),
+  /** The expression again where it names `vlan` itself: matched as it is written. */
+  own_tags_text: Type.String({ maxLength: 4096 }),
 });
 
 /** A filter on its way to a sensor. */

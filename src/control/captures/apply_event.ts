@@ -1,0 +1,104 @@
+import { captureById, updateCapture } from '../../db/captures.ts';
+import type { Transaction } from '../../db/database.ts';
+import { insertParts, partsOf, updatePart } from '../../db/parts.ts';
+import { bumpGeneration } from '../../db/sensors.ts';
+import { raise } from '../../model/errors/fault.ts';
+import type { PartRecord } from '../../model/record.ts';
+import type { CaptureEvent } from '../../plan/capture_event.ts';
+import type { CaptureState, Effect } from '../../plan/capture_state.ts';
+import type { MachineTimes } from '../../plan/machine_times.ts';
+import { step } from '../../plan/step.ts';
+
+const recordKeys = [
+  'status',
+  'armed_at',
+  'deadline',
+  'stop_requested',
+  'stop_cause',
+  'ended_at',
+  'packets_captured',
+  'packets_dropped',
+  'sample_rate',
+  'error_message',
+  'size_bytes',
+  'sha256',
+] as const;
+
+const partKeys = [
+  'phase',
+  'epoch',
+  'sequence',
+  'linktype',
+  'packets',
+  'bytes',
+  'dropped',
+  'interface_dropped',
+  'cut',
+  'stop_reason',
+  'unordered',
+  'error',
+  'size_bytes',
+  'sha256',
+] as const;
+
+/** What an event changed, once its transaction has committed. */
+export interface Applied {
+  readonly state: CaptureState;
+  readonly effects: readonly Effect[];
+  /** The new generations of the sensors whose work has changed: worth a nudge. */
+  readonly generations: ReadonlyMap<string, bigint>;
+}
+
+/**
+ * Takes events into a capture, in one transaction: state, parts and the sensors' generations change together.
+ * Undefined when there is no such capture. Throws `lease_lost` when somebody else changed it at the same moment.
+ */
+export async function applyEvents(
+  tx: Transaction,
+  captureId: string,
+  events: readonly CaptureEvent[],
+  times: MachineTimes,
+): Promise<Applied | undefined> {
+  const record = await captureById(tx, captureId);
+  if (record === undefined) return undefined;
+  const before: CaptureState = { record, parts: await partsOf(tx, captureId) };
+  let state = before;
+  const effects: Effect[] = [];
+  for (const event of events) {
+    const next = step(state, event, times);
+    state = next.state;
+    effects.push(...next.effects);
+  }
+  const patch = changes(before.record, state.record, recordKeys);
+  if (Object.keys(patch).length > 0 && !(await updateCapture(tx, captureId, record.version, patch))) {
+    raise('lease_lost', { lease: `capture ${captureId}` });
+  }
+  await saveParts(tx, before.parts, state.parts);
+  const sensors = new Set(effects.flatMap((effect) => (effect.kind === 'work_changed' ? effect.sensors : [])));
+  return { state, effects, generations: await bumpGeneration(tx, [...sensors]) };
+}
+
+async function saveParts(tx: Transaction, before: readonly PartRecord[], after: readonly PartRecord[]): Promise<void> {
+  const known = new Map(before.map((part) => [part.ordinal, part]));
+  const fresh: PartRecord[] = [];
+  for (const part of after) {
+    const old = known.get(part.ordinal);
+    if (old === undefined) fresh.push(part);
+    else if (old !== part) await updatePart(tx, part, changes(old, part, partKeys));
+  }
+  await insertParts(tx, fresh);
+}
+
+/** The fields of `keys` that have a new value. The machine adds and changes fields, it never takes one away. */
+function changes<T extends object, Key extends keyof T>(
+  before: T,
+  after: T,
+  keys: readonly Key[],
+): { [K in Key]?: NonNullable<T[K]> } {
+  const patch: { [K in Key]?: NonNullable<T[K]> } = {};
+  for (const key of keys) {
+    const value = after[key];
+    if (value !== undefined && value !== null && value !== before[key]) patch[key] = value;
+  }
+  return patch;
+}

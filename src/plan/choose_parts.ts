@@ -1,0 +1,44 @@
+import { coloMatches } from '../model/colo.ts';
+import type { Delivery, PartRecord } from '../model/record.ts';
+import type { FileFormat } from '../model/capture.ts';
+import type { Scope } from '../model/scope.ts';
+
+/** What planning needs to know of a sensor. */
+export interface FleetMember {
+  readonly name: string;
+  readonly colo: string;
+  readonly interfaces: readonly { readonly name: string; readonly linktype?: number }[];
+}
+
+/** The sensors that a scope lets an account see. */
+export function visibleSensors<Member extends FleetMember>(fleet: readonly Member[], scope: Scope): readonly Member[] {
+  const { sensors } = scope;
+  return sensors === 'all' ? fleet : fleet.filter((member) => sensors.includes(member.name));
+}
+
+/** One part for every interface of every sensor of the colo, in the total order: sensor name, then the sensor's own order. */
+export function chooseParts(
+  capture_id: string,
+  colo_name: string,
+  fleet: readonly FleetMember[],
+  scope: Scope,
+): readonly PartRecord[] {
+  return visibleSensors(fleet, scope)
+    .filter((member) => coloMatches(colo_name, member.colo))
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    .flatMap((member) => member.interfaces.map((port) => ({ member, interface: port.name })))
+    .map(({ member, interface: name }, ordinal) => ({
+      capture_id,
+      sensor: member.name,
+      interface: name,
+      colo: member.colo,
+      ordinal,
+      phase: 'assigned',
+      sequence: 0,
+    }));
+}
+
+/** One interface in all and a classic file: its part is the delivered object itself, and no byte is copied twice. */
+export function chooseDelivery(parts: readonly PartRecord[], format: FileFormat): Delivery {
+  return parts.length === 1 && format === 'pcap' ? 'direct' : 'staged';
+}
