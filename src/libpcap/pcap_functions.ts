@@ -35,6 +35,14 @@ export interface PcapFunctions {
   pcap_dump_close(dumper: DumperPointer): void;
   pcap_open_dead(linktype: number, snaplen: number): PcapPointer | null;
   pcap_open_offline_with_tstamp_precision(path: string, precision: number, errorText: Uint8Array): PcapPointer | null;
+  /** Owns the FILE from then on; on failure (null) the caller still does. */
+  pcap_fopen_offline_with_tstamp_precision(
+    file: FilePointer,
+    precision: number,
+    errorText: Uint8Array,
+  ): PcapPointer | null;
+  /** Copies the instructions of a `struct bpf_program`. */
+  pcap_setfilter(pcap: PcapPointer, program: Uint8Array): number;
   /** Fills `struct bpf_program` (16 bytes): 32-bit length, 4 bytes of padding, address of the instructions. */
   pcap_compile(pcap: PcapPointer, program: Uint8Array, text: string, optimize: number, netmask: number): number;
   pcap_freecode(program: Uint8Array): void;
@@ -77,6 +85,10 @@ export function pcapFunctions(library: LibraryHandle): PcapFunctions {
     pcap_open_offline_with_tstamp_precision: declare(
       'void *pcap_open_offline_with_tstamp_precision(const char *path, unsigned int precision, void *errbuf)',
     ),
+    pcap_fopen_offline_with_tstamp_precision: declare(
+      'void *pcap_fopen_offline_with_tstamp_precision(void *file, unsigned int precision, void *errbuf)',
+    ),
+    pcap_setfilter: declare('int pcap_setfilter(void *p, const void *program)'),
     pcap_compile: declare('int pcap_compile(void *p, void *program, const char *text, int optimize, uint32_t netmask)'),
     pcap_freecode: declare('void pcap_freecode(void *program)'),
     pcap_offline_filter: declare(
