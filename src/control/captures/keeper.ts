@@ -1,0 +1,85 @@
+import type { Database } from '../../db/database.ts';
+import { listSensors } from '../../db/sensors.ts';
+import { unfinishedCaptures } from '../../db/captures.ts';
+import { FaultError } from '../../model/errors/fault.ts';
+import type { CaptureEvent } from '../../plan/capture_event.ts';
+import type { CaptureState } from '../../plan/capture_state.ts';
+import type { MachineTimes } from '../../plan/machine_times.ts';
+import { type Applied, applyEvents } from './apply_event.ts';
+
+/** What follows from a change, outside the database. Each may be called again for the same capture. */
+export interface Consequences {
+  nudge(sensor: string, generation: bigint): void;
+  convert(captureId: string): void;
+  lookback(captureId: string): void;
+  discard(captureId: string): void;
+}
+
+/** Events of one capture. */
+export interface CaptureNews {
+  readonly capture_id: string;
+  readonly events: readonly CaptureEvent[];
+}
+
+/** Keeps the captures: the one place through which anything happens to one after its creation. */
+export interface Keeper {
+  /** Takes events into captures, all in one transaction, then sees to what follows. Unknown captures are passed over. */
+  take(news: readonly CaptureNews[]): Promise<ReadonlyMap<string, CaptureState>>;
+  /** Lets time pass for every capture that is not final, and takes up work that a crash has left lying. */
+  tick(): Promise<void>;
+}
+
+const conflict_tries = 5;
+
+/** Makes the keeper of a database's captures. */
+export function createKeeper(db: Database, consequences: Consequences, times: MachineTimes): Keeper {
+  const commit = async (news: readonly CaptureNews[]): Promise<ReadonlyMap<string, Applied>> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await db.transaction(async (tx) => {
+          const applied = new Map<string, Applied>();
+          for (const { capture_id, events } of news) {
+            const one = await applyEvents(tx, capture_id, events, times);
+            if (one !== undefined) applied.set(capture_id, one);
+          }
+          return applied;
+        });
+      } catch (error) {
+        // Another control was at the same capture: what it wrote is read again and decided on anew.
+        if (!(error instanceof FaultError && error.faults[0].name === 'lease_lost') || tries === conflict_tries)
+          throw error;
+      }
+    }
+  };
+
+  const take: Keeper['take'] = async (news) => {
+    const applied = await commit(news);
+    const states = new Map<string, CaptureState>();
+    for (const [id, one] of applied) {
+      states.set(id, one.state);
+      for (const [sensor, generation] of one.generations) consequences.nudge(sensor, generation);
+      for (const effect of one.effects) {
+        if (effect.kind === 'convert') consequences.convert(id);
+        if (effect.kind === 'lookback') consequences.lookback(id);
+        if (effect.kind === 'discard') consequences.discard(id);
+      }
+    }
+    return states;
+  };
+
+  return {
+    take,
+    tick: async () => {
+      const open = await unfinishedCaptures(db);
+      if (open.length === 0) return;
+      const at = await db.now();
+      const heard = new Map((await listSensors(db)).map((sensor) => [sensor.name, sensor.last_heard]));
+      const tick: CaptureEvent = { kind: 'tick', at, heard };
+      await take(open.map((record) => ({ capture_id: record.id, events: [tick] })));
+      for (const record of open) {
+        if (record.spec.type === 'simple') consequences.lookback(record.id);
+        else if (record.status === 'conversion_running') consequences.convert(record.id);
+      }
+    },
+  };
+}
