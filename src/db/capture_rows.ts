@@ -1,0 +1,47 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { CaptureSpec } from '../model/capture.ts';
+import type { CaptureRecord } from '../model/record.ts';
+import type { Scope } from '../model/scope.ts';
+import { fromJsonText, toJsonText } from './json_text.ts';
+import { present } from './present.ts';
+import type { CapturesTable } from './tables.ts';
+
+/** A capture as a row. */
+export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
+  return {
+    id: record.id,
+    account_id: record.account_id,
+    principal_id: record.principal_id,
+    type: record.spec.type,
+    spec: toJsonText(record.spec),
+    scope: toJsonText(record.scope),
+    ownership_id: record.spec.type === 'full' ? record.spec.ownership_id : null,
+    status: record.status,
+    submitted: record.submitted,
+    armed_at: record.armed_at ?? null,
+    deadline: record.deadline ?? null,
+    stop_requested: record.stop_requested ?? null,
+    stop_cause: record.stop_cause ?? null,
+    ended_at: record.ended_at ?? null,
+    packets_captured: record.packets_captured ?? null,
+    packets_dropped: record.packets_dropped ?? null,
+    sample_rate: record.sample_rate ?? null,
+    error_message: record.error_message ?? null,
+    size_bytes: record.size_bytes ?? null,
+    sha256: record.sha256 ?? null,
+    delivery: record.delivery,
+    piece_bytes: BigInt(record.piece_bytes),
+    version: record.version,
+  };
+}
+
+/** The capture of a row; its JSON was written by `captureRow`. */
+export function captureOfRow(row: Selectable<CapturesTable>): CaptureRecord {
+  const { type: _type, ownership_id: _ownership, spec, scope, piece_bytes, ...plain } = row;
+  return {
+    ...present(plain),
+    spec: fromJsonText(spec) as CaptureSpec,
+    scope: fromJsonText(scope) as Scope,
+    piece_bytes: Number(piece_bytes),
+  };
+}

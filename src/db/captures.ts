@@ -1,0 +1,148 @@
+import type { CaptureRecord } from '../model/record.ts';
+import { isFinal, type Status, statuses } from '../model/status.ts';
+import type { TimeNs } from '../model/time.ts';
+import { captureOfRow, captureRow } from './capture_rows.ts';
+import type { Queries, Transaction } from './database.ts';
+import type { Patch } from './patch.ts';
+
+const finalStatuses = statuses.filter(isFinal);
+const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
+
+/** What of a capture may change after it was made. */
+export type CapturePatch = Patch<
+  Omit<CaptureRecord, 'id' | 'account_id' | 'principal_id' | 'spec' | 'scope' | 'submitted' | 'version'>
+>;
+
+/** Which page of an account's captures; pages count from 1. */
+export interface CapturePage {
+  readonly account_id: string;
+  readonly page: number;
+  readonly per_page: number;
+  readonly status?: Status | undefined;
+  readonly type?: 'simple' | 'full' | undefined;
+}
+
+/** Stores a new capture; its account and its bucket must exist. */
+export async function insertCapture(tx: Transaction, record: CaptureRecord): Promise<void> {
+  await tx.query.insertInto('captures').values(captureRow(record)).execute();
+}
+
+/** The capture of an id, whosever it is: for work on captures, never for an answer to a client. */
+export async function captureById(db: Queries, id: string): Promise<CaptureRecord | undefined> {
+  const row = await db.query.selectFrom('captures').selectAll().where('id', '=', id).executeTakeFirst();
+  return row === undefined ? undefined : captureOfRow(row);
+}
+
+/** The capture of an id in an account; another account's is as unknown as one that does not exist. */
+export async function captureOf(db: Queries, account_id: string, id: string): Promise<CaptureRecord | undefined> {
+  const row = await db.query
+    .selectFrom('captures')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', account_id)
+    .executeTakeFirst();
+  return row === undefined ? undefined : captureOfRow(row);
+}
+
+/** One page of an account's captures, newest first (submitted, then id), and how many there are in all. */
+export async function listCaptures(
+  db: Queries,
+  page: CapturePage,
+): Promise<{ readonly records: readonly CaptureRecord[]; readonly total: number }> {
+  const { status, type } = page;
+  let matching = db.query.selectFrom('captures').where('account_id', '=', page.account_id);
+  if (status !== undefined) matching = matching.where('status', '=', status);
+  if (type !== undefined) matching = matching.where('type', '=', type);
+  const { total } = await matching.select((row) => row.fn.countAll<bigint>().as('total')).executeTakeFirstOrThrow();
+  const rows = await matching
+    .selectAll()
+    .orderBy('submitted', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.per_page)
+    .offset((page.page - 1) * page.per_page)
+    .execute();
+  return { records: rows.map(captureOfRow), total: Number(total) };
+}
+
+/** Every capture that is not final, oldest first: what control takes up again after a start. */
+export async function unfinishedCaptures(db: Queries): Promise<readonly CaptureRecord[]> {
+  const rows = await db.query
+    .selectFrom('captures')
+    .selectAll()
+    .where('status', 'in', unfinishedStatuses)
+    .orderBy('submitted')
+    .orderBy('id')
+    .execute();
+  return rows.map(captureOfRow);
+}
+
+/**
+ * Changes a capture if it is still at `version`, and moves it to the next version.
+ *
+ * @returns false when somebody else has changed it since (or it is gone): read it again and decide again
+ */
+export async function updateCapture(
+  tx: Transaction,
+  id: string,
+  version: bigint,
+  patch: CapturePatch,
+): Promise<boolean> {
+  const { piece_bytes, ...plain } = patch;
+  const { numUpdatedRows } = await tx.query
+    .updateTable('captures')
+    .set({
+      ...plain,
+      ...(piece_bytes === undefined ? {} : { piece_bytes: BigInt(piece_bytes) }),
+      version: version + 1n,
+    })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** How many full captures of a principal are pending or running. */
+export async function countRunningFull(tx: Transaction, account_id: string, principal_id: string): Promise<number> {
+  const { total } = await tx.query
+    .selectFrom('captures')
+    .select((row) => row.fn.countAll<bigint>().as('total'))
+    .where('status', 'in', ['pending', 'running'])
+    .where('type', '=', 'full')
+    .where('account_id', '=', account_id)
+    .where('principal_id', '=', principal_id)
+    .executeTakeFirstOrThrow();
+  return Number(total);
+}
+
+/** The unfinished captures that deliver into a bucket, oldest first. */
+export async function capturesUsingOwnership(db: Queries, ownership_id: string): Promise<readonly CaptureRecord[]> {
+  const rows = await db.query
+    .selectFrom('captures')
+    .selectAll()
+    .where('ownership_id', '=', ownership_id)
+    .where('status', 'in', unfinishedStatuses)
+    .orderBy('submitted')
+    .orderBy('id')
+    .execute();
+  return rows.map(captureOfRow);
+}
+
+/** Final captures that ended before a moment (those without an end: that were submitted before it), oldest first. */
+export async function expiredCaptures(db: Queries, before: TimeNs, limit: number): Promise<readonly CaptureRecord[]> {
+  const rows = await db.query
+    .selectFrom('captures')
+    .selectAll()
+    .where('status', 'in', finalStatuses)
+    .where('submitted', '<', before)
+    .where((row) => row.fn.coalesce('ended_at', 'submitted'), '<', before)
+    .orderBy('submitted')
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(captureOfRow);
+}
+
+/** Deletes a capture and its parts. */
+export async function deleteCapture(tx: Transaction, id: string): Promise<void> {
+  await tx.query.deleteFrom('captures').where('id', '=', id).execute();
+}

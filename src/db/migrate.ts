@@ -1,0 +1,39 @@
+import { type Kysely, type Migration, Migrator } from 'kysely';
+import { raise } from '../model/errors/fault.ts';
+import type { ColumnTypes } from './column_types.ts';
+import { initialSchema } from './migrations/initial_schema.ts';
+import type { Tables } from './tables.ts';
+
+/** Every migration, by its name; names sort in the order of running and are never changed once released. */
+export function migrations(types: ColumnTypes): Readonly<Record<string, Migration>> {
+  return { '0001_initial_schema': initialSchema(types) };
+}
+
+/**
+ * Brings the schema up to what `known` ends with. A database that a newer edgetap has migrated is left alone.
+ *
+ * @throws FaultError `database_newer` for a schema of a newer edgetap, `database_failed` when a migration fails
+ */
+export async function migrate(query: Kysely<Tables>, known: Readonly<Record<string, Migration>>): Promise<void> {
+  const newest = Object.keys(known).toSorted().at(-1) ?? 'none';
+  const found = (await appliedMigrations(query)).filter((name) => !(name in known)).at(-1);
+  if (found !== undefined) raise('database_newer', { found, known: newest });
+  const migrator = new Migrator({ db: query, provider: { getMigrations: async () => ({ ...known }) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const reason = error instanceof Error ? error.message : 'unknown';
+  raise('database_failed', { reason: `its schema could not be made: ${reason}` }, { cause: error });
+}
+
+/** Names of the migrations that a database has, oldest first; none for an empty database. */
+async function appliedMigrations(query: Kysely<Tables>): Promise<readonly string[]> {
+  const tables = await query.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  const rows = await query
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .orderBy('name')
+    .execute();
+  return rows.map((row) => row.name);
+}

@@ -1,0 +1,81 @@
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
+import { raise } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { ColumnTypes } from './column_types.ts';
+import type { Database } from './database.ts';
+import { migrate, migrations } from './migrate.ts';
+import { sqliteDialect } from './sqlite_dialect.ts';
+import type { Tables } from './tables.ts';
+import { insideTransaction } from './transaction_scope.ts';
+
+/** How long a statement waits for another process that writes. */
+const busy_timeout_ms = 5000;
+
+const sqliteTypes: ColumnTypes = { bytes: 'blob', double: 'double precision' };
+
+/** What to open. */
+export interface DatabaseOptions {
+  /** `sqlite:PATH`, or `:memory:` for one that is gone when it is closed. */
+  readonly url: string;
+  /** The host's clock, which is SQLite's clock too. */
+  readonly clock?: () => TimeNs;
+}
+
+/**
+ * Opens a database and brings its schema up to date. A SQLite file is made with mode 0600; it runs in WAL mode with
+ * synchronous=FULL: a committed transaction survives the loss of power.
+ *
+ * @throws FaultError `setting_invalid` for a URL of another kind, `database_newer`, `database_failed`
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const path = sqlitePath(options.url);
+  const clock = options.clock ?? ((): TimeNs => BigInt(Date.now()) * 1_000_000n);
+  const query = new Kysely<Tables>({ dialect: sqliteDialect(() => openSqlite(path)) });
+  try {
+    await migrate(query, migrations(sqliteTypes));
+  } catch (error) {
+    await query.destroy();
+    throw error;
+  }
+  const now = async (): Promise<TimeNs> => clock();
+  return {
+    kind: 'database',
+    query,
+    now,
+    transaction: (body) =>
+      query.transaction().execute((tx) => insideTransaction(() => body({ kind: 'transaction', query: tx, now }))),
+    close: () => query.destroy(),
+  };
+}
+
+function sqlitePath(url: string): string {
+  if (url === ':memory:') return url;
+  const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1];
+  // Only the scheme is repeated: the URL of another kind of database may hold a password.
+  return (
+    path ??
+    raise('setting_invalid', {
+      setting: 'EDGETAP_DATABASE_URL',
+      value: url.split(':')[0] ?? '',
+      expected: 'sqlite:PATH',
+    })
+  );
+}
+
+function openSqlite(path: string): DatabaseSync {
+  try {
+    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
+    const database = new DatabaseSync(path, {
+      readBigInts: true,
+      timeout: busy_timeout_ms,
+      enableForeignKeyConstraints: true,
+    });
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off');
+    return database;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return raise('database_failed', { reason: `${path}: ${reason}` }, { cause: error });
+  }
+}

@@ -1,0 +1,95 @@
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import { isFinal, statuses } from '../model/status.ts';
+import { captureOfRow } from './capture_rows.ts';
+import type { Queries, Transaction } from './database.ts';
+import { type PartPatch, partChanges, partOfRow, partRow } from './part_rows.ts';
+
+const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
+
+/** Which part. */
+export type PartKey = Pick<PartRecord, 'capture_id' | 'sensor' | 'interface'>;
+
+/** Stores the parts of a new capture. */
+export async function insertParts(tx: Transaction, parts: readonly PartRecord[]): Promise<void> {
+  for (const part of parts) await tx.query.insertInto('parts').values(partRow(part)).execute();
+}
+
+/** The parts of a capture, in their total order. */
+export async function partsOf(db: Queries, capture_id: string): Promise<readonly PartRecord[]> {
+  const rows = await db.query
+    .selectFrom('parts')
+    .selectAll()
+    .where('capture_id', '=', capture_id)
+    .orderBy('ordinal')
+    .execute();
+  return rows.map(partOfRow);
+}
+
+/** The parts of several captures (one page of a list), by capture, each in its total order. */
+export async function partsOfMany(
+  db: Queries,
+  capture_ids: readonly string[],
+): Promise<ReadonlyMap<string, readonly PartRecord[]>> {
+  if (capture_ids.length === 0) return new Map();
+  const rows = await db.query
+    .selectFrom('parts')
+    .selectAll()
+    .where('capture_id', 'in', capture_ids)
+    .orderBy('ordinal')
+    .execute();
+  return Map.groupBy(rows.map(partOfRow), (part) => part.capture_id);
+}
+
+/** Changes one part; false when there is no such part. */
+export async function updatePart(tx: Transaction, key: PartKey, patch: PartPatch): Promise<boolean> {
+  const changes = partChanges(patch);
+  if (Object.keys(changes).length === 0) return true;
+  const { numUpdatedRows } = await tx.query
+    .updateTable('parts')
+    .set(changes)
+    .where('capture_id', '=', key.capture_id)
+    .where('sensor', '=', key.sensor)
+    .where('interface', '=', key.interface)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Changes many parts in one transaction: the progress of a second. Parts that are gone are passed over. */
+export async function updateParts(
+  tx: Transaction,
+  changes: readonly { readonly key: PartKey; readonly patch: PartPatch }[],
+): Promise<void> {
+  for (const { key, patch } of changes) await updatePart(tx, key, patch);
+}
+
+/**
+ * A sensor's desired work: its parts that are assigned, armed or ended (not yet delivered) of captures that are not final,
+ * each with its capture, oldest capture first.
+ */
+export async function partsOfSensor(
+  db: Queries,
+  sensor: string,
+): Promise<readonly { readonly capture: CaptureRecord; readonly part: PartRecord }[]> {
+  const rows = await db.query
+    .selectFrom('parts')
+    .innerJoin('captures', 'captures.id', 'parts.capture_id')
+    .selectAll('parts')
+    .where('parts.sensor', '=', sensor)
+    .where('parts.phase', 'in', ['assigned', 'armed', 'ended'])
+    .where('captures.status', 'in', unfinishedStatuses)
+    .orderBy('captures.submitted')
+    .orderBy('parts.ordinal')
+    .execute();
+  if (rows.length === 0) return [];
+  const ids = new Set(rows.map((row) => row.capture_id));
+  const captures = await db.query
+    .selectFrom('captures')
+    .selectAll()
+    .where('id', 'in', [...ids])
+    .execute();
+  const byId = new Map(captures.map((row) => [row.id, captureOfRow(row)]));
+  return rows.flatMap((row) => {
+    const capture = byId.get(row.capture_id);
+    return capture === undefined ? [] : [{ capture, part: partOfRow(row) }];
+  });
+}

@@ -1,0 +1,9 @@
+/** `T` with every field that may be null made optional instead. */
+export type Present<T> = { readonly [K in keyof T as null extends T[K] ? never : K]: T[K] } & {
+  readonly [K in keyof T as null extends T[K] ? K : never]?: Exclude<T[K], null>;
+};
+
+/** Leaves out the fields that are null: a column's null is a record's missing field. */
+export function present<T extends object>(row: T): Present<T> {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<T>;
+}

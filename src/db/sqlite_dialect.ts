@@ -1,0 +1,152 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type Kysely,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import { bindable } from './bindable.ts';
+import { Mutex } from './mutex.ts';
+import { refuseInsideTransaction } from './transaction_scope.ts';
+
+/** Statements kept prepared; edgetap has about a hundred different ones. */
+const preparedMax = 256;
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly reads: boolean;
+}
+
+/** The one connection: statements run at once and block until they are done, as SQLite does. */
+class SqliteConnection implements DatabaseConnection {
+  readonly #database: DatabaseSync;
+  readonly #prepared = new Map<string, Prepared>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    const values = query.parameters.map(bindable);
+    try {
+      const { statement, reads } = this.#prepare(query.sql);
+      // The rows' shape is what Kysely derived from the query; the driver cannot know it.
+      if (reads) return { rows: statement.all(...values) as Row[] };
+      const { changes } = statement.run(...values);
+      return { rows: [], numAffectedRows: BigInt(changes) };
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  // oxlint-disable-next-line require-yield -- Kysely's interface; nothing here streams, and a stream would hold the mutex
+  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
+    throw new TypeError('streaming of query results is not supported: read pages');
+  }
+
+  /** A failed statement may have ended the transaction by itself (disk full, I/O error). */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  #prepare(sql: string): Prepared {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    const prepared = { statement, reads: statement.columns().length > 0 };
+    if (this.#prepared.size >= preparedMax) {
+      const [oldest] = this.#prepared.keys();
+      if (oldest !== undefined) this.#prepared.delete(oldest);
+    }
+    this.#prepared.set(sql, prepared);
+    return prepared;
+  }
+}
+
+function failed(error: unknown): never {
+  if (error instanceof FaultError) throw error;
+  return raise('database_failed', { reason: error instanceof Error ? error.message : String(error) }, { cause: error });
+}
+
+/** One connection, one user at a time: a transaction keeps it until it ends, all others wait. */
+class SqliteDriver implements Driver {
+  readonly #open: () => DatabaseSync;
+  readonly #mutex = new Mutex();
+  #database: DatabaseSync | undefined;
+  #connection: SqliteConnection | undefined;
+  #release: (() => void) | undefined;
+
+  constructor(open: () => DatabaseSync) {
+    this.#open = open;
+  }
+
+  async init(): Promise<void> {
+    this.#database = this.#open();
+    this.#connection = new SqliteConnection(this.#database);
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    refuseInsideTransaction();
+    const release = await this.#mutex.acquire();
+    if (this.#connection === undefined) {
+      release();
+      return raise('database_failed', { reason: 'it is closed' });
+    }
+    this.#release = release;
+    return this.#connection;
+  }
+
+  async releaseConnection(): Promise<void> {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
+  }
+
+  /** `immediate`: the write lock is taken at the start, so no transaction fails half-way because another process wrote. */
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (connection instanceof SqliteConnection && !connection.inTransaction) return;
+    await connection.executeQuery(CompiledQuery.raw('rollback'));
+  }
+
+  async destroy(): Promise<void> {
+    const release = await this.#mutex.acquire();
+    this.#database?.close();
+    this.#database = undefined;
+    this.#connection = undefined;
+    release();
+  }
+}
+
+/** DDL is transactional in SQLite, so a migration commits whole or not at all, and two processes do not both run it. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+/**
+ * Kysely over node:sqlite. `open` is called once, at the first statement, and must give a connection that reads integers
+ * as bigints. Parameters are checked by `bindable`; whatever SQLite refuses is thrown as `database_failed`.
+ */
+export function sqliteDialect(open: () => DatabaseSync): Dialect {
+  return {
+    createDriver: () => new SqliteDriver(open),
+    createAdapter: () => new TransactionalSqliteAdapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+  };
+}
