@@ -15,6 +15,8 @@ export interface LibcFunctions {
   setsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: number): number;
   getsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array): number;
   bind(socket: number, address: Uint8Array, bytes: number): number;
+  /** `bytes`: a 32-bit length, of the room before and of the address after. */
+  getsockname(socket: number, address: Uint8Array, bytes: Uint8Array): number;
   fmemopen(memory: Uint8Array, bytes: number, mode: string): FilePointer | null;
   fclose(file: FilePointer): number;
   ftell(file: FilePointer): number | bigint;
@@ -33,6 +35,7 @@ export function libcFunctions(program: LibraryHandle): LibcFunctions {
     setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t bytes)'),
     getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *bytes)'),
     bind: declare('int bind(int fd, const void *address, uint32_t bytes)'),
+    getsockname: declare('int getsockname(int fd, void *address, void *bytes)'),
     fmemopen: declare('void *fmemopen(void *memory, size_t bytes, const char *mode)'),
     fclose: declare('int fclose(void *file)'),
     ftell: declare('long ftell(void *file)'),

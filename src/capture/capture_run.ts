@@ -1,0 +1,255 @@
+import type { LiveHandle } from '../libpcap/live_handle.ts';
+import type { Waiter } from '../libpcap/waiter.ts';
+import { type Fault, fault } from '../model/errors/fault.ts';
+import type { StopReason } from '../model/stop_reason.ts';
+import { BatchMemories, fill_bytes, memories_max } from './batch_memories.ts';
+import { ByteRuns } from './byte_runs.ts';
+import type { CaptureControl } from './capture_control.ts';
+import type { PartFile } from './part_file.ts';
+import { recordsLength } from './records_length.ts';
+import { type RecordLimits, RecordSorter, type RecordTime } from './record_sorter.ts';
+import type { RunEnd } from './run_end.ts';
+
+/** Progress and file are never older than this while packets come. */
+const write_interval_ns = 100e6;
+const statistics_interval_ns = 1e9;
+/** The longest sleep: an interface that was removed is noticed within it, even if its event was missed. */
+const sleep_max_ms = 200;
+/** After the filter has closed, a packet that was just passing it may still be on its way into the ring. */
+const settle_ns = 2e6;
+
+/** What a run needs. Everything is open and armed; the caller closes it. */
+export interface CaptureRunOptions {
+  readonly handle: LiveHandle;
+  readonly file: PartFile;
+  readonly control: CaptureControl;
+  readonly waiter: Waiter;
+  readonly limits: RecordLimits;
+  readonly snaplen_bytes: number;
+  readonly block_timeout_ms: number;
+  /** The monotonic clock, in nanoseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Captures one interface into one file until a limit, the clock, a command or a failure ends it. Blocks its thread: commands
+ * come through the control and the waiter.
+ */
+export class CaptureRun {
+  readonly #options: CaptureRunOptions;
+  readonly #sorter: RecordSorter;
+  readonly #memories: BatchMemories;
+  readonly #runs = new ByteRuns();
+  readonly #hold_ns: number;
+  #error: Fault | undefined;
+  /** Packets that libpcap has handed over, and of these the ones that were lost on the way into the file. */
+  #read = 0;
+  #unread = 0;
+  /** Bytes that came since the last write. */
+  #gathered_bytes = 0;
+  #lastArrival = 0;
+  #lastWrite = 0;
+  #nextStatistics = 0;
+  #gone = false;
+  #first: RecordTime | undefined;
+  #last: RecordTime | undefined;
+
+  constructor(options: CaptureRunOptions) {
+    this.#options = options;
+    this.#hold_ns = options.block_timeout_ms * 1e6;
+    const { nanosecond } = options.handle;
+    this.#sorter = new RecordSorter({ limits: options.limits, nanosecond, memories_max });
+    this.#memories = new BatchMemories(options.handle, options.snaplen_bytes, this.#sorter.waitingIn);
+  }
+
+  /** What the file must begin with. */
+  get fileHeader(): Uint8Array {
+    return this.#memories.fileHeader;
+  }
+
+  /** Captures to the end. */
+  run(): RunEnd {
+    let reason: StopReason | undefined;
+    while (reason === undefined) reason = this.#step();
+    return this.#finish(reason);
+  }
+
+  /** Gives the memory back; to be called whether it ran or not. */
+  close(): void {
+    this.#memories.close();
+  }
+
+  /** Reads a batch, or sleeps; says why the capture ends, once it does. */
+  #step(): StopReason | undefined {
+    const now = this.#options.now();
+    const { control, file, handle, waiter } = this.#options;
+    if (file.fault !== undefined) return fileReason(file.fault);
+    if (this.#sorter.full) return this.#sorter.fullOf;
+    if (control.command !== undefined) return control.command;
+    if (now >= control.deadline_ns) return 'time_limit';
+    if (now >= this.#nextStatistics) this.#publishKernel(now);
+    const count = this.#readBatch(now);
+    if (this.#error !== undefined) return 'error';
+    if (count > 0) {
+      if (this.#gathered_bytes >= fill_bytes || now - this.#lastWrite >= write_interval_ns) {
+        this.#write(now, this.#sorter.newest - this.#hold_ns);
+      }
+      return undefined;
+    }
+    if (this.#gone) return 'interface_removed';
+    const held = this.#sorter.waiting > 0 && now - this.#lastArrival >= this.#hold_ns;
+    if (held) this.#write(now, Number.POSITIVE_INFINITY);
+    else waiter.wait(handle.descriptor, this.#sleep_ms(now));
+    // One more round, for what came before it went.
+    this.#gone = handle.gone();
+    return undefined;
+  }
+
+  #sleep_ms(now: number): number {
+    let until = Math.min(this.#options.control.deadline_ns, this.#nextStatistics);
+    if (this.#sorter.waiting > 0) until = Math.min(until, this.#lastArrival + this.#hold_ns);
+    return Math.max(0, Math.min(sleep_max_ms, Math.ceil((until - now) / 1e6)));
+  }
+
+  /** Moves a batch from the ring into the sorter. Returns the number of packets. */
+  #readBatch(now: number): number {
+    const memories = this.#memories;
+    if (!memories.advance()) this.#makeRoom(now);
+    const memory = memories.current;
+    const start = memory.length;
+    const count = memory.append();
+    if (count === 0) return 0;
+    if (count < 0) return this.#readFailed(count, memory.length - start);
+    this.#read += count;
+    this.#lastArrival = now;
+    if (!this.#sorter.add(memories.filling, memory.view, start, memory.length, count)) {
+      this.#unread += count;
+      this.#inconsistent(memory.length - start, recordsLength(memory.view, start, count));
+      return 0;
+    }
+    this.#gathered_bytes += memory.length - start;
+    return count;
+  }
+
+  /** All memory waits to be written: some of it goes out before its time, the oldest first. */
+  #makeRoom(now: number): void {
+    for (const hold_ns of [this.#hold_ns, this.#hold_ns / 8, Number.NEGATIVE_INFINITY]) {
+      this.#write(now, this.#sorter.newest - hold_ns);
+      if (this.#memories.advance()) return;
+    }
+  }
+
+  #readFailed(result: number, got_bytes: number): number {
+    const { handle } = this.#options;
+    if (result === -2) this.#inconsistent(got_bytes, 0);
+    else if (handle.gone()) this.#gone = true;
+    // What libpcap says of an interface that is down under another name than it was opened by.
+    else if (!handle.error.includes('disappeared')) {
+      this.#error = fault('capture_read_failed', { interface: handle.interface.name, reason: handle.error });
+    }
+    return 0;
+  }
+
+  #inconsistent(got_bytes: number, expected_bytes: number): void {
+    const { name } = this.#options.handle.interface;
+    this.#error = fault('batch_inconsistent', { interface: name, got_bytes, expected_bytes });
+  }
+
+  /** Writes the records with times up to `until`. */
+  #write(now: number, until: number): void {
+    const sorter = this.#sorter;
+    const { file, control } = this.#options;
+    const before = { packets: sorter.taken, bytes: sorter.taken_bytes, written: file.packets };
+    this.#runs.clear();
+    sorter.take(until, this.#runs);
+    const packets = sorter.taken - before.packets;
+    file.append(this.#runs, this.#memories, { packets, bytes: sorter.taken_bytes - before.bytes });
+    const written = Number(file.packets - before.written);
+    this.#unread += packets - written;
+    if (written > 0) this.#first = sorter.first;
+    if (written > 0) this.#last = written === packets ? sorter.last : undefined;
+    this.#memories.reclaim();
+    this.#gathered_bytes = 0;
+    this.#lastWrite = now;
+    control.publishWritten(file.packets, file.bytes, file.length);
+  }
+
+  #publishKernel(now: number): void {
+    const { accepted, dropped } = this.#options.handle.statistics();
+    this.#options.control.publishKernel(accepted, dropped);
+    this.#nextStatistics = now + statistics_interval_ns;
+  }
+
+  /** Closes the filter, reads what is in the ring, and writes all that belongs into the file. */
+  #finish(cause: StopReason): RunEnd {
+    const { file, handle, control } = this.#options;
+    const sorter = this.#sorter;
+    handle.rejectAll();
+    this.#drain();
+    this.#write(this.#options.now(), Number.POSITIVE_INFINITY);
+    const { accepted, dropped } = handle.statistics();
+    control.publishKernel(accepted, dropped);
+    const notes: string[] = [];
+    const missing = Number(accepted - dropped) - this.#read;
+    if (missing !== 0) notes.push(`${missing} packets that the kernel counted were not handed over`);
+    return {
+      stop_reason: this.#reason(cause),
+      packets: file.packets,
+      bytes: file.bytes,
+      accepted,
+      dropped,
+      beyond_limit: BigInt(sorter.beyond),
+      unread: BigInt(this.#unread + missing),
+      unordered: sorter.unordered,
+      file_bytes: file.length,
+      first: this.#first,
+      last: this.#last,
+      error: file.fault ?? this.#error,
+      notes,
+    };
+  }
+
+  #reason(cause: StopReason): StopReason {
+    if (this.#options.file.fault !== undefined) return fileReason(this.#options.file.fault);
+    if (this.#error !== undefined) return 'error';
+    return this.#sorter.full ? this.#sorter.fullOf : cause;
+  }
+
+  /** Reads until every packet that the kernel has counted is there, or nothing more comes. */
+  #drain(): void {
+    const { now, waiter, handle } = this.#options;
+    const closed = now();
+    let idleSince = closed;
+    for (;;) {
+      const at = now();
+      // After a failure packets are only counted.
+      const count =
+        this.#error === undefined && this.#options.file.fault === undefined ? this.#readBatch(at) : this.#skipBatch();
+      if (count > 0) {
+        idleSince = at;
+        if (this.#gathered_bytes >= fill_bytes) this.#write(at, this.#sorter.newest - this.#hold_ns);
+        continue;
+      }
+      if (at - closed >= settle_ns) {
+        const { accepted, dropped } = handle.statistics();
+        if (Number(accepted - dropped) <= this.#read) return;
+        if (at - idleSince >= 2 * this.#hold_ns + 20e6) return;
+      }
+      waiter.wait(handle.descriptor, settle_ns / 1e6);
+    }
+  }
+
+  /** Takes a batch out of the ring and counts it as lost. */
+  #skipBatch(): number {
+    if (this.#sorter.waiting > 0) this.#write(this.#options.now(), Number.POSITIVE_INFINITY);
+    this.#memories.current.rewind();
+    const count = Math.max(0, this.#memories.current.append());
+    this.#read += count;
+    this.#unread += count;
+    return count;
+  }
+}
+
+function fileReason(of: Fault): StopReason {
+  return of.name === 'spool_full' ? 'spool_full' : 'error';
+}

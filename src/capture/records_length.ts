@@ -1,0 +1,14 @@
+const recordHeaderBytes = 16;
+
+/**
+ * The length of `count` records of a classic pcap file from `start` on, as their headers tell it; as far as they go where
+ * one begins outside of the memory.
+ */
+export function recordsLength(view: DataView, start: number, count: number): number {
+  let at = start;
+  for (let index = 0; index < count; index += 1) {
+    if (at + recordHeaderBytes > view.byteLength) break;
+    at += recordHeaderBytes + view.getUint32(at + 8, true);
+  }
+  return at - start;
+}

@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { InterfaceRef } from './live_handle.ts';
+
+const IFF_UP = 0x1;
+const IFF_LOOPBACK = 0x8;
+const classDirectory = '/sys/class/net';
+
+/** A network interface of this host. */
+export interface HostInterface extends InterfaceRef {
+  /** Hardware type (ARPHRD_… of linux/if_arp.h): 1 Ethernet, 772 loopback, 65534 none (tun, wireguard). */
+  readonly arphrd: number;
+  /** Switched on. */
+  readonly up: boolean;
+  readonly loopback: boolean;
+  /** Hardware address, `02:fc:00:00:00:01`; left out where the interface has none. */
+  readonly mac?: string;
+}
+
+/** The files that tell of interfaces: sysfs and procfs, or what a test has in their place. */
+export interface InterfaceFiles {
+  /** Names in a directory; empty where there is no such directory. */
+  list(directory: string): readonly string[];
+  /** A file's text; undefined where it cannot be read (an interface may go away while it is being read). */
+  read(path: string): string | undefined;
+}
+
+/** The files of this host. */
+export const hostFiles: InterfaceFiles = {
+  list(directory) {
+    try {
+      return readdirSync(directory);
+    } catch {
+      return [];
+    }
+  },
+  read(path) {
+    try {
+      return readFileSync(path, 'latin1');
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+/** All interfaces of this host's network namespace, by ascending number. Source: Documentation/ABI/testing/sysfs-class-net. */
+export function listInterfaces(files: InterfaceFiles = hostFiles): readonly HostInterface[] {
+  return files
+    .list(classDirectory)
+    .flatMap((name) => readInterface(name, files) ?? [])
+    .sort((one, other) => one.ifindex - other.ifindex);
+}
+
+/**
+ * Packets that the interface itself has lost since it exists, for want of room, before any filter (`rx_missed_errors` and
+ * `rx_fifo_errors`, as libpcap's `ps_ifdrop`). Undefined where it does not say.
+ */
+export function interfaceDrops(name: string, files: InterfaceFiles = hostFiles): bigint | undefined {
+  const counters = ['rx_missed_errors', 'rx_fifo_errors'].map((counter) =>
+    files.read(`${classDirectory}/${name}/statistics/${counter}`)?.trim(),
+  );
+  return counters.reduce<bigint | undefined>(
+    (sum, counter) => (sum === undefined || counter === undefined ? undefined : sum + BigInt(counter)),
+    0n,
+  );
+}
+
+function readInterface(name: string, files: InterfaceFiles): HostInterface | undefined {
+  const [ifindex, arphrd, flags, address] = ['ifindex', 'type', 'flags', 'address'].map((attribute) =>
+    files.read(`${classDirectory}/${name}/${attribute}`)?.trim(),
+  );
+  // `bonding_masters` is a file among the interfaces.
+  if (ifindex === undefined || arphrd === undefined || flags === undefined) return undefined;
+  const mac = address === undefined || /^(?:00:?)*$/.test(address) ? {} : { mac: address };
+  return {
+    name,
+    ifindex: Number(ifindex),
+    arphrd: Number(arphrd),
+    up: (Number(flags) & IFF_UP) !== 0,
+    loopback: (Number(flags) & IFF_LOOPBACK) !== 0,
+    ...mac,
+  };
+}
