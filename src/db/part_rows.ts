@@ -29,12 +29,13 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     error: part.error ?? null,
     upload_id: part.upload_id ?? null,
     upload_attempt: part.upload_attempt === undefined ? null : BigInt(part.upload_attempt),
+    upload_attempt: part.upload_attempt === undefined ? null : BigInt(part.upload_attempt),
     object_key: part.object_key ?? null,
     size_bytes: part.size_bytes ?? null,
     sha256: part.sha256 ?? null,
     sample_rate: part.sample_rate ?? null,
     coverage: part.coverage ?? null,
-  };
+  } satisfies Record<keyof PartRecord, unknown>;
 }
 
 /** The part of a row. */
@@ -45,6 +46,7 @@ export function partOfRow(row: Selectable<PartsTable>): PartRecord {
     ordinal: Number(ordinal),
     sequence: Number(sequence),
     ...(linktype === null ? {} : { linktype: Number(linktype) }),
+    ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
     ...(unordered === null ? {} : { unordered: unordered !== 0n }),
     ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
   };
@@ -52,14 +54,16 @@ export function partOfRow(row: Selectable<PartsTable>): PartRecord {
 
 /** Changes of a part as changes of its row. */
 export function partChanges(patch: PartPatch): Updateable<PartsTable> {
-  const { sequence, linktype, unordered, upload_attempt, ...plain } = patch;
+  const { sequence, linktype, upload_attempt, unordered, ...plain } = patch;
   return {
     ...plain,
     ...(sequence === undefined ? {} : { sequence: BigInt(sequence) }),
-    ...(linktype === undefined ? {} : { linktype: linktype === null ? null : BigInt(linktype) }),
-    ...(unordered === undefined ? {} : { unordered: unordered === null ? null : BigInt(unordered) }),
-    ...(upload_attempt === undefined
-      ? {}
-      : { upload_attempt: upload_attempt === null ? null : BigInt(upload_attempt) }),
+    ...(linktype === undefined ? {} : { linktype: whole(linktype) }),
+    ...(upload_attempt === undefined ? {} : { upload_attempt: whole(upload_attempt) }),
+    ...(unordered === undefined ? {} : { unordered: whole(unordered) }),
   };
+}
+
+function whole(value: number | boolean | null): bigint | null {
+  return value === null ? null : BigInt(value);
 }

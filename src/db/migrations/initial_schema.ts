@@ -137,6 +137,7 @@ async function captures(db: Kysely<unknown>, types: ColumnTypes): Promise<void> 
     .addColumn('error', 'text')
     .addColumn('upload_id', 'text')
     .addColumn('upload_attempt', 'bigint')
+    .addColumn('upload_attempt', 'bigint')
     .addColumn('object_key', 'text')
     .addColumn('size_bytes', 'bigint')
     .addColumn('sha256', 'text')
