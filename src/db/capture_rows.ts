@@ -2,7 +2,7 @@ import type { Insertable, Selectable } from 'kysely';
 import type { CaptureSpec } from '../model/capture.ts';
 import type { CaptureRecord } from '../model/record.ts';
 import type { Scope } from '../model/scope.ts';
-import { fromJsonText, toJsonText } from './json_text.ts';
+import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import { present } from './present.ts';
 import type { CapturesTable } from './tables.ts';
 

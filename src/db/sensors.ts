@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { TimeNs } from '../model/time.ts';
 import type { Queries, Transaction } from './database.ts';
-import { fromJsonText, toJsonText } from './json_text.ts';
+import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { SensorsTable } from './tables.ts';
 
 /** One interface, as a sensor described it. */
