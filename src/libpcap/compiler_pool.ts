@@ -1,0 +1,138 @@
+import { type Fault, fault } from '../model/errors/fault.ts';
+import { ok, type Result, refused } from '../model/result.ts';
+import type { FilterTexts } from './compile_filter.ts';
+import type { CompileRequest } from './compiler_child_messages.ts';
+import { CompilerChild, type CompilerOutcome } from './compiler_child_process.ts';
+import type { InterfaceRef } from './live_handle.ts';
+import type { Program } from './program.ts';
+
+/** What a filter is for one link type. */
+export type Compiled =
+  | { readonly kind: 'program'; readonly program: Program }
+  /** The filter is right in itself, and no packet of this link type can match it. */
+  | { readonly kind: 'excluded'; readonly reason: string };
+
+/** What a filter is for one link type, without the program. */
+export interface LinktypeCheck {
+  readonly linktype: number;
+  /** Why no packet of this link type can match; absent where packets can. */
+  readonly excluded?: string;
+}
+
+/**
+ * Compiles filters in processes of their own, which are killed when they take too long. The faults that come back are
+ * `expression_syntax`, `expression_slow`, `expression_too_long`, `expression_compiler`, and those of opening an interface.
+ */
+export interface FilterCompiler {
+  /** Is the filter one that libpcap understands, and which of these link types (LINKTYPE_ numbers) can have packets for it? */
+  check(request: {
+    readonly filter: FilterTexts;
+    readonly linktypes: readonly number[];
+  }): Promise<Result<readonly LinktypeCheck[]>>;
+  /**
+   * The program for packets of a link type: of files, or, with an interface of that link type given, of a live capture. That one
+   * goes before the socket as it is (with the prefixes of `program_prefix.ts`) and would be wrong for files.
+   */
+  compile(request: {
+    readonly filter: FilterTexts;
+    readonly linktype: number;
+    readonly live_interface?: InterfaceRef | undefined;
+  }): Promise<Result<Compiled>>;
+  /** Ends the processes; what is under way or waiting is refused with `expression_compiler`. */
+  close(): Promise<void>;
+}
+
+/** How many filters are compiled at once, for how long, and how many wait. */
+export interface FilterCompilerOptions {
+  readonly child_count?: number;
+  readonly limit_ms?: number;
+  readonly queue_max?: number;
+}
+
+const ethernet = 1;
+
+interface Job {
+  readonly request: CompileRequest;
+  readonly settle: (outcome: CompilerOutcome) => void;
+}
+
+/** Starts the processes and returns at once; they are warm some 100 ms later. */
+export function createFilterCompiler(options: FilterCompilerOptions = {}): FilterCompiler {
+  const { child_count = 1, limit_ms = 2000, queue_max = 64 } = options;
+  const children = Array.from({ length: child_count }, () => new CompilerChild());
+  const idle = [...children];
+  const waiting: Job[] = [];
+  let closed = false;
+  let last_id = 0;
+
+  const serve = async (child: CompilerChild, first: Job): Promise<void> => {
+    for (let job: Job | undefined = first; job !== undefined; job = waiting.shift()) {
+      job.settle(await child.run(job.request));
+    }
+    idle.push(child);
+  };
+  const run = (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> =>
+    new Promise((settle) => {
+      last_id += 1;
+      const job = { request: { ...request, id: last_id, limit_ms }, settle };
+      if (closed) return settle({ kind: 'ended', reason: 'it is closed' });
+      const child = idle.pop();
+      if (child !== undefined) return void serve(child, job);
+      if (waiting.length >= queue_max) return settle({ kind: 'ended', reason: `${queue_max} filters wait already` });
+      return void waiting.push(job);
+    });
+
+  for (const child of children) child.warm();
+  return {
+    check: async ({ filter, linktypes }) => {
+      // Whatever it is for, the expression must be one.
+      const outcome = await run({ filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes });
+      const faults = faultsOf(outcome, filter, limit_ms);
+      if (faults !== undefined) return refused(...faults);
+      const results = outcome.kind === 'compiled' ? outcome.results : [];
+      return ok(
+        linktypes.map((linktype, index) => {
+          const result = results[index];
+          return result?.kind === 'excluded' ? { linktype, excluded: result.reason } : { linktype };
+        }),
+      );
+    },
+    compile: async ({ filter, linktype, live_interface }) => {
+      const live = live_interface === undefined ? {} : { live_interface };
+      const outcome = await run({ filter, linktypes: [linktype], ...live });
+      const faults = faultsOf(outcome, filter, limit_ms);
+      if (faults !== undefined) return refused(...faults);
+      const result = outcome.kind === 'compiled' ? outcome.results[0] : undefined;
+      if (result === undefined || result.kind === 'fault') {
+        return refused(fault('expression_compiler', { reason: 'it gave no answer' }));
+      }
+      return ok(result);
+    },
+    close: async () => {
+      closed = true;
+      for (const job of waiting.splice(0)) job.settle({ kind: 'ended', reason: 'it is closed' });
+      await Promise.all(children.map((child) => child.close()));
+    },
+  };
+}
+
+/** What is wrong, as the user is told; undefined where nothing is. */
+function faultsOf(
+  outcome: CompilerOutcome,
+  { expression_text }: FilterTexts,
+  limit_ms: number,
+): readonly [Fault, ...Fault[]] | undefined {
+  const field = expression_text === '' ? 'filter_v1' : 'filter_expression';
+  const one = (name: Parameters<typeof fault>[0], params: Record<string, string | number>): readonly [Fault] => [
+    fault(name, { field, ...params }, `/${field}`),
+  ];
+  if (outcome.kind === 'slow') return one('expression_slow', { limit_s: limit_ms / 1000 });
+  if (outcome.kind === 'ended') return [fault('expression_compiler', { reason: outcome.reason })];
+  if (outcome.kind === 'syntax') return one('expression_syntax', { reason: outcome.reason });
+  const faults =
+    outcome.kind === 'failed'
+      ? outcome.faults
+      : outcome.results.flatMap((result) => (result.kind === 'fault' ? [result.fault] : []));
+  const [first, ...more] = faults;
+  return first === undefined ? undefined : [first, ...more];
+}
