@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
+
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 30_000 * soak,
     hookTimeout: 60_000,
   },
 }) as ReturnType<typeof defineConfig>;
