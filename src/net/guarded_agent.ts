@@ -1,0 +1,102 @@
+import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http';
+import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
+import { Socket, isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type EndpointPolicy, type EndpointTarget, plainHost } from '../model/endpoint_policy.ts';
+import { FaultError } from '../model/errors/fault.ts';
+import { addressFault } from './address_fault.ts';
+import { type Resolve, guardedLookup, resolveBySystem } from './guarded_lookup.ts';
+import { verifyPeer } from './verify_peer.ts';
+
+/** A pair of agents whose every connection has been checked. */
+export interface GuardedAgents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+  /** Closes all connections. */
+  close(): void;
+}
+
+/** How to make guarded agents. */
+export interface GuardOptions {
+  /** What is allowed beyond HTTPS to public addresses. */
+  readonly policy: EndpointPolicy;
+  /** The system's resolver by default. */
+  readonly resolve?: Resolve;
+  /** Certificates (PEM) to trust instead of the well-known ones. */
+  readonly ca?: string;
+}
+
+type Connected = (error: Error | null, socket: Duplex) => void;
+
+/**
+ * Makes agents that connect only where the policy allows: the address that a literal, a name or any spelling of either
+ * leads to is checked when the connection is made, so that a name which changes between check and use is no way round.
+ * A refused connection fails the request with a FaultError (`endpoint_refused`, `endpoint_insecure`). Connections are
+ * kept alive and reused. Proxies of the environment are not used, and agents never follow redirects.
+ */
+export function guardedAgents(options: GuardOptions): GuardedAgents {
+  const { policy, resolve = resolveBySystem, ca } = options;
+  const guard = { policy, resolve };
+  const http = new GuardedHttpAgent(guard);
+  const https = new GuardedHttpsAgent(guard, ca);
+  const close = (): void => {
+    http.destroy();
+    https.destroy();
+  };
+  return { http, https, close };
+}
+
+interface Guard {
+  readonly policy: EndpointPolicy;
+  readonly resolve: Resolve;
+}
+
+const keeping = { keepAlive: true, maxSockets: 64 } as const;
+
+class GuardedHttpAgent extends HttpAgent {
+  readonly #guard: Guard;
+
+  constructor(guard: Guard) {
+    super(keeping);
+    this.#guard = guard;
+  }
+
+  override createConnection(options: ClientRequestArgs, connected?: Connected): Duplex | null | undefined {
+    return connect(this.#guard, false, options, connected, (checked) => super.createConnection(checked, connected));
+  }
+}
+
+class GuardedHttpsAgent extends HttpsAgent {
+  readonly #guard: Guard;
+
+  constructor(guard: Guard, ca: string | undefined) {
+    super(ca === undefined ? keeping : { ...keeping, ca });
+    this.#guard = guard;
+  }
+
+  override createConnection(options: RequestOptions, connected?: Connected): Duplex | null | undefined {
+    return connect(this.#guard, true, options, connected, (checked) => super.createConnection(checked, connected));
+  }
+}
+
+function connect<T extends ClientRequestArgs>(
+  { policy, resolve }: Guard,
+  secure: boolean,
+  options: T,
+  connected: Connected | undefined,
+  open: (options: T) => Duplex | null | undefined,
+): Duplex | null | undefined {
+  const host = plainHost(options.host ?? options.hostname ?? '');
+  const target: EndpointTarget = { secure, host, port: Number(options.port ?? (secure ? 443 : 80)) };
+  // A literal is never looked up, so the lookup cannot check it.
+  const fault = isIP(host) === 0 ? undefined : addressFault(policy, target, host);
+  if (fault !== undefined) {
+    const refusal = new FaultError([fault]);
+    if (connected === undefined) throw refusal;
+    connected(refusal, new Socket());
+    return undefined;
+  }
+  const socket = open({ ...options, lookup: guardedLookup(policy, target, resolve) });
+  if (socket instanceof Socket) verifyPeer(socket, policy, target);
+  return socket;
+}
