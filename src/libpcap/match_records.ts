@@ -16,7 +16,7 @@ export interface Matcher {
    * Picks the matching ones out of a whole number of pcap records with nanosecond times, little-endian, of the program's link
    * type; order and bytes stay. The answer is a view of the matcher's own memory: good until the next call or `close`.
    *
-   * @throws FaultError `pcap_truncated`, `pcap_malformed` where the records are none, `native_call_failed`.
+   * @throws FaultError `pcap_truncated` where the last record is not whole, `native_call_failed` where libpcap refuses one.
    */
   match(records: Uint8Array): Uint8Array;
   /** Gives its memory back. Safe to call twice. */
@@ -67,8 +67,7 @@ class BatchMatcher implements Matcher {
 
   close(): void {
     this.#closed = true;
-    if (this.#output !== undefined) this.#native.pcap.pcap_dump_close(this.#output.dumper);
-    this.#output = undefined;
+    this.#closeOutput();
     this.#input = nativeBytes(0);
   }
 
@@ -76,13 +75,17 @@ class BatchMatcher implements Matcher {
   #open(records: Uint8Array): PcapPointer {
     const needed = header_bytes + records.length;
     if (this.#input.length < needed) {
-      this.close();
-      this.#closed = false;
+      this.#closeOutput();
       this.#input = nativeBytes(Math.max(needed, 1 << 20));
       this.#input.set(matchHeader(this.#linktype));
     }
     this.#input.set(records, header_bytes);
     return openRecords(this.#input, needed, this.#native);
+  }
+
+  #closeOutput(): void {
+    if (this.#output !== undefined) this.#native.pcap.pcap_dump_close(this.#output.dumper);
+    this.#output = undefined;
   }
 
   #setFilter(pcap: PcapPointer): void {
