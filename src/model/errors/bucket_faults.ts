@@ -98,4 +98,24 @@ export const bucketFaults = {
     retry: 'no',
     text: 'The key file {path} does not open what was sealed with it: put back the right key file.',
   },
+  secret_key_exposed: {
+    code: 1218,
+    status: 500,
+    retry: 'no',
+    text: 'The key file {path} can be read by others: run "chmod 600 {path}".',
+  },
+  bucket_region: {
+    code: 1219,
+    status: 400,
+    retry: 'no',
+    text: '{destination} is in another region or behind another endpoint ({reason}): write region=… (or endpoint=…) into the URI. Redirects are not followed.',
+  },
+  bucket_refused: { code: 1220, status: 500, retry: 'no', text: '{destination} refused the request: {reason}' },
+  upload_gone: {
+    code: 1221,
+    status: 500,
+    retry: 'no',
+    text: '{destination} does not know the upload of {key} (any more): it has to be sent again.',
+  },
+  object_key_invalid: { code: 1222, status: 500, retry: 'no', text: '"{key}" cannot be the name of an object.' },
 } as const;
