@@ -24,4 +24,16 @@ export const pcapFaults = {
     retry: 'no',
     text: 'Packets of link type {linktype} cannot be put into a file of link type {into}.',
   },
+  pcap_unordered: {
+    code: 1404,
+    status: 500,
+    retry: 'no',
+    text: 'Packet {packet} of source {source} is older than the one before it: sort the source before it is merged.',
+  },
+  pcap_time_range: {
+    code: 1405,
+    status: 500,
+    retry: 'no',
+    text: 'A packet at {seconds} s after 1970 cannot be put into a capture file: times go from 1970 to 2106.',
+  },
 } as const;

@@ -1,0 +1,57 @@
+import { raise } from '../model/errors/fault.ts';
+import { ByteSink } from './byte_sink.ts';
+import type { CaptureWriter } from './capture_writer.ts';
+import { padded } from './pcapng_block.ts';
+import {
+  encodeInterfaceDescription,
+  encodeInterfaceStatistics,
+  encodeSectionHeader,
+  type InterfaceDescription,
+} from './pcapng_encode.ts';
+import { encodeEnhancedPacket, enhancedPacketOverheadBytes } from './pcapng_epb.ts';
+
+/** What a pcapng file is made of. */
+export interface PcapngWriterOptions {
+  /** Name and version of the program that writes (shb_userappl). */
+  readonly application: string;
+  readonly comment?: string;
+  readonly interfaces: readonly InterfaceDescription[];
+  /** About how large a chunk is; 1 MiB by default. */
+  readonly chunk_bytes?: number;
+}
+
+/**
+ * Makes a writer of pcapng: one little-endian section, all interfaces described in front, every packet in the form that it
+ * was captured in, statistics at the end.
+ */
+export function createPcapngWriter(options: PcapngWriterOptions): CaptureWriter {
+  const sink = new ByteSink(options.chunk_bytes ?? 1_048_576);
+  sink.write(encodeSectionHeader(options.application, options.comment));
+  for (const described of options.interfaces) sink.write(encodeInterfaceDescription(described));
+  return {
+    append(batch, record, interface_number) {
+      const seconds = batch.seconds[record] ?? 0;
+      if (seconds < 0 || seconds > 0xffffffff) raise('pcap_time_range', { seconds });
+      const captured = batch.captured[record] ?? 0;
+      const at = sink.reserve(enhancedPacketOverheadBytes + padded(captured));
+      const place = encodeEnhancedPacket(
+        sink.view,
+        at,
+        interface_number,
+        seconds,
+        batch.nanos[record] ?? 0,
+        captured,
+        batch.original[record] ?? 0,
+      );
+      const from = batch.offsets[record] ?? 0;
+      sink.bytes.set(batch.bytes.subarray(from, from + captured), place);
+    },
+    ready: () => sink.take(),
+    finish(statistics = []) {
+      for (const [number, of] of statistics.entries()) {
+        if (of !== undefined) sink.write(encodeInterfaceStatistics(number, of));
+      }
+      return sink.flush();
+    },
+  };
+}
