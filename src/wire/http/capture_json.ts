@@ -1,0 +1,72 @@
+import type { Capture, PartResult } from '../../model/capture.ts';
+import { formatTime } from '../../model/time.ts';
+import type { CaptureResponse, SensorResult } from './capture_response.ts';
+
+/**
+ * A capture as the API returns it. What is not known is left out, never null or empty. Counts become numbers: exact up to
+ * 2^53, which no capture reaches.
+ */
+export function captureJson(capture: Capture): CaptureResponse {
+  const { spec, stop_requested, packets_captured, error_message, sample_rate } = capture;
+  const head = { id: capture.id };
+  const common = {
+    system: spec.system,
+    status: capture.status,
+    submitted: formatTime(capture.submitted),
+    time_limit: spec.time_limit_s,
+    filter_v1: spec.filter_v1,
+    ...(spec.filter_expression === undefined ? {} : { filter_expression: spec.filter_expression }),
+    format: spec.format,
+  };
+  const ours = {
+    ...known('packets_dropped', capture.packets_dropped),
+    ...(capture.parts.length === 0 ? {} : { sensors: capture.parts.map(sensorJson) }),
+  };
+  if (spec.type === 'simple') {
+    return {
+      ...head,
+      type: 'simple',
+      ...common,
+      packet_limit: spec.packet_limit,
+      offset_time: formatTime(spec.offset_time),
+      ...(sample_rate === undefined ? {} : { sample_rate }),
+      ...ours,
+    };
+  }
+  return {
+    ...head,
+    type: 'full',
+    ...common,
+    ...(spec.packet_limit === undefined ? {} : { packet_limit: spec.packet_limit }),
+    colo_name: spec.colo_name,
+    destination_conf: spec.destination_conf,
+    ...(spec.byte_limit === undefined ? {} : { byte_limit: spec.byte_limit }),
+    ...known('packets_captured', packets_captured),
+    ...(stop_requested === undefined ? {} : { stop_requested: formatTime(stop_requested) }),
+    ...(error_message === undefined ? {} : { error_message }),
+    ...ours,
+  };
+}
+
+function sensorJson(part: PartResult): SensorResult {
+  const { stop_reason, error, sample_rate, coverage } = part;
+  return {
+    name: part.sensor,
+    interface: part.interface,
+    colo: part.colo,
+    status: part.status,
+    ...known('packets', part.packets),
+    ...known('bytes', part.bytes),
+    ...known('dropped', part.dropped),
+    ...known('interface_dropped', part.interface_dropped),
+    ...known('cut', part.cut),
+    ...(stop_reason === undefined ? {} : { stop_reason }),
+    ...(error === undefined ? {} : { error }),
+    ...(sample_rate === undefined ? {} : { sample_rate }),
+    ...(coverage === undefined ? {} : { coverage }),
+  };
+}
+
+function known<Name extends string>(name: Name, value: bigint | undefined): { [N in Name]?: number } {
+  return value === undefined ? {} : ({ [name]: Number(value) } as { [N in Name]?: number });
+}

@@ -1,0 +1,101 @@
+import { type Static, Type } from 'typebox';
+import { statuses } from '../../model/status.ts';
+import { stopReasons } from '../../model/stop_reason.ts';
+import { FilterSchema } from './filter_schema.ts';
+
+const time = (description: string) => Type.String({ format: 'date-time', description });
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+
+/** What happened on one interface of one sensor. */
+export const SensorResult = Type.Object(
+  {
+    name: Type.String({ description: 'Name of the sensor.' }),
+    interface: Type.String({ description: 'Name of the network interface.' }),
+    colo: Type.String({ description: 'The site of the sensor.' }),
+    status: Type.Enum(['pending', 'running', 'uploading', 'done', 'failed', 'no_answer', 'excluded'], {
+      type: 'string',
+      description: 'How far it is. `excluded`: its kind of link cannot have packets that match.',
+    }),
+    packets: Type.Optional(count('Packets written. Of a full capture: delivered and cut together.')),
+    bytes: Type.Optional(count('Bytes of these packets.')),
+    dropped: Type.Optional(count('Matching packets that were lost before they could be written.')),
+    interface_dropped: Type.Optional(
+      count('Packets that the interface itself lost, matching or not: no part of any sum.'),
+    ),
+    cut: Type.Optional(count('Packets written here that the limits cut from the delivered file.')),
+    stop_reason: Type.Optional(Type.Enum([...stopReasons], { type: 'string', description: 'Why it ended.' })),
+    error: Type.Optional(Type.String({ description: 'What went wrong.' })),
+    sample_rate: Type.Optional(Type.Integer({ minimum: 1, description: 'One of this many packets was kept.' })),
+    coverage: Type.Optional(Type.String({ description: 'What the answer does not cover.' })),
+  },
+  { title: 'SensorResult', additionalProperties: false },
+);
+
+const common = {
+  id: Type.String({ minLength: 32, maxLength: 32, pattern: '^[0-9a-f]{32}$', description: 'Id of the capture.' }),
+  system: Type.Enum(['magic-transit'], { type: 'string' }),
+  status: Type.Enum([...statuses], {
+    type: 'string',
+    description: 'Final are `success`, `complete` (a part is missing: `sensors` says which) and `failed`.',
+  }),
+  submitted: time('When it was asked for.'),
+  time_limit: Type.Integer({ minimum: 1, description: 'Seconds.' }),
+  filter_v1: FilterSchema,
+  packet_limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  filter_expression: Type.Optional(Type.String()),
+  format: Type.Enum(['pcap', 'pcapng'], { type: 'string' }),
+};
+
+const ours = {
+  packets_dropped: Type.Optional(count('Matching packets that were lost, on all sensors together.')),
+  sensors: Type.Optional(Type.Array(SensorResult, { description: 'What happened where.' })),
+};
+
+/** A look-back, as it is returned. What is not known is left out. */
+export const SimpleCapture = Type.Object(
+  {
+    ...common,
+    type: Type.Enum(['simple'], { type: 'string' }),
+    packet_limit: Type.Integer({ minimum: 1 }),
+    offset_time: time('The moment from which it looks back.'),
+    sample_rate: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
+    ),
+    ...ours,
+  },
+  { title: 'SimpleCapture', additionalProperties: false },
+);
+
+/** A capture of the future, as it is returned. What is not known is left out. */
+export const FullCapture = Type.Object(
+  {
+    ...common,
+    type: Type.Enum(['full'], { type: 'string' }),
+    colo_name: Type.String({ description: 'The site, or the sites, that captured.' }),
+    destination_conf: Type.String({ description: 'URI of the bucket, without secrets.' }),
+    byte_limit: Type.Optional(Type.Integer({ minimum: 1 })),
+    packets_captured: Type.Optional(count('Packets in the delivered file; while it runs, packets captured up to now.')),
+    stop_requested: Type.Optional(time('When it was asked to stop.')),
+    error_message: Type.Optional(Type.String({ description: 'Why it failed, or what is missing.' })),
+    ...ours,
+  },
+  { title: 'FullCapture', additionalProperties: false },
+);
+
+/** A capture, as it is returned. */
+export const CaptureResponse = Type.Union([SimpleCapture, FullCapture], {
+  title: 'Capture',
+  discriminator: { propertyName: 'type' },
+});
+
+/** What happened on one interface of one sensor. */
+export type SensorResult = Static<typeof SensorResult>;
+
+/** A look-back, as it is returned. */
+export type SimpleCapture = Static<typeof SimpleCapture>;
+
+/** A capture of the future, as it is returned. */
+export type FullCapture = Static<typeof FullCapture>;
+
+/** A capture, as it is returned. */
+export type CaptureResponse = SimpleCapture | FullCapture;

@@ -1,0 +1,54 @@
+import { type Fault, fault } from '../../model/errors/fault.ts';
+import { ok, type Result, refused } from '../../model/result.ts';
+import type { Status } from '../../model/status.ts';
+import { ListQuery, listBounds } from './list_query.ts';
+
+/** A checked query of GET /pcaps, with its defaults. */
+export interface CheckedListQuery {
+  readonly page: number;
+  readonly per_page: number;
+  readonly status?: Status;
+  readonly type?: 'simple' | 'full';
+}
+
+/**
+ * Checks the query of GET /pcaps as it came: texts, or lists of them where a parameter was repeated. An empty text means
+ * absent; other parameters are passed over.
+ */
+export function checkListQuery(query: Readonly<Record<string, unknown>>): Result<CheckedListQuery> {
+  const faults: Fault[] = [];
+  const report = (name: string, expected: string): undefined => {
+    faults.push(fault('parameter_invalid', { name, expected }, `/${name}`));
+  };
+  const number = (name: 'page' | 'per_page'): number => {
+    const bounds = listBounds[name];
+    const text = given(query, name);
+    if (text === undefined) return bounds.default;
+    const value = typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+    if (value >= bounds.minimum && value <= bounds.maximum) return value;
+    report(name, `a whole number from ${bounds.minimum} to ${bounds.maximum}`);
+    return bounds.default;
+  };
+  const oneOf = <Value extends string>(name: 'status' | 'type', allowed: readonly Value[]): Value | undefined => {
+    const text = given(query, name);
+    return text === undefined
+      ? undefined
+      : (allowed.find((one) => one === text) ?? report(name, `one of ${allowed.join(', ')}`));
+  };
+  const [page, per_page] = [number('page'), number('per_page')];
+  const status = oneOf<Status>('status', ListQuery.properties.status.enum);
+  const type = oneOf<'simple' | 'full'>('type', ListQuery.properties.type.enum);
+  const [first, ...more] = faults;
+  if (first !== undefined) return refused(first, ...more);
+  return ok({
+    page,
+    per_page,
+    ...(status === undefined ? {} : { status }),
+    ...(type === undefined ? {} : { type }),
+  });
+}
+
+function given(query: Readonly<Record<string, unknown>>, name: string): unknown {
+  const value = Object.hasOwn(query, name) ? query[name] : undefined;
+  return value === '' ? undefined : value;
+}
