@@ -32,7 +32,7 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
     delivery: record.delivery,
     piece_bytes: BigInt(record.piece_bytes),
     version: record.version,
-  } satisfies Record<keyof CaptureRecord, unknown>;
+  } satisfies Record<keyof CaptureRecord | 'type' | 'ownership_id', unknown>;
 }
 
 /** The capture of a row; its JSON was written by `captureRow`. */

@@ -29,7 +29,6 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     error: part.error ?? null,
     upload_id: part.upload_id ?? null,
     upload_attempt: part.upload_attempt === undefined ? null : BigInt(part.upload_attempt),
-    upload_attempt: part.upload_attempt === undefined ? null : BigInt(part.upload_attempt),
     object_key: part.object_key ?? null,
     size_bytes: part.size_bytes ?? null,
     sha256: part.sha256 ?? null,
@@ -48,7 +47,6 @@ export function partOfRow(row: Selectable<PartsTable>): PartRecord {
     ...(linktype === null ? {} : { linktype: Number(linktype) }),
     ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
     ...(unordered === null ? {} : { unordered: unordered !== 0n }),
-    ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
   };
 }
 

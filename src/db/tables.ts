@@ -115,7 +115,6 @@ export interface PartsTable {
   error: string | null;
   upload_id: string | null;
   upload_attempt: bigint | null;
-  upload_attempt: bigint | null;
   object_key: string | null;
   size_bytes: bigint | null;
   sha256: string | null;

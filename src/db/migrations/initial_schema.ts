@@ -137,7 +137,6 @@ async function captures(db: Kysely<unknown>, types: ColumnTypes): Promise<void> 
     .addColumn('error', 'text')
     .addColumn('upload_id', 'text')
     .addColumn('upload_attempt', 'bigint')
-    .addColumn('upload_attempt', 'bigint')
     .addColumn('object_key', 'text')
     .addColumn('size_bytes', 'bigint')
     .addColumn('sha256', 'text')
@@ -207,5 +206,6 @@ async function record(db: Kysely<unknown>): Promise<void> {
     .on('creates')
     .columns(['principal_id', 'body_hash', 'sequence'])
     .execute();
+  await db.schema.createIndex('creates_of_principal').on('creates').columns(['principal_id', 'at']).execute();
   await db.schema.createIndex('creates_by_time').on('creates').columns(['at']).execute();
 }
