@@ -172,6 +172,20 @@ describe('a full capture on one interface', () => {
     expect(done.record).toMatchObject({ status: 'complete', error_message: 's0/eth0: the sensor died' });
   });
 
+  test('a crash leaves the losses unknown, not zero', () => {
+    const counted = run(full(1), armed(0), news(0, { sequence: 2, packets: 4n, dropped: 0n }));
+    expect(counted.record.packets_dropped).toBe(0n);
+    const { dropped: _, ...told } = { epoch: 'e2', stop_reason: 'crashed', packets: 4n, dropped: 0n } as const;
+    const crashed = run(counted, news(0, { phase: 'ended', ...told }));
+    expect(crashed.parts[0]).not.toHaveProperty('dropped');
+    expect(crashed.record).not.toHaveProperty('packets_dropped');
+  });
+
+  test('a sensor gives up delivering: failed, with its reason', () => {
+    const given = run(full(1), armed(0), ended(0), news(0, { phase: 'failed', sequence: 10, error: 'no such bucket' }));
+    expect(given.record).toMatchObject({ status: 'failed', error_message: 's0/eth0: no such bucket' });
+  });
+
   test('the interface refuses: failed, with the reason', () => {
     const done = run(full(1), news(0, { phase: 'failed', error: 'no permission' }));
     expect(done.record).toMatchObject({ status: 'failed', error_message: 's0/eth0: no permission' });

@@ -58,15 +58,27 @@ function mapPart(
   return { ...state, parts };
 }
 
+/** A part that has ended can only still fail: its sensor has given up delivering it. */
+function mayFollow(before: PartRecord['phase'], told: PartNews['phase']): boolean {
+  return before === 'assigned' || before === 'armed' || (before === 'ended' && told === 'failed');
+}
+
+/** What a sensor that died had told of its losses is no longer the whole of them: unknown is not zero. */
+function withoutUnknown(part: PartRecord, news: PartNews): PartRecord {
+  if (news.stop_reason !== 'crashed') return part;
+  const { dropped: _dropped, interface_dropped: _interfaceDropped, ...known } = part;
+  return known;
+}
+
 /** A sensor's word on a part counts once, in its order, and never takes back an end. */
 function takeReport(state: CaptureState, news: PartNews): Step {
   const before = state.parts.find((part) => part.sensor === news.sensor && part.interface === news.interface);
-  if (before === undefined || (before.phase !== 'assigned' && before.phase !== 'armed')) return keep(state);
+  if (before === undefined || !mayFollow(before.phase, news.phase)) return keep(state);
   if (before.epoch === news.epoch && news.sequence <= before.sequence) return keep(state);
   // A part that goes on never changes hands: another epoch of the sensor can only tell how it ended.
   if (before.phase === 'armed' && news.phase === 'armed' && before.epoch !== news.epoch) return keep(state);
   const { sensor: _sensor, interface: _interface, armed_at, ...told } = news;
-  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({ ...part, ...told }));
+  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({ ...withoutUnknown(part, news), ...told }));
   const effects: Effect[] = [];
   let record = state1.record;
   if (armed_at !== undefined && record.spec.type === 'full') {
@@ -98,10 +110,13 @@ function countSoFar(state: CaptureState): CaptureState {
     packets = add(packets, part.packets);
     dropped = add(dropped, part.dropped);
   }
+  // One crashed part, and the sum of the losses is not known any more.
+  const unknown = state.parts.some((part) => part.stop_reason === 'crashed');
+  const { packets_dropped: _before, ...rest } = state.record;
   const record: CaptureRecord = {
-    ...state.record,
+    ...rest,
     ...(packets === undefined ? {} : { packets_captured: packets }),
-    ...(dropped === undefined ? {} : { packets_dropped: dropped }),
+    ...(dropped === undefined || unknown ? {} : { packets_dropped: dropped }),
   };
   return { ...state, record };
 }

@@ -4,10 +4,14 @@ import { insertParts, partsOf, updatePart } from '../../db/parts.ts';
 import { bumpGeneration } from '../../db/sensors.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { PartRecord } from '../../model/record.ts';
+import type { Patch } from '../../db/patch.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { CaptureState, Effect } from '../../plan/capture_state.ts';
 import type { MachineTimes } from '../../plan/machine_times.ts';
 import { step } from '../../plan/step.ts';
+
+/** Changes to these fields of a record. */
+type ChangesOf<T, Key extends keyof T> = Patch<Pick<T, Key>>;
 
 const recordKeys = [
   'status',
@@ -89,16 +93,8 @@ async function saveParts(tx: Transaction, before: readonly PartRecord[], after: 
   await insertParts(tx, fresh);
 }
 
-/** The fields of `keys` that have a new value. The machine adds and changes fields, it never takes one away. */
-function changes<T extends object, Key extends keyof T>(
-  before: T,
-  after: T,
-  keys: readonly Key[],
-): { [K in Key]?: NonNullable<T[K]> } {
-  const patch: { [K in Key]?: NonNullable<T[K]> } = {};
-  for (const key of keys) {
-    const value = after[key];
-    if (value !== undefined && value !== null && value !== before[key]) patch[key] = value;
-  }
-  return patch;
+/** The fields of `keys` that differ; null for one that is not there any more. */
+function changes<T extends object, Key extends keyof T>(before: T, after: T, keys: readonly Key[]): ChangesOf<T, Key> {
+  const differing = keys.filter((key) => after[key] !== before[key]);
+  return Object.fromEntries(differing.map((key) => [key, after[key] ?? null])) as ChangesOf<T, Key>;
 }

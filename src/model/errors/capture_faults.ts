@@ -52,4 +52,16 @@ export const captureFaults = {
     text: 'libpcap 1.10 or newer is not installed: run "{hint}".',
   },
   native_call_failed: { code: 1511, status: 500, retry: 'no', text: '{call} failed: {reason}' },
+  capture_worker_failed: {
+    code: 1512,
+    status: 500,
+    retry: 'no',
+    text: 'A capture worker failed: {reason} What it had written is kept.',
+  },
+  interface_changed: {
+    code: 1513,
+    status: 500,
+    retry: 'soon',
+    text: 'Interface {interface} has link type {linktype} now, and the filter was made for {expected}.',
+  },
 } as const;

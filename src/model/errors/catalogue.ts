@@ -6,6 +6,7 @@ import { operatorFaults } from './operator_faults.ts';
 import { pcapFaults } from './pcap_faults.ts';
 import { requestFaults } from './request_faults.ts';
 import { samplesFaults } from './samples_faults.ts';
+import { sensorFaults } from './sensor_faults.ts';
 import { stateFaults } from './state_faults.ts';
 import { uploadFaults } from './upload_faults.ts';
 
@@ -20,7 +21,8 @@ type Catalogue = typeof apiFaults &
   typeof samplesFaults &
   typeof uploadFaults &
   typeof stateFaults &
-  typeof operatorFaults;
+  typeof operatorFaults &
+  typeof sensorFaults;
 
 /** Every error that edgetap knows, by name. One file per area; each area has a hundred codes. */
 export const catalogue: Catalogue = {
@@ -34,6 +36,7 @@ export const catalogue: Catalogue = {
   ...uploadFaults,
   ...stateFaults,
   ...operatorFaults,
+  ...sensorFaults,
 } satisfies Readonly<Record<string, FaultKind>>;
 
 /** The name of an error of the catalogue. */

@@ -46,3 +46,13 @@ export function raise(
 ): never {
   throw new FaultError([fault(name, params, options.pointer)], options.cause === undefined ? undefined : options);
 }
+
+/** A fault as another process told it; one that this edgetap does not know is an `internal` with the words that came. */
+export function faultNamed(told: { readonly name: string; readonly code: number; readonly message: string }): Fault {
+  const { name, code, message } = told;
+  return isFaultName(name) ? { name, code, message } : { name: 'internal', code, message };
+}
+
+function isFaultName(name: string): name is FaultName {
+  return Object.hasOwn(catalogue, name);
+}

@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { holdDirectory } from './hold_directory.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'edgetap-hold-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+async function holderProcess(): Promise<ChildProcess> {
+  const script = `
+    const { holdDirectory } = await import(${JSON.stringify(new URL('./hold_directory.ts', import.meta.url).href)});
+    holdDirectory(${JSON.stringify(directory)}, 'serve', 0);
+    process.stdout.write('held');
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+describe('holdDirectory', () => {
+  test('a second holder is refused with the pid of the first, and let in once that was killed', async () => {
+    const child = await holderProcess();
+    expect(() => holdDirectory(directory, 'serve', 0)).toThrow(`is in use by process ${child.pid}`);
+    holdDirectory(directory, 'other', 0).release();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const held = holdDirectory(directory, 'serve', 0);
+    expect(() => holdDirectory(directory, 'serve', 0)).toThrow(`is in use by process ${process.pid}`);
+    held.release();
+    holdDirectory(directory, 'serve', 0).release();
+  });
+
+  test('who waits gets it when the holder leaves', async () => {
+    const child = await holderProcess();
+    setTimeout(() => child.kill('SIGKILL'), 100);
+    const waiter = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `const { holdDirectory } = await import(${JSON.stringify(new URL('./hold_directory.ts', import.meta.url).href)});
+       holdDirectory(${JSON.stringify(directory)}, 'serve', 10000);`,
+    ]);
+    const [code] = (await once(waiter, 'exit')) as [number];
+    expect(code).toBe(0);
+  });
+});

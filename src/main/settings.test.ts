@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { readServeSettings, serveSettings } from './settings.ts';
+
+describe('readServeSettings', () => {
+  test('works with nothing given', () => {
+    expect(readServeSettings({}, 'host-1')).toEqual({
+      listen: { host: '127.0.0.1', port: 8787 },
+      data_dir: './data',
+      colo: 'local01',
+      sensor: 'host-1',
+      interfaces: 'default',
+      sample_rate: 1,
+      packets_max: 10_000,
+      creates_per_minute: 60,
+      running_max: 10,
+      keep_days: 7,
+      allow_endpoints: '',
+      ambient_credentials: false,
+      trust_proxy: [],
+      log_level: 'info',
+    });
+  });
+
+  test('reads lists, addresses and pairs', () => {
+    const settings = readServeSettings(
+      {
+        EDGETAP_LISTEN: '[::1]:0',
+        EDGETAP_INTERFACES: 'eth0, eth1',
+        EDGETAP_TLS_CERT: 'c.pem',
+        EDGETAP_TLS_KEY: 'k.pem',
+        EDGETAP_ACCOUNT_ID: 'a'.repeat(32),
+        EDGETAP_SAMPLE_BYTES: '5000000',
+      },
+      'host-1',
+    );
+    expect(settings).toMatchObject({
+      listen: { host: '::1', port: 0 },
+      interfaces: ['eth0', 'eth1'],
+      tls: { cert_file: 'c.pem', key_file: 'k.pem' },
+      account_id: 'a'.repeat(32),
+      sample_bytes: 5_000_000,
+    });
+    expect(readServeSettings({ EDGETAP_INTERFACES: 'all' }, 'h').interfaces).toBe('all');
+  });
+
+  test.each([
+    ['LISTEN', '8787'],
+    ['LISTEN', '127.0.0.1:99999'],
+    ['LISTEN', '::1:80'],
+    ['COLO', 'not a name'],
+    ['SENSOR', '../x'],
+    ['ACCOUNT_ID', 'xyz'],
+    ['TOKEN', 'too short'],
+    ['SAMPLE_RATE', '0'],
+    ['SAMPLE_RATE', '1.5'],
+    ['SAMPLE_BYTES', '10GB'],
+    ['KEEP_DAYS', '-1'],
+    ['AMBIENT_CREDENTIALS', 'true'],
+    ['LOG_LEVEL', 'loud'],
+    ['TLS_CERT', 'only.pem'],
+  ])('%s=%s stops the start with one clear line that names it', (name, value) => {
+    const read = (): unknown => readServeSettings({ [`EDGETAP_${name}`]: value }, 'h');
+    const other = name === 'TLS_CERT' ? 'TLS_KEY' : name;
+    expect(read).toThrow(new RegExp(`^EDGETAP_${other} is .*: it must be `));
+  });
+
+  test('a wrong token is not shown', () => {
+    expect(() => readServeSettings({ EDGETAP_TOKEN: 'hunter2 hunter2 hunter2' }, 'h')).not.toThrow(/hunter2/);
+  });
+
+  test('every setting has a name of its own and a help text', () => {
+    expect(new Set(serveSettings.map((one) => one.name)).size).toBe(serveSettings.length);
+    for (const one of serveSettings) expect(one.help.length).toBeGreaterThan(5);
+  });
+});

@@ -1,0 +1,161 @@
+import { raise } from '../model/errors/fault.ts';
+import { isId } from '../model/id.ts';
+
+/** One setting: a flag and an environment variable of the same name. */
+export interface SettingSpec {
+  /** `EDGETAP_LISTEN`; the flag is `--listen`. */
+  readonly name: string;
+  readonly help: string;
+  readonly value_name: string;
+  readonly fallback?: string;
+}
+
+const spec = (name: string, value_name: string, help: string, fallback?: string): SettingSpec => ({
+  name: `EDGETAP_${name}`,
+  value_name,
+  help,
+  ...(fallback === undefined ? {} : { fallback }),
+});
+
+/** Every setting of `edgetap serve`, in the order of its help. */
+export const serveSettings: readonly SettingSpec[] = [
+  spec('LISTEN', 'address:port', 'where the API listens', '127.0.0.1:8787'),
+  spec('DATA_DIR', 'directory', 'where everything is kept', './data'),
+  spec('COLO', 'name', 'the site of this machine, such as ord02', 'local01'),
+  spec('SENSOR', 'name', 'the name of this sensor; the host name by default'),
+  spec('INTERFACES', 'list', 'interfaces to capture, separated by commas; "all"; the default route\'s by default'),
+  spec('ACCOUNT_ID', '32 hex', 'the id of the first account; random by default'),
+  spec('TOKEN', 'text', 'a token of the first account, 20 characters or more; made and printed once by default'),
+  spec('SAMPLE_RATE', 'N', 'keep 1 in N packets for look-backs', '1'),
+  spec('SAMPLE_BYTES', 'bytes', 'disk for samples; the lesser of 10 GB and a tenth of the free disk by default'),
+  spec('SPOOL_BYTES', 'bytes', 'disk for captures on their way; half of the free disk by default'),
+  spec('PACKETS_MAX', 'N', 'the highest packet_limit of a capture', '10000'),
+  spec('CREATES_PER_MINUTE', 'N', 'captures that one token may ask for in a minute', '60'),
+  spec('RUNNING_MAX', 'N', 'full captures that one token may have pending or running', '10'),
+  spec('KEEP_DAYS', 'days', 'how long results and their rows are kept', '7'),
+  spec('SECRET_KEY_FILE', 'file', 'seals bucket credentials; <data directory>/secret.key by default'),
+  spec('ALLOW_ENDPOINTS', 'list', 'bucket endpoints that may be private or plain HTTP: hosts, host:port, networks'),
+  spec('AMBIENT_CREDENTIALS', 'yes or no', "lend this machine's own cloud credentials to s3:// without keys", 'no'),
+  spec('FILE_BUCKETS', 'directory', 'where file:// buckets may be; <data directory>/buckets by default'),
+  spec('TLS_CERT', 'file', 'certificate chain (PEM): HTTPS instead of HTTP'),
+  spec('TLS_KEY', 'file', 'private key (PEM) of the certificate'),
+  spec('TRUST_PROXY', 'list', 'addresses of proxies whose X-Forwarded-For counts'),
+  spec('LOG_LEVEL', 'level', 'trace, debug, info, warn, error', 'info'),
+];
+
+/** The settings of `edgetap serve`, checked. */
+export interface ServeSettings {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly data_dir: string;
+  readonly colo: string;
+  readonly sensor: string;
+  /** Names, `all`, or the default route's. */
+  readonly interfaces: readonly string[] | 'all' | 'default';
+  readonly account_id?: string;
+  readonly token?: string;
+  readonly sample_rate: number;
+  readonly sample_bytes?: number;
+  readonly spool_bytes?: number;
+  readonly packets_max: number;
+  readonly creates_per_minute: number;
+  readonly running_max: number;
+  readonly keep_days: number;
+  readonly secret_key_file?: string;
+  readonly allow_endpoints: string;
+  readonly ambient_credentials: boolean;
+  readonly file_buckets?: string;
+  readonly tls?: { readonly cert_file: string; readonly key_file: string };
+  readonly trust_proxy: readonly string[];
+  readonly log_level: string;
+}
+
+/**
+ * Checks the settings of `serve`. `given` has the values by environment name, from flags and environment.
+ * Throws `setting_invalid` for the first wrong one.
+ */
+export function readServeSettings(
+  given: Readonly<Record<string, string | undefined>>,
+  host_name: string,
+): ServeSettings {
+  const text = (name: string): string | undefined => {
+    const value = given[`EDGETAP_${name}`] ?? serveSettings.find((one) => one.name === `EDGETAP_${name}`)?.fallback;
+    return value === undefined || value === '' ? undefined : value;
+  };
+  const wrong = (name: string, expected: string): never =>
+    raise('setting_invalid', {
+      setting: `EDGETAP_${name}`,
+      value: name === 'TOKEN' ? '…' : (text(name) ?? ''),
+      expected,
+    });
+  const whole = (name: string, min: number, max: number): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    const number = Number(value);
+    const fits = /^\d+$/.test(value) && number >= min && number <= max;
+    return fits ? number : wrong(name, `a whole number from ${min} to ${max}`);
+  };
+  const named = (name: string, value: string): string =>
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value)
+      ? value
+      : wrong(name, 'letters, digits, ".", "_" and "-", at most 63');
+  const list = (name: string): readonly string[] =>
+    (text(name) ?? '')
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== '');
+
+  const listen = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text('LISTEN') ?? '');
+  const port = Number(listen?.[3]);
+  if (listen === null || port > 65_535)
+    return wrong('LISTEN', 'an address and a port, such as 127.0.0.1:8787 or [::1]:8787');
+  const account_id = text('ACCOUNT_ID');
+  if (account_id !== undefined && !isId(account_id)) wrong('ACCOUNT_ID', '32 lower-case hexadecimal characters');
+  const token = text('TOKEN');
+  if (token !== undefined && !/^[!-~]{20,512}$/.test(token)) wrong('TOKEN', '20 to 512 characters without spaces');
+  const ambient = text('AMBIENT_CREDENTIALS');
+  if (ambient !== 'yes' && ambient !== 'no') wrong('AMBIENT_CREDENTIALS', '"yes" or "no"');
+  const log_level = text('LOG_LEVEL') ?? 'info';
+  if (!['trace', 'debug', 'info', 'warn', 'error'].includes(log_level))
+    wrong('LOG_LEVEL', 'trace, debug, info, warn or error');
+  const [cert_file, key_file] = [text('TLS_CERT'), text('TLS_KEY')];
+  if ((cert_file === undefined) !== (key_file === undefined)) {
+    wrong(
+      cert_file === undefined ? 'TLS_CERT' : 'TLS_KEY',
+      'given together with the other of EDGETAP_TLS_CERT and EDGETAP_TLS_KEY',
+    );
+  }
+  const interfaces = list('INTERFACES');
+  const optional = {
+    account_id,
+    token,
+    sample_bytes: whole('SAMPLE_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
+    spool_bytes: whole('SPOOL_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
+    secret_key_file: text('SECRET_KEY_FILE'),
+    file_buckets: text('FILE_BUCKETS'),
+    tls: cert_file === undefined || key_file === undefined ? undefined : { cert_file, key_file },
+  };
+  return {
+    ...withoutUndefined(optional),
+    listen: { host: listen[1] ?? listen[2] ?? '', port },
+    data_dir: text('DATA_DIR') ?? './data',
+    colo: named('COLO', text('COLO') ?? ''),
+    sensor: named('SENSOR', text('SENSOR') ?? host_name),
+    interfaces:
+      interfaces.length === 0 ? 'default' : interfaces.length === 1 && interfaces[0] === 'all' ? 'all' : interfaces,
+    sample_rate: whole('SAMPLE_RATE', 1, 1_000_000) ?? 1,
+    packets_max: whole('PACKETS_MAX', 1, 1_000_000_000) ?? 10_000,
+    creates_per_minute: whole('CREATES_PER_MINUTE', 1, 1_000_000) ?? 60,
+    running_max: whole('RUNNING_MAX', 1, 10_000) ?? 10,
+    keep_days: whole('KEEP_DAYS', 1, 3650) ?? 7,
+    allow_endpoints: text('ALLOW_ENDPOINTS') ?? '',
+    ambient_credentials: ambient === 'yes',
+    trust_proxy: list('TRUST_PROXY'),
+    log_level,
+  };
+}
+
+function withoutUndefined<T extends object>(from: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,97 @@
+import type { InterfaceState } from '../wire/bus_fields.ts';
+import type { AskControl, Question } from './ask_control.ts';
+import { attempt } from './attempt.ts';
+import type { Clock } from './clock.ts';
+import type { Outbox } from './outbox.ts';
+import type { Work } from './work.ts';
+
+/** What the beat takes. */
+export interface BeatDeps {
+  readonly ask: AskControl;
+  readonly clock: Clock;
+  readonly outbox: Outbox;
+  readonly work: Work;
+  readonly signal: AbortSignal;
+  /** The sensor as it is now. */
+  describe(): Omit<Extract<Question, { kind: 'heartbeat' }>, 'kind' | 'generation'>;
+}
+
+/** The sensor's dealings with control, driven by time: everything is said again until it has been heard. */
+export interface Beat {
+  /** Control says that the work is of this generation now. */
+  nudge(generation: bigint): void;
+  /** Something should be told at once. */
+  soon(): void;
+  /** Runs until the signal fires. */
+  run(): Promise<void>;
+}
+
+const heartbeat_ms = 2000;
+const progress_ms = 1000;
+
+/** Makes the beat of a sensor. */
+export function createBeat(deps: BeatDeps): Beat {
+  const { ask, clock, outbox, work, signal } = deps;
+  let have = -1n;
+  let want = 0n;
+  let wake = new AbortController();
+
+  const tellReports = async (): Promise<void> => {
+    const reports = [...outbox.pending()];
+    if (reports.length === 0) return;
+    const { committed } = await ask({ kind: 'report', reports }, 'report_ok');
+    for (const { capture_id, interface: name, sequence } of committed) outbox.commit(capture_id, name, sequence);
+  };
+  const fetchWork = async (): Promise<void> => {
+    if (have === want) return;
+    const { generation, assignments } = await ask({ kind: 'desired' }, 'work');
+    have = generation;
+    await work.reconcile(assignments);
+  };
+  const heartbeat = async (): Promise<void> => {
+    const { generation } = await ask({ kind: 'heartbeat', generation: have, ...deps.describe() }, 'heartbeat_ok');
+    want = generation;
+  };
+
+  /** Runs again and again, `ms` apart or when woken. What fails is tried again at its next turn. */
+  const every = async (ms: number, woken: boolean, run: () => Promise<void>): Promise<void> => {
+    while (!signal.aborted) {
+      const woke = wake.signal;
+      await attempt(run);
+      if (!(woken && woke.aborted)) await clock.sleep(ms, woken ? AbortSignal.any([signal, woke]) : signal);
+    }
+  };
+  const soon = (): void => {
+    const woken = wake;
+    wake = new AbortController();
+    woken.abort();
+  };
+
+  return {
+    nudge: (generation) => {
+      want = generation;
+      soon();
+    },
+    soon,
+    run: async () => {
+      await Promise.all([
+        every(heartbeat_ms, false, async () => {
+          const before = want;
+          await heartbeat();
+          if (want !== before || have !== want) soon();
+        }),
+        every(progress_ms, true, fetchWork),
+        every(progress_ms, true, tellReports),
+        every(progress_ms, false, async () => work.progress()),
+      ]);
+    },
+  };
+}
+
+/** An interface as a heartbeat tells it. */
+export function interfaceState(
+  of: { readonly name: string; readonly ifindex: number; readonly up: boolean },
+  linktype: number | undefined,
+): InterfaceState {
+  return { name: of.name, index: of.ifindex, up: of.up, ...(linktype === undefined ? {} : { linktype }) };
+}

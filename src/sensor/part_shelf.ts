@@ -1,0 +1,91 @@
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromJsonText, toJsonText } from '../model/json_text.ts';
+import { type PartState, partKey } from './part_state.ts';
+
+/** What a sensor keeps beside a part's file in the spool. */
+export interface PartPaths {
+  readonly directory: string;
+  readonly state: string;
+  /** The journal of one try of the upload. */
+  journal(attempt: number): string;
+  /** The part in order of time, where it had to be sorted. */
+  readonly sorted: string;
+}
+
+/** The names beside `<spool>/<capture id>/<interface>.pcap`. */
+export function partPaths(spool: string, captureId: string, interfaceName: string): PartPaths {
+  const directory = join(spool, captureId);
+  const beside = (ending: string): string => join(directory, `${interfaceName}.${ending}`);
+  return {
+    directory,
+    state: beside(stateEnding),
+    sorted: beside('sorted'),
+    journal: (attempt) => beside(`upload-${attempt}`),
+  };
+}
+
+const stateEnding = 'state.json';
+
+/** Writes a part's state so that it is there, whole, after any crash: a new file, synced, renamed over the old one. */
+export async function writeState(paths: PartPaths, state: PartState): Promise<void> {
+  await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+  const fresh = `${paths.state}.new`;
+  const file = await open(fresh, 'w', 0o600);
+  try {
+    await file.writeFile(toJsonText(state));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, paths.state);
+  await syncDirectory(paths.directory);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Removes what is kept beside a part, and the capture's directory where nothing else is in it. */
+export async function removeBeside(paths: PartPaths): Promise<void> {
+  const files = [paths.state, `${paths.state}.new`, paths.sorted, paths.journal(0), paths.journal(1)];
+  for (const file of files) await rm(file, { force: true });
+  await rmdir(paths.directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
+  });
+}
+
+/** A part's state that cannot be read: kept for a person to look at, and told. */
+export interface UnreadablePart {
+  readonly path: string;
+  readonly cause: unknown;
+}
+
+/** Every part that the spool holds, by key. */
+export async function readStates(
+  spool: string,
+): Promise<{ readonly states: ReadonlyMap<string, PartState>; readonly unreadable: readonly UnreadablePart[] }> {
+  const states = new Map<string, PartState>();
+  const unreadable: UnreadablePart[] = [];
+  await mkdir(spool, { recursive: true, mode: 0o700 });
+  for (const capture of await readdir(spool, { withFileTypes: true })) {
+    if (!capture.isDirectory() || !/^[0-9a-f]{32}$/.test(capture.name)) continue;
+    for (const file of await readdir(join(spool, capture.name))) {
+      if (!file.endsWith(`.${stateEnding}`)) continue;
+      const path = join(spool, capture.name, file);
+      try {
+        const state = fromJsonText(await readFile(path, 'utf8')) as PartState;
+        if (state.layout !== 1) throw new Error(`its layout is ${String(state.layout)}`);
+        states.set(partKey(capture.name, file.slice(0, -stateEnding.length - 1)), state);
+      } catch (cause) {
+        unreadable.push({ path, cause });
+      }
+    }
+  }
+  return { states, unreadable };
+}

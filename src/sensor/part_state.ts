@@ -1,0 +1,33 @@
+import type { Fault } from '../model/errors/fault.ts';
+import type { StopReason } from '../model/stop_reason.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { Assignment } from '../wire/bus_fields.ts';
+
+/**
+ * What a sensor has written down of one part before it acted on it. `arming`: nothing captured yet. `armed`: the kernel's
+ * filter is in force; found so after a start, the process died. `ended`: the file is complete and on its way.
+ * `delivered`: confirmed in its place; kept until control no longer names it, so that it is not begun anew.
+ */
+export interface PartState {
+  readonly layout: 1;
+  readonly assignment: Assignment;
+  readonly interface: string;
+  readonly phase: 'arming' | 'armed' | 'ended' | 'delivered' | 'failed' | 'excluded';
+  readonly armed_at?: TimeNs;
+  readonly deadline?: TimeNs;
+  readonly linktype?: number;
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+  readonly dropped?: bigint;
+  readonly interface_dropped?: bigint;
+  readonly stop_reason?: StopReason;
+  readonly unordered?: boolean;
+  readonly fault?: Fault;
+  /** The upload's try: 1 once the part had to be sorted. */
+  readonly attempt: number;
+}
+
+/** One part's name in a sensor: a capture on an interface. */
+export function partKey(captureId: string, interfaceName: string): string {
+  return `${captureId}/${interfaceName}`;
+}
