@@ -1,0 +1,286 @@
+import { closeSync, writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { wakeBytes } from '../libpcap/waiter.ts';
+import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
+import { OpenSegments, type OpenSegment, type OpenSegmentsPorts } from './open_segments.ts';
+import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
+import { SamplerState, type SamplerPhase } from './sampler_state.ts';
+import type { Stream } from './stream.ts';
+
+/** How an interface is sampled. */
+export interface SamplingOptions {
+  readonly interface: string;
+  /** 1 in this many packets is kept, 1 for all; chosen in the kernel. */
+  readonly rate: number;
+  /** The kernel's ring: what can be held while the disk is slow. */
+  readonly ring_bytes: number;
+  /** See packets that are addressed to others, as on a mirror port. */
+  readonly promiscuous: boolean;
+  readonly segment_age_ms: number;
+}
+
+/** How the sampling of an interface goes. Counts are since it began. */
+export interface SamplingStatus {
+  readonly interface: string;
+  readonly rate: number;
+  readonly phase: SamplerPhase;
+  readonly linktype?: number;
+  /** Every sampled packet up to this moment can be found. */
+  readonly watermark?: TimeNs;
+  /** Packets in the store. */
+  readonly packets: bigint;
+  /** Packets that passed the kernel's sampling: those in the store, dropped, lost, and not counted yet. */
+  readonly accepted: bigint;
+  /** Dropped by the full ring. */
+  readonly dropped: bigint;
+  /** Not taken by the disk. */
+  readonly lost: bigint;
+  /** What is wrong, while something is. */
+  readonly fault?: Fault;
+}
+
+/** What a sampler needs of the store. */
+export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate'> {
+  openStream(interface_name: string, linktype: number): Promise<Stream>;
+  segmentLimit(): number;
+}
+
+const retry_ms = 1000;
+
+/** Samples one interface: a worker thread that captures, and here the files that it writes into. */
+export class InterfaceSampler {
+  readonly #options: SamplingOptions;
+  readonly #ports: InterfaceSamplerPorts;
+  readonly #segments: OpenSegments;
+  readonly #begun = Promise.withResolvers<void>();
+  #state = new SamplerState();
+  #worker: Worker | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #wake_descriptor: number | undefined;
+  #generation = 0;
+  #stream: Stream | undefined;
+  #linktype: number | undefined;
+  #wanted = false;
+  #making = false;
+  #closing = false;
+  #fault: Fault | undefined;
+  /** All that is under way on the disk. */
+  readonly #work = new Set<Promise<void>>();
+
+  constructor(options: SamplingOptions, ports: InterfaceSamplerPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#segments = new OpenSegments({ ...ports, rate: options.rate });
+    this.#launch();
+  }
+
+  /**
+   * Resolves when the first attempt has ended: packets come, or the interface is not there and is tried again.
+   *
+   * @throws FaultError where trying again cannot help: `capture_denied`, `libpcap_missing`, `filter_attach_failed`.
+   */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  get state(): SamplerState {
+    return this.#state;
+  }
+
+  get open(): readonly OpenSegment[] {
+    return this.#segments.all;
+  }
+
+  get interface(): string {
+    return this.#options.interface;
+  }
+
+  get rate(): number {
+    return this.#options.rate;
+  }
+
+  status(): SamplingStatus {
+    const { phase, watermark, totals } = this.#state;
+    return {
+      interface: this.#options.interface,
+      rate: this.#options.rate,
+      phase,
+      ...(this.#linktype === undefined ? {} : { linktype: this.#linktype }),
+      ...(watermark === undefined ? {} : { watermark }),
+      ...totals,
+      ...(this.#fault === undefined || phase === 'sampling' ? {} : { fault: this.#fault }),
+    };
+  }
+
+  /** Ends sampling, and returns when all that was sampled is sealed. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#state.stop();
+    this.#wake();
+    await this.#exited;
+    while (this.#work.size > 0) await Promise.all(this.#work);
+  }
+
+  #launch(): void {
+    this.#state = new SamplerState();
+    const order: SamplerOrder = { ...this.#options, state: this.#state.buffer };
+    const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order });
+    this.#worker = worker;
+    this.#wake_descriptor = undefined;
+    worker.on('message', (message: FromSampler) => this.#hear(message));
+    let failure: unknown;
+    worker.on('error', (error) => {
+      failure = error;
+    });
+    this.#exited = new Promise((resolve) => {
+      worker.on('exit', () => {
+        this.#worker = undefined;
+        if (this.#wake_descriptor !== undefined) closeSync(this.#wake_descriptor);
+        this.#do(this.#afterExit(failure));
+        resolve();
+      });
+    });
+  }
+
+  /** The worker says `ended` before it goes; one that does not has failed, and another takes its place. */
+  async #afterExit(failure: unknown): Promise<void> {
+    const ended = this.#state.phase === 'ended';
+    this.#state.phase = 'ended';
+    await this.#segments.salvage();
+    if (ended || this.#closing) return;
+    const params = { interface: this.#options.interface, reason: String(failure) };
+    this.#trouble(fault('sampling_interrupted', params));
+    this.#begun.resolve();
+    await this.#ports.clock.sleep(retry_ms);
+    if (!this.#closing) this.#launch();
+  }
+
+  #hear(message: FromSampler): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#wake_descriptor = message.wake_descriptor;
+        if (this.#closing) this.#wake();
+        return;
+      case 'opened':
+        this.#generation = message.generation;
+        this.#linktype = message.linktype;
+        return this.#do(this.#openStream(message.generation, message.linktype));
+      case 'taken':
+        this.#fault = undefined;
+        this.#begun.resolve();
+        return this.#segmentTaken(message.slot);
+      case 'finished': {
+        const segment = this.#segments.at(message.slot);
+        if (segment !== undefined) this.#do(this.#seal(segment, message));
+        return;
+      }
+      case 'unused': {
+        const segment = this.#segments.at(message.slot);
+        if (segment !== undefined) this.#do(this.#segments.discard(segment));
+        return;
+      }
+      case 'full':
+        return this.#do(this.#makeRoom());
+      case 'trouble':
+        this.#trouble(message.fault);
+        return this.#begun.resolve();
+      case 'ended':
+        if (message.fault === undefined) return this.#begun.resolve();
+        this.#fault = message.fault;
+        return this.#begun.reject(new FaultError([message.fault]));
+    }
+  }
+
+  async #openStream(generation: number, linktype: number): Promise<void> {
+    this.#stream = undefined;
+    const stream = await this.#ports.openStream(this.#options.interface, linktype);
+    if (generation !== this.#generation) return;
+    this.#stream = stream;
+    this.#wanted = true;
+    await this.#offer();
+  }
+
+  #segmentTaken(slot: number): void {
+    const segment = this.#segments.at(slot);
+    if (segment !== undefined) segment.phase = 'taken';
+    this.#wanted = true;
+    this.#do(this.#offer());
+  }
+
+  async #seal(segment: OpenSegment, { start, seal }: FromSampler & { readonly kind: 'finished' }): Promise<void> {
+    await this.#segments.seal(segment, start, seal);
+    await this.#offer();
+  }
+
+  /** Makes the next segment and gives it to the sampler, once there is a place for it. */
+  async #offer(): Promise<void> {
+    const [stream, generation] = [this.#stream, this.#generation];
+    if (!this.#wanted || this.#making || stream === undefined || this.#closing) return;
+    this.#making = true;
+    let failed = false;
+    try {
+      const segment = await this.#segments.make(stream);
+      if (segment === undefined) return;
+      this.#wanted = false;
+      if (generation === this.#generation && !this.#closing && this.#worker !== undefined) {
+        this.#give(segment, generation);
+      } else {
+        await this.#segments.discard(segment);
+        this.#wanted = true;
+      }
+    } catch (error) {
+      failed = true;
+      this.#trouble(fault('samples_write_failed', { reason: error instanceof Error ? error.message : String(error) }));
+    } finally {
+      this.#making = false;
+    }
+    if (failed) await this.#ports.clock.sleep(retry_ms);
+    if (failed || generation !== this.#generation) this.#do(this.#offer());
+  }
+
+  #give(segment: OpenSegment, generation: number): void {
+    // The slot may have been another segment's.
+    this.#state.publish(segment.slot, { length: 0, records: 0, dropped: 0n, lost: 0n });
+    this.#tell({
+      kind: 'segment',
+      generation,
+      slot: segment.slot,
+      packets_descriptor: segment.packets.fd,
+      header_descriptor: segment.header.fd,
+      limit_bytes: this.#ports.segmentLimit(),
+    });
+  }
+
+  async #makeRoom(): Promise<void> {
+    const count = await this.#ports.makeRoom();
+    this.#tell({ kind: 'room', made: count > 0 });
+  }
+
+  #tell(message: ToSampler): void {
+    this.#worker?.postMessage(message);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#worker !== undefined && this.#wake_descriptor !== undefined) writeSync(this.#wake_descriptor, wakeBytes);
+  }
+
+  /** Says the same thing once. */
+  #trouble(cause: Fault): void {
+    const said = this.#fault?.message === cause.message;
+    this.#fault = cause;
+    if (!said) this.#ports.report(cause);
+  }
+
+  /** Follows work to its end; a failure of it is reported. */
+  #do(work: Promise<void>): void {
+    const followed = work
+      .catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#trouble(error instanceof FaultError ? error.faults[0] : fault('samples_write_failed', { reason }));
+      })
+      .finally(() => this.#work.delete(followed));
+    this.#work.add(followed);
+  }
+}

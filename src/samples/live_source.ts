@@ -1,0 +1,114 @@
+import { raise } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
+import { BatchMemory } from '../libpcap/batch_memory.ts';
+import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
+import { headerLinktype } from '../libpcap/linktype_of.ts';
+import type { LiveHandle, LiveStatistics } from '../libpcap/live_handle.ts';
+import { openLive } from '../libpcap/open_live.ts';
+import { accept, accept_bytes, encodeInstructions, type Program } from '../libpcap/program.ts';
+import { keepBytes, rejectOutgoing, sampleOneIn } from '../libpcap/program_prefix.ts';
+
+/** How to sample an interface. */
+export interface LiveSourceOptions {
+  readonly interface: string;
+  /** 1 in this many packets is kept. */
+  readonly rate: number;
+  readonly ring_bytes: number;
+  readonly block_timeout_ms: number;
+  readonly promiscuous: boolean;
+}
+
+/** Written out once so much has gathered. */
+const fill_bytes = 1 << 20;
+
+/** The sampled packets of one interface, as they come: the first 160 bytes of 1 in N, chosen by the kernel. */
+export class LiveSource {
+  readonly linktype: number;
+  readonly descriptor: number;
+  readonly #handle: LiveHandle;
+  readonly #memory: BatchMemory;
+  readonly #name: string;
+
+  /**
+   * Opens the interface and begins.
+   *
+   * @throws FaultError `interface_unknown`, `capture_denied`, `capture_open_failed`, `filter_attach_failed`, `libpcap_missing`.
+   */
+  constructor(options: LiveSourceOptions) {
+    const found = interfaceNamed(options.interface);
+    this.#name = options.interface;
+    const snaplen_bytes = limits.sample_snaplen_bytes;
+    const { ring_bytes, block_timeout_ms, promiscuous } = options;
+    this.#handle = openLive({ interface: found, snaplen_bytes, ring_bytes, block_timeout_ms, promiscuous });
+    try {
+      this.#memory = new BatchMemory(this.#handle, { fill_bytes, snaplen_bytes });
+      this.linktype = headerLinktype(this.#memory.fileHeader);
+      this.descriptor = this.#handle.descriptor;
+      this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, found.loopback).instructions);
+      this.#handle.start();
+    } catch (error) {
+      this.#handle.close();
+      throw error;
+    }
+  }
+
+  /** The records of the last `drain`; good until the next. */
+  get bytes(): Uint8Array {
+    return this.#memory.bytes(0, this.#memory.length);
+  }
+
+  /** The same bytes for reading fields, and those after them. */
+  get view(): DataView {
+    return this.#memory.view;
+  }
+
+  /**
+   * Takes packets out of the ring until it is empty (true) or about 1 MiB has gathered (false).
+   *
+   * @throws FaultError `capture_read_failed`, `batch_inconsistent`; `bytes` then has what came before.
+   */
+  drain(): boolean {
+    this.#memory.rewind();
+    while (this.#memory.length < fill_bytes) {
+      const got = this.#memory.append();
+      if (got === 0) return true;
+      if (got === -1) raise('capture_read_failed', { interface: this.#name, reason: this.#handle.error });
+      if (got === -2) {
+        const lengths = { got_bytes: this.#memory.length, expected_bytes: 'less' };
+        raise('batch_inconsistent', { interface: this.#name, ...lengths });
+      }
+    }
+    return false;
+  }
+
+  /** Was the interface removed? */
+  gone(): boolean {
+    return this.#handle.gone();
+  }
+
+  statistics(): LiveStatistics {
+    return this.#handle.statistics();
+  }
+
+  /** No packet passes any more; what is in the ring stays to be read. */
+  rejectAll(): void {
+    this.#handle.rejectAll();
+  }
+
+  close(): void {
+    this.#memory.close();
+    this.#handle.close();
+  }
+}
+
+function interfaceNamed(name: string): HostInterface {
+  const found = listInterfaces().find((one) => one.name === name);
+  return found ?? raise('interface_unknown', { interface: name });
+}
+
+/** The kernel's filter: on loopback only what comes in, of that 1 in `rate`, of those the first 160 bytes. */
+export function samplingProgram(linktype: number, rate: number, loopback: boolean): Program {
+  const all = { linktype, instructions: encodeInstructions([accept(accept_bytes)]) };
+  const sampled = sampleOneIn(keepBytes(all, limits.sample_snaplen_bytes), rate);
+  return loopback ? rejectOutgoing(sampled) : sampled;
+}

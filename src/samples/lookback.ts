@@ -1,0 +1,225 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Program } from '../libpcap/program.ts';
+import { limits } from '../model/limits.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { OpenSegment } from './open_segments.ts';
+import type { SamplerState } from './sampler_state.ts';
+import type { ScanJob, ScanResult, ScanSegment } from './scan_segments.ts';
+import { segmentCover, type SegmentCover } from './segment_cover.ts';
+import { segment_header_bytes } from './segment_header.ts';
+import { readSegmentMarks } from './segment_mark.ts';
+import { segmentFiles } from './segment_name.ts';
+import type { Stream } from './stream.ts';
+import { type Gap, type Window, type WindowCoverage, windowCoverage } from './window_coverage.ts';
+
+/** A look-back: the newest packets of a window that match. */
+export interface LookbackQuery extends Window {
+  /** The filter for each link type; interfaces of any other are left out, and the answer says so. */
+  readonly programs: ReadonlyMap<number, Program>;
+  /** 1 to 10,000. */
+  readonly packet_limit: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Packets of one interface. */
+export interface LookbackChunk {
+  readonly interface: string;
+  readonly linktype: number;
+  /** Whole little-endian nanosecond pcap records, at most 256 KiB, ascending in the order of all packets. */
+  readonly records: Uint8Array;
+  readonly packets: number;
+}
+
+/** What the samples of one interface and link type can say about the window. */
+export interface LookbackCoverage extends WindowCoverage {
+  readonly interface: string;
+  /** Absent where the interface could not be opened yet. */
+  readonly linktype?: number;
+  /** Every packet up to this moment was visible to the query; absent where the interface is not being sampled. */
+  readonly watermark?: TimeNs;
+  /** There was no filter for its link type. */
+  readonly excluded: boolean;
+  /** Packets of the answer. */
+  readonly packets: number;
+}
+
+/** The answer to a look-back. */
+export interface LookbackAnswer {
+  /** Ascending within each interface and link type, which come one after the other. */
+  readonly chunks: readonly LookbackChunk[];
+  readonly packets: number;
+  /** There may be older packets that match: the limit kept them out. */
+  readonly truncated: boolean;
+  readonly coverage: readonly LookbackCoverage[];
+}
+
+/** What a look-back reads: the store at one moment. */
+export interface LookbackView {
+  readonly streams: readonly Stream[];
+  readonly samplers: readonly {
+    readonly interface: string;
+    readonly rate: number;
+    readonly state: SamplerState;
+    readonly open: readonly OpenSegment[];
+  }[];
+}
+
+interface ViewedStream {
+  readonly stream: Stream;
+  readonly covers: readonly SegmentCover[];
+  readonly segments: readonly (Omit<ScanSegment, 'stream' | 'descriptor'> & { readonly directory: string })[];
+  readonly watermark?: TimeNs;
+}
+
+/** A look-back that is ready to scan. `close` closes its files, whatever became of them in the meantime. */
+export interface PreparedLookback {
+  readonly job: ScanJob;
+  answer(result: ScanResult): LookbackAnswer;
+  close(): void;
+}
+
+const piece_max_bytes = 256 * 1024;
+
+/** Takes down what there is at this moment and opens the files that the window touches, all at once. */
+export function prepareLookback(query: LookbackQuery, view: LookbackView): PreparedLookback {
+  const viewed = viewStreams(query, view).sort((a, b) => compareStreams(a.stream, b.stream));
+  const segments: ScanSegment[] = [];
+  const damage: { stream: number; from: TimeNs; to: TimeNs }[] = [];
+  for (const [stream, { stream: of, segments: touched }] of viewed.entries()) {
+    if (!query.programs.has(of.linktype)) continue;
+    for (const { directory, ...segment } of touched) {
+      const descriptor = openPackets(directory, segment.number);
+      if (descriptor === undefined) damage.push({ stream, from: segment.least - 1n, to: segment.greatest });
+      else segments.push({ ...segment, stream, descriptor });
+    }
+  }
+  const programs = viewed.flatMap(({ stream: { linktype } }, stream) => {
+    const program = query.programs.get(linktype);
+    return program === undefined ? [] : [{ stream, program }];
+  });
+  const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
+  const { from, to, packet_limit } = query;
+  return {
+    job: { from, to, packet_limit, snaplen_bytes: limits.sample_snaplen_bytes, piece_max_bytes, programs, segments },
+    answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
+    close: () => {
+      for (const { descriptor } of segments) closeSync(descriptor);
+    },
+  };
+}
+
+/** Orders as the records of two streams are ordered at the same moment: by name, bytewise, then link type. */
+export function compareStreams(
+  a: Pick<Stream, 'interface' | 'linktype'>,
+  b: Pick<Stream, 'interface' | 'linktype'>,
+): number {
+  return Buffer.compare(Buffer.from(a.interface), Buffer.from(b.interface)) || a.linktype - b.linktype;
+}
+
+function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
+  const open = view.samplers.flatMap((sampler) => {
+    // The watermark before the lengths: everything up to it lies within them.
+    const { watermark } = sampler.state;
+    return sampler.open.map((segment) => ({
+      segment,
+      watermark,
+      sampler,
+      content: sampler.state.content(segment.slot),
+    }));
+  });
+  return view.streams.map((stream) => {
+    const covers = stream.sealed.map(({ cover }) => cover);
+    const segments: ViewedStream['segments'][number][] = [];
+    const touch = (number: number, length: number, least: TimeNs | undefined, greatest: TimeNs | undefined): void => {
+      if (least === undefined || greatest === undefined || greatest <= window.from || least > window.to) return;
+      segments.push({ directory: stream.directory, number, length, least, greatest });
+    };
+    for (const { number, length, least, greatest } of stream.sealed) touch(number, length, least, greatest);
+    let watermark: TimeNs | undefined;
+    for (const { segment, watermark: reached, sampler, content } of open) {
+      // Nothing is published of a segment that the sampler has not begun.
+      if (segment.stream !== stream || content.length === 0 || reached === undefined) continue;
+      touch(segment.number, content.length, content.least, content.greatest);
+      const growing = segment.phase !== 'finished';
+      if (growing) watermark = reached;
+      const live = { watermark: reached, rate: sampler.rate, dropped: content.dropped, lost: content.lost };
+      const marks = readSegmentMarks(readOpenHeader(segment), segment_header_bytes);
+      const cover = segmentCover(marks, growing ? live : undefined);
+      if (cover !== undefined) covers.push(cover);
+    }
+    return { stream, covers, segments, ...(watermark === undefined ? {} : { watermark }) };
+  });
+}
+
+function readOpenHeader({ header }: OpenSegment): Uint8Array {
+  const bytes = new Uint8Array(fstatSync(header.fd).size);
+  return bytes.subarray(0, readSync(header.fd, bytes, 0, bytes.length, 0));
+}
+
+/** An open segment is sealed at any moment, and then has its other name. */
+function openPackets(directory: string, number: number): number | undefined {
+  const files = segmentFiles(number);
+  for (const name of [files.sealed, files.open, files.sealed]) {
+    try {
+      return openSync(join(directory, name), 'r');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
+  }
+  return undefined;
+}
+
+function makeAnswer(
+  query: LookbackQuery,
+  viewed: readonly ViewedStream[],
+  sampled: ReadonlySet<string>,
+  result: ScanResult,
+): LookbackAnswer {
+  const chunks = result.pieces.flatMap(({ stream, records, count }) => {
+    const of = viewed[stream]?.stream;
+    return of === undefined ? [] : [{ interface: of.interface, linktype: of.linktype, records, packets: count }];
+  });
+  const coverage: LookbackCoverage[] = [];
+  for (const [number, { stream, covers, watermark }] of viewed.entries()) {
+    const packets = result.pieces.filter((piece) => piece.stream === number).reduce((sum, { count }) => sum + count, 0);
+    const damage = result.damage.filter((hole) => hole.stream === number);
+    const touches = covers.some((cover) => cover.to > query.from && cover.from < query.to);
+    if (!touches && packets === 0 && damage.length === 0 && !sampled.has(stream.interface)) continue;
+    const { rates, dropped } = windowCoverage(query, covers, watermark, []);
+    const shared = {
+      ...{ interface: stream.interface, linktype: stream.linktype, excluded: !query.programs.has(stream.linktype) },
+      ...(watermark === undefined ? {} : { watermark }),
+      ...{ rates, dropped, packets },
+    };
+    coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, damage) });
+  }
+  for (const name of sampled) {
+    if (coverage.some((one) => one.interface === name)) continue;
+    const gaps = windowCoverage(query, [], undefined, []).gaps;
+    coverage.push({ interface: name, excluded: false, gaps, rates: [], dropped: 0n, packets: 0 });
+  }
+  const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
+  return { chunks, packets, truncated: result.truncated, coverage };
+}
+
+/**
+ * An interface whose link type has changed has several streams: what one does not cover another may, so only the newest has the
+ * gaps of all.
+ */
+function gapsOf(
+  query: Window,
+  viewed: readonly ViewedStream[],
+  number: number,
+  damage: readonly Window[],
+): readonly Gap[] {
+  const of = viewed[number];
+  const same = viewed.filter(({ stream }) => stream.interface === of?.stream.interface);
+  const newest = same.toSorted((a, b) => (endOf(a) < endOf(b) ? -1 : 1)).at(-1);
+  const covers = of === newest ? same.flatMap((one) => one.covers) : [{ ...query, rates: [], losses: [] }];
+  return windowCoverage(query, covers, of?.watermark, damage).gaps;
+}
+
+function endOf({ covers }: ViewedStream): TimeNs {
+  return covers.reduce((end, cover) => (cover.to > end ? cover.to : end), 0n);
+}

@@ -1,0 +1,47 @@
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RecoverContext, recoverSegment } from './recover_segment.ts';
+import type { SealedSegment } from './sealed_segment.ts';
+import { parseSegmentFile, segmentFiles } from './segment_name.ts';
+
+/** A stream as it was found on the disk. */
+export interface OpenedStream {
+  /** In the order of their numbers. */
+  readonly sealed: SealedSegment[];
+  /** Greater than the number of any segment found. */
+  readonly next_number: number;
+  /** Files that are not the store's. */
+  readonly foreign: readonly string[];
+}
+
+/** Opens a stream's directory: seals what a crash left open, removes what is left over, and leaves foreign files alone. */
+export async function openStream(context: RecoverContext): Promise<OpenedStream> {
+  const foreign: string[] = [];
+  const packets = new Map<number, 'open' | 'sealed'>();
+  const others = new Map<number, string[]>();
+  let greatest = 0;
+  for (const name of await readdir(context.directory)) {
+    const file = parseSegmentFile(name);
+    if (file === undefined) {
+      foreign.push(name);
+      continue;
+    }
+    greatest = Math.max(greatest, file.number);
+    if (file.kind === 'new_header') await unlink(join(context.directory, name));
+    else if (file.kind === 'open' || file.kind === 'sealed') {
+      // The store never makes both: a number is used once.
+      if (packets.has(file.number)) foreign.push(segmentFiles(file.number).open);
+      if (packets.get(file.number) !== 'sealed') packets.set(file.number, file.kind);
+    } else others.set(file.number, [...(others.get(file.number) ?? []), name]);
+  }
+  const sealed: SealedSegment[] = [];
+  for (const [number, kind] of [...packets].sort(([a], [b]) => a - b)) {
+    const recovered = await recoverSegment(number, kind === 'open', context);
+    if (recovered.kind === 'sealed') sealed.push(recovered.segment);
+    if (recovered.kind === 'foreign') foreign.push(recovered.name);
+  }
+  for (const [number, names] of others) {
+    if (!packets.has(number)) for (const name of names) await unlink(join(context.directory, name));
+  }
+  return { sealed, next_number: greatest + 1, foreign };
+}

@@ -1,0 +1,39 @@
+import { readSync } from 'node:fs';
+import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
+import { joinTime } from './split_time.ts';
+import type { TimeNs } from '../model/time.ts';
+import { walkRecords } from './walk_records.ts';
+
+/** What a packet file holds up to its last whole record. */
+export interface PacketFileContent {
+  /** Offset after the last whole record. */
+  readonly end: number;
+  readonly records: number;
+  readonly least?: TimeNs;
+  readonly greatest?: TimeNs;
+}
+
+const chunk_bytes = 1 << 20;
+
+/** Reads a packet file from its first record up to `limit`, and stops before the first record that is not whole. */
+export function readPacketFile(descriptor: number, limit: number, snaplen_bytes: number): PacketFileContent {
+  const bytes = new Uint8Array(chunk_bytes);
+  const view = new DataView(bytes.buffer);
+  let [end, records] = [pcapHeaderBytes, 0];
+  let least: TimeNs | undefined;
+  let greatest: TimeNs | undefined;
+  for (;;) {
+    const wanted = Math.min(chunk_bytes, limit - end);
+    const got = wanted > 0 ? readSync(descriptor, bytes, 0, wanted, end) : 0;
+    const walk = walkRecords(view, 0, got, snaplen_bytes);
+    if (walk.records > 0) {
+      const [first, last] = [joinTime(walk.least_s, walk.least_ns), joinTime(walk.greatest_s, walk.greatest_ns)];
+      if (least === undefined || first < least) least = first;
+      if (greatest === undefined || last > greatest) greatest = last;
+    }
+    end += walk.end;
+    records += walk.records;
+    if (walk.end === 0 || walk.damaged) break;
+  }
+  return { end, records, ...(least === undefined || greatest === undefined ? {} : { least, greatest }) };
+}

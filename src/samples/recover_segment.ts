@@ -1,0 +1,267 @@
+import { type FileHandle, open, readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Fault, fault } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
+import { encodePcapHeader, pcapHeaderBytes } from '../pcap/pcap_header.ts';
+import type { SampleClock } from './clock.ts';
+import { type PacketFileContent, readPacketFile } from './read_packet_file.ts';
+import { sealSegment, syncDirectory } from './seal_segment.ts';
+import type { SealedSegment } from './sealed_segment.ts';
+import { segmentCover } from './segment_cover.ts';
+import {
+  encodeSegmentHeader,
+  readSegmentHeader,
+  type SegmentHeader,
+  type SegmentHeaderRead,
+} from './segment_header.ts';
+import { encodeSegmentMark, readSegmentMarks, type SegmentMark, type SegmentMarks } from './segment_mark.ts';
+import { segmentFiles } from './segment_name.ts';
+import type { StreamName } from './stream_name.ts';
+
+/** Where a segment was found and what it is measured by. */
+export interface RecoverContext {
+  readonly stream: StreamName;
+  readonly directory: string;
+  readonly clock: SampleClock;
+  /** This boot. */
+  readonly boot: Uint8Array;
+  readonly report: (fault: Fault) => void;
+}
+
+/** What became of a segment. `foreign` is left alone; `removed` held nothing. */
+export type Recovered =
+  | { readonly kind: 'sealed'; readonly segment: SealedSegment }
+  | { readonly kind: 'removed' }
+  | { readonly kind: 'foreign'; readonly name: string };
+
+interface HeaderFile {
+  readonly bytes: number;
+  readonly read: SegmentHeaderRead;
+  readonly marks: SegmentMarks;
+}
+
+/**
+ * Brings one segment to where it can be queried, after any kind of end: the table "What happens at start" of
+ * docs/formats/segments.md. `open` says that its packet file still has the name of an open one.
+ */
+export async function recoverSegment(number: number, open_name: boolean, context: RecoverContext): Promise<Recovered> {
+  const files = segmentFiles(number);
+  const name = open_name ? files.open : files.sealed;
+  const header = await readHeaderFile(join(context.directory, files.header));
+  if (header.read.kind === 'newer') {
+    context.report(fault('segment_newer', { segment: label(context, files.sealed), version: header.read.version }));
+    return { kind: 'foreign', name: files.sealed };
+  }
+  const packets = await open(join(context.directory, name), open_name ? 'r+' : 'r');
+  try {
+    const { size } = await packets.stat();
+    if (size < pcapHeaderBytes && open_name) return await removeEmpty(number, context);
+    const begin = new Uint8Array(pcapHeaderBytes);
+    await packets.read(begin, 0, pcapHeaderBytes, 0);
+    const expected = packetFileHeader(context.stream.linktype);
+    if (expected.some((byte, index) => begin[index] !== byte)) return { kind: 'foreign', name };
+    if (open_name) return await sealTorn(number, packets, size, header, context);
+    return { kind: 'sealed', segment: await openSealed(number, packets, size, header, context) };
+  } finally {
+    await packets.close();
+  }
+}
+
+/** The first 24 bytes of every packet file of a stream. */
+export function packetFileHeader(linktype: number): Uint8Array {
+  return encodePcapHeader({ linktype, snaplen: limits.sample_snaplen_bytes });
+}
+
+async function readHeaderFile(path: string): Promise<HeaderFile> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  const read = bytes === undefined ? { kind: 'damaged' as const, reason: 'it is missing' } : readSegmentHeader(bytes);
+  const marks = read.kind === 'good' && bytes !== undefined ? readSegmentMarks(bytes, read.length) : undefined;
+  return { bytes: bytes?.length ?? 0, read, marks: marks ?? { marks: [], torn_bytes: 0 } };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+async function removeEmpty(number: number, { directory }: RecoverContext): Promise<Recovered> {
+  const files = segmentFiles(number);
+  await unlink(join(directory, files.open));
+  await unlink(join(directory, files.header)).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
+  return { kind: 'removed' };
+}
+
+async function sealTorn(
+  number: number,
+  packets: FileHandle,
+  size: number,
+  header: HeaderFile,
+  context: RecoverContext,
+): Promise<Recovered> {
+  const files = segmentFiles(number);
+  const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes);
+  const last = lastMark(header);
+  if (content.records === 0 && last === undefined) return removeEmpty(number, context);
+  if (content.end < size) {
+    await packets.truncate(content.end);
+    const cut = { segment: label(context, files.sealed), cut_bytes: size - content.end, kept_bytes: content.end };
+    context.report(fault('segment_cut', cut));
+  }
+  if (!isTrusted(header, number, context) || last === undefined) {
+    const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
+    context.report(fault('segment_header_invalid', { segment: label(context, files.sealed), reason }));
+    await rebuildHeader(number, content, header, context);
+    await packets.sync();
+    await rename(join(context.directory, files.open), join(context.directory, files.sealed));
+    await syncDirectory(context.directory);
+  } else {
+    const file = await open(join(context.directory, files.header), 'r+');
+    try {
+      const segment = { directory: context.directory, number, packets, header: file };
+      await sealSegment(segment, last, endMark(content, last, 'crash'));
+    } finally {
+      await file.close();
+    }
+  }
+  const sealed = await readHeaderFile(join(context.directory, files.header));
+  return { kind: 'sealed', segment: describe(number, content.end, content.end, sealed, context) };
+}
+
+async function openSealed(
+  number: number,
+  packets: FileHandle,
+  size: number,
+  header: HeaderFile,
+  context: RecoverContext,
+): Promise<SealedSegment> {
+  const segment = label(context, segmentFiles(number).sealed);
+  const seal = lastMark(header);
+  if (seal?.kind === 'seal' && isTrusted(header, number, context)) {
+    if (seal.offset === size) return describe(number, size, size, header, context);
+    const content = readPacketFile(packets.fd, Math.min(size, seal.offset), limits.sample_snaplen_bytes);
+    const lengths = { found_bytes: size, expected_bytes: seal.offset, used_bytes: content.end };
+    context.report(fault('segment_length', { segment, ...lengths }));
+    return describe(number, content.end, size, header, context, content);
+  }
+  const reason = header.read.kind === 'damaged' ? header.read.reason : 'it is not that of a sealed segment';
+  context.report(fault('segment_header_invalid', { segment, reason }));
+  const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes);
+  await rebuildHeader(number, content, header, context);
+  const rebuilt = await readHeaderFile(join(context.directory, segmentFiles(number).header));
+  return describe(number, content.end, size, rebuilt, context);
+}
+
+function isTrusted({ read, marks }: HeaderFile, number: number, { stream }: RecoverContext): boolean {
+  if (read.kind !== 'good' || segmentCover(marks) === undefined) return false;
+  const { header } = read;
+  return header.number === number && header.linktype === stream.linktype && header.interface === stream.interface;
+}
+
+function lastMark(header: HeaderFile): SegmentMark | undefined {
+  return header.marks.marks.filter((mark) => mark !== 'damaged').at(-1);
+}
+
+function endMark(content: PacketFileContent, last: SegmentMark, reason: 'crash' | 'rebuilt'): SegmentMark {
+  const { least: _least, greatest: _greatest, ...counted } = last;
+  const greatest = content.greatest ?? last.watermark;
+  return {
+    ...counted,
+    kind: 'seal',
+    watermark: greatest > last.watermark ? greatest : last.watermark,
+    offset: content.end,
+    records: content.records,
+    ...(content.least === undefined ? {} : { least: content.least }),
+    ...(content.greatest === undefined ? {} : { greatest: content.greatest }),
+    reason,
+  };
+}
+
+/** Writes a header that says what is still known, and puts it in the place of the damaged one. */
+async function rebuildHeader(
+  number: number,
+  content: PacketFileContent,
+  damaged: HeaderFile,
+  { stream, directory, clock }: RecoverContext,
+): Promise<void> {
+  const files = segmentFiles(number);
+  const fixed = encodeSegmentHeader({
+    ...stream,
+    snaplen_bytes: limits.sample_snaplen_bytes,
+    rate: 0,
+    number,
+    made: clock.now(),
+    made_monotonic: 0n,
+    boot: new Uint8Array(16),
+  });
+  const kept = keptMarks(damaged.marks);
+  const begin = content.least === undefined ? clock.now() : content.least - 1n;
+  const start = {
+    ...{ kind: 'start' as const, rate: 0, watermark: begin, monotonic: 0n, offset: pcapHeaderBytes },
+    ...{ records: 0, accepted: 0n, dropped: 0n, lost: 0n },
+  };
+  const marks: readonly SegmentMark[] = kept[0]?.kind === 'start' ? kept : [start];
+  const path = join(directory, files.new_header);
+  const file = await open(path, 'w');
+  try {
+    const all = [...marks, endMark(content, marks.at(-1) ?? start, 'rebuilt')];
+    await file.writeFile(Buffer.concat([fixed, ...all.map(encodeSegmentMark)]));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(path, join(directory, files.header));
+  await syncDirectory(directory);
+}
+
+/** The good marks but the seal. Before a damaged mark the rate may have changed: it is not known. */
+function keptMarks({ marks }: SegmentMarks): SegmentMark[] {
+  return marks.flatMap((mark, index) => {
+    if (mark === 'damaged' || mark.kind === 'seal') return [];
+    return [marks[index + 1] === 'damaged' ? { ...mark, rate: 0 } : mark];
+  });
+}
+
+function describe(
+  number: number,
+  length: number,
+  file_bytes: number,
+  header: HeaderFile,
+  context: RecoverContext,
+  found?: PacketFileContent,
+): SealedSegment {
+  const seal = lastMark(header);
+  const cover = segmentCover(header.marks);
+  if (seal === undefined || cover === undefined || header.read.kind !== 'good') {
+    throw new Error(`segment ${number} has no header after it was recovered`);
+  }
+  const content = found ?? seal;
+  return {
+    number,
+    length,
+    disk_bytes: file_bytes + header.bytes,
+    records: content.records,
+    ...(content.least === undefined ? {} : { least: content.least }),
+    ...(content.greatest === undefined ? {} : { greatest: content.greatest }),
+    cover,
+    sealed_monotonic: sealedMonotonic(header.read.header, seal, context),
+  };
+}
+
+/** A segment of this boot has its age; one of another has the age that the wall clock gives it now. */
+function sealedMonotonic(header: SegmentHeader, seal: SegmentMark, { clock, boot }: RecoverContext): bigint {
+  const now = clock.monotonic();
+  const known = boot.some((byte) => byte !== 0);
+  if (known && header.boot.every((byte, index) => byte === boot[index])) {
+    return seal.monotonic < now ? seal.monotonic : now;
+  }
+  const age = clock.now() - seal.watermark;
+  return age > 0n ? now - age : now;
+}
+
+function label({ stream }: RecoverContext, name: string): string {
+  return `${stream.interface}/${name}`;
+}

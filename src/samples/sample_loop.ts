@@ -1,0 +1,228 @@
+import { type Fault, fault, FaultError, raise } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { Waiter } from '../libpcap/waiter.ts';
+import { LiveSource } from './live_source.ts';
+import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
+import { SamplerState } from './sampler_state.ts';
+import { SegmentSink } from './segment_sink.ts';
+import { joinTime } from './split_time.ts';
+import { Watermark } from './watermark.ts';
+
+/** What the loop runs on. It blocks: it is the only thing that its thread does. */
+export interface SampleLoopPorts {
+  readonly waiter: Waiter;
+  /** Unix time in nanoseconds, at most a millisecond behind the clock that stamps packets and never ahead of it. */
+  now(): TimeNs;
+  monotonic(): bigint;
+  send(message: FromSampler): void;
+  /** The next message of the store; undefined where none is there. Never waits. */
+  receive(): ToSampler | undefined;
+}
+
+const ms = 1_000_000n;
+/** The ring hands a packet over at the latest after this long. */
+const block_timeout_ms = 50;
+/** Once the ring was emptied, all packets until so long ago are out of it: a block's timeout, and as much again for late timers. */
+const watermark_lag_ns = 100n * ms;
+const idle_wait_ms = 50;
+const statistics_interval_ns = 200n * ms;
+const presence_interval_ns = 1000n * ms;
+const room_wait_ns = 300n * ms;
+const reopen_first_ms = 100;
+const reopen_most_ms = 2000;
+/** Trying again does not help. */
+const hopeless: readonly string[] = ['capture_denied', 'libpcap_missing', 'filter_attach_failed'];
+
+/** Samples one interface until the store says stop; see `SamplerOrder`. Everything that it has to say goes through `send`. */
+export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void {
+  const state = new SamplerState(order.state);
+  const loop = new SampleLoop(order, ports, state);
+  let wait_ms = reopen_first_ms;
+  while (!state.stopping) {
+    const source = openSource(order);
+    if (source instanceof LiveSource) {
+      wait_ms = reopen_first_ms;
+      loop.sample(source);
+    } else if (hopeless.includes(source.name)) {
+      state.phase = 'ended';
+      return ports.send({ kind: 'ended', fault: source });
+    } else loop.interrupted(source);
+    if (!state.stopping) loop.pause(wait_ms);
+    wait_ms = Math.min(2 * wait_ms, reopen_most_ms);
+  }
+  state.phase = 'ended';
+  ports.send({ kind: 'ended' });
+}
+
+function openSource(order: SamplerOrder): LiveSource | Fault {
+  try {
+    return new LiveSource({ ...order, block_timeout_ms });
+  } catch (error) {
+    return faultOf(error, order.interface);
+  }
+}
+
+class SampleLoop {
+  readonly #order: SamplerOrder;
+  readonly #ports: SampleLoopPorts;
+  readonly #state: SamplerState;
+  readonly #sink: SegmentSink;
+  #generation = 0;
+  #room: boolean | undefined;
+  #watermark: Watermark;
+  /** The kernel's counts of the handles before this one. */
+  #earlier = { accepted: 0n, dropped: 0n };
+  #kernel = { accepted: 0n, dropped: 0n };
+  #statistics_at = 0n;
+  #presence_at = 0n;
+
+  constructor(order: SamplerOrder, ports: SampleLoopPorts, state: SamplerState) {
+    this.#order = order;
+    this.#ports = ports;
+    this.#state = state;
+    this.#watermark = this.#beginWatermark();
+    this.#sink = new SegmentSink({
+      state,
+      rate: order.rate,
+      segment_age_ns: BigInt(order.segment_age_ms) * ms,
+      monotonic: ports.monotonic,
+      send: ports.send,
+      makeRoom: () => this.#makeRoom(),
+    });
+  }
+
+  /** Samples until the source fails or the store says stop. Closes the source. */
+  sample(source: LiveSource): void {
+    this.#watermark = this.#beginWatermark();
+    this.#generation += 1;
+    this.#ports.send({ kind: 'opened', generation: this.#generation, linktype: source.linktype });
+    try {
+      while (!this.#state.stopping) {
+        this.#receive();
+        if (!this.#step(source)) this.#ports.waiter.wait(source.descriptor, idle_wait_ms);
+      }
+      this.#end(source);
+      this.#sink.finish('shutdown', this.#watermark.time);
+    } catch (error) {
+      this.#sink.finish('interface_away', this.#watermark.time);
+      this.interrupted(faultOf(error, this.#order.interface));
+    } finally {
+      this.#sink.decline();
+      // What is still offered for this opening comes too late.
+      this.#generation += 1;
+      this.#earlier = this.#kernel;
+      source.close();
+    }
+  }
+
+  /** Says once that there is nothing to sample, until there is again. */
+  interrupted(cause: Fault): void {
+    if (this.#state.phase === 'interrupted') return;
+    this.#state.phase = 'interrupted';
+    const params = { interface: this.#order.interface, reason: cause.message };
+    this.#ports.send({ kind: 'trouble', fault: fault('sampling_interrupted', params) });
+  }
+
+  /** Waits until it is time to try again, or to stop. */
+  pause(wait_ms: number): void {
+    this.#waitUntil(this.#ports.monotonic() + BigInt(wait_ms) * ms, () => this.#state.stopping);
+  }
+
+  /** One round; true where more may be there at once. */
+  #step(source: LiveSource): boolean {
+    const [now, monotonic] = [this.#ports.now(), this.#ports.monotonic()];
+    const before = this.#watermark.time;
+    if (this.#watermark.stepped(now, monotonic, now - watermark_lag_ns)) this.#sink.finish('clock_set', before);
+    this.#sink.begin(this.#watermark.time);
+    if (!this.#sink.open) return false;
+    this.#state.phase = 'sampling';
+    const emptied = this.#drain(source, now);
+    if (emptied && monotonic - this.#presence_at >= presence_interval_ns) {
+      this.#presence_at = monotonic;
+      if (source.gone()) raise('interface_removed', { interface: this.#order.interface });
+    }
+    return !emptied;
+  }
+
+  /** Takes out what the ring has and writes it; true where that was all. */
+  #drain(source: LiveSource, begun: TimeNs): boolean {
+    let emptied = false;
+    let failure: unknown;
+    try {
+      emptied = source.drain();
+    } catch (error) {
+      failure = error;
+    }
+    const { bytes } = source;
+    const walk = this.#sink.write(bytes, source.view, this.#watermark.time);
+    // While the ring never runs empty, what has come says how far it has got.
+    if (emptied) this.#watermark.reach(begun - watermark_lag_ns);
+    else if (walk.records > 0) this.#watermark.reach(joinTime(walk.greatest_s, walk.greatest_ns) - watermark_lag_ns);
+    this.#count(source);
+    this.#sink.publish(this.#watermark.time);
+    if (failure instanceof Error) throw failure;
+    if (walk.end !== bytes.length) {
+      const lengths = { got_bytes: bytes.length, expected_bytes: walk.end };
+      raise('batch_inconsistent', { interface: this.#order.interface, ...lengths });
+    }
+    return emptied;
+  }
+
+  #count(source: LiveSource, at_once = false): void {
+    const monotonic = this.#ports.monotonic();
+    if (!at_once && monotonic - this.#statistics_at < statistics_interval_ns) return;
+    this.#statistics_at = monotonic;
+    const { accepted, dropped } = source.statistics();
+    this.#kernel = { accepted: this.#earlier.accepted + accepted, dropped: this.#earlier.dropped + dropped };
+    this.#sink.countKernel(this.#kernel.accepted, this.#kernel.dropped);
+  }
+
+  /** Ends without a loss: nothing more comes in, and what is in the ring comes out. */
+  #end(source: LiveSource): void {
+    if (!this.#sink.open) return;
+    source.rejectAll();
+    const closed = this.#ports.now();
+    const until = this.#ports.monotonic() + 2n * BigInt(block_timeout_ms) * ms;
+    while (this.#ports.monotonic() < until && this.#sink.open) {
+      if (this.#drain(source, this.#ports.now())) this.#ports.waiter.wait(source.descriptor, 10);
+    }
+    this.#count(source, true);
+    this.#watermark.reach(closed);
+  }
+
+  #beginWatermark(): Watermark {
+    const now = this.#ports.now();
+    // `now` may be a millisecond behind: what is heard for certain begins after that.
+    return new Watermark(now + ms, now, this.#ports.monotonic());
+  }
+
+  #receive(): void {
+    for (let message = this.#ports.receive(); message !== undefined; message = this.#ports.receive()) {
+      if (message.kind === 'room') this.#room = message.made;
+      else if (message.generation === this.#generation) this.#sink.offer(message);
+      else this.#sink.decline(message);
+    }
+  }
+
+  #makeRoom(): boolean {
+    this.#room = undefined;
+    this.#ports.send({ kind: 'full' });
+    this.#waitUntil(this.#ports.monotonic() + room_wait_ns, () => this.#room !== undefined);
+    return this.#room === true;
+  }
+
+  #waitUntil(deadline: bigint, done: () => boolean): void {
+    this.#receive();
+    for (let left = deadline - this.#ports.monotonic(); left > 0n && !done(); ) {
+      this.#ports.waiter.wait(-1, Number(left / ms) + 1);
+      this.#receive();
+      left = deadline - this.#ports.monotonic();
+    }
+  }
+}
+
+function faultOf(error: unknown, interface_name: string): Fault {
+  if (error instanceof FaultError) return error.faults[0];
+  const reason = error instanceof Error ? error.message : String(error);
+  return fault('capture_read_failed', { interface: interface_name, reason });
+}

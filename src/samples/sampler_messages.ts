@@ -1,0 +1,50 @@
+import type { Fault } from '../model/errors/fault.ts';
+import type { SegmentMark } from './segment_mark.ts';
+
+/** What a sampler is told at its start. */
+export interface SamplerOrder {
+  readonly interface: string;
+  /** 1 in this many packets is kept. */
+  readonly rate: number;
+  readonly ring_bytes: number;
+  readonly promiscuous: boolean;
+  /** A segment is full once it is so old. */
+  readonly segment_age_ms: number;
+  /** Memory of `SamplerState`. */
+  readonly state: SharedArrayBuffer;
+}
+
+/** The store gives a sampler files to write into. */
+export interface SegmentOffer {
+  readonly kind: 'segment';
+  /** Which opening of the interface it is for. */
+  readonly generation: number;
+  /** Its place in `SamplerState`, and its name in all that the sampler says of it. */
+  readonly slot: number;
+  readonly packets_descriptor: number;
+  readonly header_descriptor: number;
+  /** A segment is full once it is so long. */
+  readonly limit_bytes: number;
+}
+
+/** What the store says to a sampler; the wake descriptor is written after each. `room` answers `full`. */
+export type ToSampler = SegmentOffer | { readonly kind: 'room'; readonly made: boolean };
+
+/** What a sampler says to the store. */
+export type FromSampler =
+  /** Write 8 bytes to this descriptor to wake it. */
+  | { readonly kind: 'ready'; readonly wake_descriptor: number }
+  /** The interface is open: segments of this link type are wanted. */
+  | { readonly kind: 'opened'; readonly generation: number; readonly linktype: number }
+  /** It writes into this segment now: the next one can be made ready. */
+  | { readonly kind: 'taken'; readonly slot: number }
+  /** It has written its last into this segment: seal it. */
+  | { readonly kind: 'finished'; readonly slot: number; readonly start: SegmentMark; readonly seal: SegmentMark }
+  /** It will not write into this segment. */
+  | { readonly kind: 'unused'; readonly slot: number }
+  /** The disk is full: make room. */
+  | { readonly kind: 'full' }
+  /** Something is wrong; it goes on, or tries again. */
+  | { readonly kind: 'trouble'; readonly fault: Fault }
+  /** Its last word. With a fault where it cannot sample at all. */
+  | { readonly kind: 'ended'; readonly fault?: Fault };

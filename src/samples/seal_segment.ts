@@ -1,0 +1,40 @@
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { segment_header_bytes } from './segment_header.ts';
+import { encodeSegmentMark, segment_mark_bytes, type SegmentMark } from './segment_mark.ts';
+import { segmentFiles } from './segment_name.ts';
+
+/** An open segment whose packets are all written. */
+export interface SegmentToSeal {
+  readonly directory: string;
+  readonly number: number;
+  readonly packets: FileHandle;
+  readonly header: FileHandle;
+}
+
+/**
+ * Seals a segment: last mark (the first one before it, where the disk was too full to take it), both files to the disk, the packet file renamed, the directory to the disk. Whatever fails before
+ * the rename leaves it open, and it can be sealed again. Closes nothing.
+ */
+export async function sealSegment(segment: SegmentToSeal, start: SegmentMark, seal: SegmentMark): Promise<void> {
+  const { directory, number, packets, header } = segment;
+  const files = segmentFiles(number);
+  const { size } = await header.stat();
+  const marks = Math.max(0, Math.floor((size - segment_header_bytes) / segment_mark_bytes));
+  const bytes = Buffer.concat([...(marks === 0 ? [start] : []), seal].map(encodeSegmentMark));
+  await header.write(bytes, 0, bytes.length, segment_header_bytes + marks * segment_mark_bytes);
+  await header.sync();
+  await packets.sync();
+  await rename(join(directory, files.open), join(directory, files.sealed));
+  await syncDirectory(directory);
+}
+
+/** Makes sure that the names in a directory are on the disk. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,112 @@
+import { crc32 } from 'node:zlib';
+import type { TimeNs } from '../model/time.ts';
+
+/** Why a segment was sealed, in the order of the format's numbers (the first is 1). */
+export const sealReasons = [
+  'size',
+  'age',
+  'interface_away',
+  'shutdown',
+  'crash',
+  'clock_set',
+  'write_failed',
+  'rebuilt',
+] as const;
+
+/** Why a segment was sealed. */
+export type SealReason = (typeof sealReasons)[number];
+
+/** What is written down of a segment while it grows. See docs/formats/segments.md. */
+export interface SegmentMark {
+  readonly kind: 'start' | 'progress' | 'rate' | 'seal';
+  /** 1 in this many packets is kept from here on; 0 is not known. */
+  readonly rate: number;
+  /** Every sampled packet up to and including this moment lies before `offset`. */
+  readonly watermark: TimeNs;
+  readonly monotonic: bigint;
+  /** Length of the packet file, the end of a whole record. */
+  readonly offset: number;
+  readonly records: number;
+  /** Packets that passed the kernel's sampling since the segment's start. */
+  readonly accepted: bigint;
+  /** Of these, dropped by the full ring. */
+  readonly dropped: bigint;
+  /** Of these, not taken by the disk. */
+  readonly lost: bigint;
+  /** Least and greatest packet time before `offset`; absent without a record. */
+  readonly least?: TimeNs;
+  readonly greatest?: TimeNs;
+  /** Of a seal. */
+  readonly reason?: SealReason;
+}
+
+/** Length of a mark. */
+export const segment_mark_bytes = 96;
+
+const kinds = ['start', 'progress', 'rate', 'seal'] as const;
+
+/** Writes a mark: 96 bytes. */
+export function encodeSegmentMark(mark: SegmentMark): Uint8Array {
+  const bytes = new Uint8Array(segment_mark_bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, kinds.indexOf(mark.kind) + 1, true);
+  view.setUint16(2, segment_mark_bytes, true);
+  view.setUint32(4, mark.rate, true);
+  view.setBigInt64(8, mark.watermark, true);
+  view.setBigInt64(16, mark.monotonic, true);
+  view.setBigUint64(24, BigInt(mark.offset), true);
+  view.setBigUint64(32, BigInt(mark.records), true);
+  view.setBigUint64(40, mark.accepted, true);
+  view.setBigUint64(48, mark.dropped, true);
+  view.setBigUint64(56, mark.lost, true);
+  view.setBigInt64(64, mark.least ?? 0n, true);
+  view.setBigInt64(72, mark.greatest ?? 0n, true);
+  view.setUint16(80, mark.reason === undefined ? 0 : sealReasons.indexOf(mark.reason) + 1, true);
+  view.setUint32(92, crc32(bytes.subarray(0, 92)), true);
+  return bytes;
+}
+
+/** The marks of a header file, in order, with a place where one is damaged. */
+export interface SegmentMarks {
+  /** `damaged` stands for one or more marks that cannot be read. */
+  readonly marks: readonly (SegmentMark | 'damaged')[];
+  /** Bytes of a torn mark at the end of the file. */
+  readonly torn_bytes: number;
+}
+
+/** Reads the marks from `start` (the length of the fixed part) to the end of a header file. */
+export function readSegmentMarks(bytes: Uint8Array, start: number): SegmentMarks {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const marks: (SegmentMark | 'damaged')[] = [];
+  let at = start;
+  for (; at + segment_mark_bytes <= bytes.length; at += segment_mark_bytes) {
+    const good =
+      view.getUint16(at + 2, true) === segment_mark_bytes &&
+      crc32(bytes.subarray(at, at + 92)) === view.getUint32(at + 92, true);
+    if (!good) {
+      if (marks.at(-1) !== 'damaged') marks.push('damaged');
+      continue;
+    }
+    const kind = kinds[view.getUint16(at, true) - 1];
+    if (kind !== undefined) marks.push(decode(view, at, kind));
+  }
+  return { marks, torn_bytes: bytes.length - at };
+}
+
+function decode(view: DataView, at: number, kind: SegmentMark['kind']): SegmentMark {
+  const records = Number(view.getBigUint64(at + 32, true));
+  const reason = sealReasons[view.getUint16(at + 80, true) - 1];
+  return {
+    kind,
+    rate: view.getUint32(at + 4, true),
+    watermark: view.getBigInt64(at + 8, true),
+    monotonic: view.getBigInt64(at + 16, true),
+    offset: Number(view.getBigUint64(at + 24, true)),
+    records,
+    accepted: view.getBigUint64(at + 40, true),
+    dropped: view.getBigUint64(at + 48, true),
+    lost: view.getBigUint64(at + 56, true),
+    ...(records === 0 ? {} : { least: view.getBigInt64(at + 64, true), greatest: view.getBigInt64(at + 72, true) }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,129 @@
+import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { FromSampler, SegmentOffer } from './sampler_messages.ts';
+import type { SamplerState, SamplerTotals } from './sampler_state.ts';
+import type { SealReason } from './segment_mark.ts';
+import { SegmentWriter } from './segment_writer.ts';
+import { type RecordWalk, walkRecords } from './walk_records.ts';
+
+/** What a sink needs of its surroundings. */
+export interface SegmentSinkPorts {
+  readonly state: SamplerState;
+  readonly rate: number;
+  readonly segment_age_ns: bigint;
+  monotonic(): bigint;
+  send(message: FromSampler): void;
+  /** Asks the store for room on the disk and waits for the answer. */
+  makeRoom(): boolean;
+}
+
+const nothing: SamplerTotals = { packets: 0n, accepted: 0n, dropped: 0n, lost: 0n };
+
+/** Where a sampler's records go: segment after segment out of what the store offers, and the counts of all of them. */
+export class SegmentSink {
+  readonly #ports: SegmentSinkPorts;
+  #totals = nothing;
+  /** Totals up to the end of the last finished segment. */
+  #finished = nothing;
+  #writer: SegmentWriter | undefined;
+  #offered: SegmentOffer | undefined;
+
+  constructor(ports: SegmentSinkPorts) {
+    this.#ports = ports;
+  }
+
+  /** Is there a segment to write into? */
+  get open(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  /** Keeps an offer for when it is needed. */
+  offer(segment: SegmentOffer): void {
+    this.#offered = segment;
+  }
+
+  /** Gives back what is not needed. */
+  decline(offered: SegmentOffer | undefined = this.#offered): void {
+    if (offered !== undefined) this.#ports.send({ kind: 'unused', slot: offered.slot });
+    if (offered === this.#offered) this.#offered = undefined;
+  }
+
+  /** Begins the next segment where one is needed and offered. What it covers begins after `watermark`. */
+  begin(watermark: TimeNs): void {
+    const offer = this.#offered;
+    if (this.#writer !== undefined || offer === undefined) return;
+    this.#offered = undefined;
+    const { state, rate } = this.#ports;
+    const monotonic = this.#ports.monotonic();
+    this.#writer = new SegmentWriter(state, { offer, rate, watermark, monotonic, before: this.#finished });
+    this.#ports.send({ kind: 'taken', slot: offer.slot });
+  }
+
+  /** What the kernel has counted since sampling began. */
+  countKernel(accepted: bigint, dropped: bigint): void {
+    this.#totals = { ...this.#totals, accepted, dropped };
+  }
+
+  /**
+   * Writes records; only while `open`. What the disk does not take is counted as lost; where it is broken the segment ends.
+   * Returns what the records were.
+   */
+  write(bytes: Uint8Array, view: DataView, watermark: TimeNs): RecordWalk {
+    const snaplen = limits.sample_snaplen_bytes;
+    const walk = walkRecords(view, 0, bytes.length, snaplen);
+    const writer = this.#writer;
+    if (writer === undefined || walk.records === 0) return walk;
+    const before = writer.records;
+    let failure: unknown;
+    try {
+      writer.append(bytes, walk, snaplen, () => this.#ports.makeRoom());
+    } catch (error) {
+      failure = error;
+    }
+    const written = writer.records - before;
+    const { packets, lost } = this.#totals;
+    this.#totals = {
+      ...this.#totals,
+      packets: packets + BigInt(written),
+      lost: lost + BigInt(walk.records - written),
+    };
+    if (failure !== undefined) {
+      this.finish('write_failed', watermark);
+      this.#ports.send({ kind: 'trouble', fault: writeFault(failure) });
+    }
+    return walk;
+  }
+
+  /** Lets everybody see what was written, and that all up to `watermark` was; goes on to the next segment when it is time. */
+  publish(watermark: TimeNs): void {
+    const { state, segment_age_ns } = this.#ports;
+    const monotonic = this.#ports.monotonic();
+    const writer = this.#writer;
+    state.totals = this.#totals;
+    if (writer === undefined) return;
+    writer.progress(watermark, monotonic, this.#totals);
+    state.watermark = watermark;
+    if (this.#offered === undefined) return;
+    if (writer.full) this.finish('size', watermark);
+    else if (monotonic - writer.started_monotonic >= segment_age_ns) this.finish('age', watermark);
+    this.begin(watermark);
+  }
+
+  /** Ends the segment, where there is one. What it covers ends with `watermark`. */
+  finish(reason: SealReason, watermark: TimeNs): void {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    writer.progress(watermark, this.#ports.monotonic(), this.#totals);
+    const seal = writer.mark('seal', watermark, this.#ports.monotonic(), this.#totals, reason);
+    this.#writer = undefined;
+    this.#finished = this.#totals;
+    this.#ports.state.totals = this.#totals;
+    this.#ports.send({ kind: 'finished', slot: writer.slot, start: writer.start_mark, seal });
+  }
+}
+
+function writeFault(error: unknown): Fault {
+  if (error instanceof FaultError) return error.faults[0];
+  return fault('samples_write_failed', { reason: error instanceof Error ? error.message : String(error) });
+}

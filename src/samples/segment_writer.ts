@@ -1,0 +1,171 @@
+import { ftruncateSync, writeSync } from 'node:fs';
+import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { SegmentOffer } from './sampler_messages.ts';
+import type { SamplerState, SamplerTotals } from './sampler_state.ts';
+import { segment_header_bytes } from './segment_header.ts';
+import { encodeSegmentMark, segment_mark_bytes, type SealReason, type SegmentMark } from './segment_mark.ts';
+import { joinTime } from './split_time.ts';
+import { type RecordWalk, walkRecords } from './walk_records.ts';
+
+/** What a segment is begun with. */
+export interface SegmentStart {
+  readonly offer: SegmentOffer;
+  readonly rate: number;
+  /** What the segment covers begins after this moment. */
+  readonly watermark: TimeNs;
+  readonly monotonic: bigint;
+  /** The sampler's totals that belong to the segments before. */
+  readonly before: SamplerTotals;
+}
+
+const busy_mark_interval_ns = 1_000_000_000n;
+const idle_mark_interval_ns = 10_000_000_000n;
+
+/** Writes one segment: whole records, and marks that say what they are. Publishes what can be read. Closes nothing. */
+export class SegmentWriter {
+  readonly slot: number;
+  readonly start_mark: SegmentMark;
+  readonly #state: SamplerState;
+  readonly #start: SegmentStart;
+  #length = pcapHeaderBytes;
+  #header_length = segment_header_bytes;
+  #records = 0;
+  #least: TimeNs | undefined;
+  #greatest: TimeNs | undefined;
+  #marked: { readonly monotonic: bigint; readonly sum: bigint };
+  /** The first mark, until the disk has taken it. */
+  #unwritten: SegmentMark | undefined;
+
+  constructor(state: SamplerState, start: SegmentStart) {
+    this.slot = start.offer.slot;
+    this.#state = state;
+    this.#start = start;
+    this.#marked = { monotonic: start.monotonic, sum: 0n };
+    this.#publish(start.before);
+    this.start_mark = this.mark('start', start.watermark, start.monotonic, start.before);
+    this.#unwritten = this.start_mark;
+    this.#writeMarks([]);
+  }
+
+  /** Is it as long as it should become? */
+  get full(): boolean {
+    return this.#length >= this.#start.offer.limit_bytes;
+  }
+
+  /** Records written so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  get started_monotonic(): bigint {
+    return this.#start.monotonic;
+  }
+
+  /**
+   * Appends whole records. Where the disk is full it asks `makeRoom` and tries again while that gives true. Records that the
+   * disk does not take are left out, from the first such on; a failure other than a full disk is thrown after that.
+   */
+  append(bytes: Uint8Array, walk: RecordWalk, snaplen_bytes: number, makeRoom: () => boolean): void {
+    let written = 0;
+    try {
+      while (written < walk.end) written += this.#writeSome(bytes, written, walk.end, makeRoom);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    } finally {
+      this.#count(written === walk.end ? walk : this.#cutBack(bytes, written, snaplen_bytes));
+    }
+  }
+
+  #writeSome(bytes: Uint8Array, from: number, to: number, makeRoom: () => boolean): number {
+    const descriptor = this.#start.offer.packets_descriptor;
+    for (;;) {
+      try {
+        return writeSync(descriptor, bytes, from, to - from, this.#length + from);
+      } catch (error) {
+        if (!isDiskFull(error) || !makeRoom()) throw error;
+      }
+    }
+  }
+
+  /** Lets readers see what was appended, and writes a mark now and then. */
+  progress(watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
+    this.#publish(totals);
+    const sum = totals.packets + totals.accepted + totals.dropped + totals.lost;
+    const since = monotonic - this.#marked.monotonic;
+    if (since < busy_mark_interval_ns || (sum === this.#marked.sum && since < idle_mark_interval_ns)) return;
+    this.#marked = { monotonic, sum };
+    this.#writeMarks([this.mark('progress', watermark, monotonic, totals)]);
+  }
+
+  /** What is to be said of the segment now. */
+  mark(
+    kind: SegmentMark['kind'],
+    watermark: TimeNs,
+    monotonic: bigint,
+    totals: SamplerTotals,
+    reason?: SealReason,
+  ): SegmentMark {
+    const { rate, before } = this.#start;
+    return {
+      ...{ kind, rate, watermark, monotonic, offset: this.#length, records: this.#records },
+      accepted: totals.accepted - before.accepted,
+      dropped: totals.dropped - before.dropped,
+      lost: totals.lost - before.lost,
+      ...this.#times(),
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  #times(): { least?: TimeNs; greatest?: TimeNs } {
+    if (this.#least === undefined || this.#greatest === undefined) return {};
+    return { least: this.#least, greatest: this.#greatest };
+  }
+
+  /** Takes a torn record off the end again. */
+  #cutBack(bytes: Uint8Array, written: number, snaplen_bytes: number): RecordWalk {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, written);
+    const kept = walkRecords(view, 0, written, snaplen_bytes);
+    ftruncateSync(this.#start.offer.packets_descriptor, this.#length + kept.end);
+    return kept;
+  }
+
+  #count(walk: RecordWalk): void {
+    if (walk.records === 0) return;
+    this.#length += walk.end;
+    this.#records += walk.records;
+    const [least, greatest] = [joinTime(walk.least_s, walk.least_ns), joinTime(walk.greatest_s, walk.greatest_ns)];
+    if (this.#least === undefined || least < this.#least) this.#least = least;
+    if (this.#greatest === undefined || greatest > this.#greatest) this.#greatest = greatest;
+  }
+
+  #publish(totals: SamplerTotals): void {
+    this.#state.publish(this.slot, {
+      length: this.#length,
+      records: this.#records,
+      ...this.#times(),
+      dropped: totals.dropped - this.#start.before.dropped,
+      lost: totals.lost - this.#start.before.lost,
+    });
+  }
+
+  #writeMarks(marks: readonly SegmentMark[]): void {
+    const all = this.#unwritten === undefined ? marks : [this.#unwritten, ...marks];
+    try {
+      for (const mark of all) {
+        const descriptor = this.#start.offer.header_descriptor;
+        writeSync(descriptor, encodeSegmentMark(mark), 0, segment_mark_bytes, this.#header_length);
+        this.#header_length += segment_mark_bytes;
+        this.#unwritten = undefined;
+      }
+    } catch (error) {
+      // What a progress mark says, the next one says again, in the same place.
+      if (!isDiskFull(error)) throw error;
+    }
+  }
+}
+
+/** Did the file system have no room, or the user no more of it? */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
