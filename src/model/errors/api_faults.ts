@@ -70,4 +70,35 @@ export const apiFaults = {
   },
   unavailable: { code: 1013, status: 503, retry: 'soon', text: '{what} is not available now: {reason}' },
   request_malformed: { code: 1014, status: 400, retry: 'no', text: 'This is not a request that can be read: {reason}' },
+  account_unknown: {
+    code: 1015,
+    status: 404,
+    retry: 'no',
+    text: 'These credentials reach no account with this id: GET /client/v4/accounts lists those that they reach.',
+  },
+  headers_too_large: {
+    code: 1016,
+    status: 431,
+    retry: 'no',
+    text: 'The request line and headers have more than {limit_bytes} bytes, the most that is read.',
+  },
+  request_timeout: {
+    code: 1017,
+    status: 408,
+    retry: 'default',
+    text: 'The request did not arrive whole in time: send it again.',
+  },
+  auth_attempts_limited: {
+    code: 1018,
+    status: 429,
+    retry: 'no',
+    text: 'More than {limit} requests with bad credentials came from this address in a minute: correct them, then try again in {wait_s} s.',
+  },
+  precondition_failed: {
+    code: 1019,
+    status: 412,
+    retry: 'no',
+    text: 'The file is not the one that If-Match or If-Unmodified-Since asks for: its ETag is {etag}.',
+  },
+  header_invalid: { code: 1020, status: 400, retry: 'no', text: 'The header {name} must be {expected}.' },
 } as const;
