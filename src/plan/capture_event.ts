@@ -62,6 +62,8 @@ export type CaptureEvent =
       readonly shares: readonly PartShare[];
     }
   | { readonly kind: 'convert_failed'; readonly at: TimeNs; readonly reason: string }
+  /** Something holds it up and is being tried again: the user may see what. */
+  | { readonly kind: 'trouble'; readonly at: TimeNs; readonly reason: string }
   /** A look-back has begun to ask. */
   | { readonly kind: 'asking'; readonly at: TimeNs }
   /** A look-back's answers are in and are being merged. */

@@ -51,11 +51,12 @@ function gather(state: CaptureState, at: bigint): Step {
     return { state: { ...state, record: { ...record, status: 'conversion_running' } }, effects: [{ kind: 'convert' }] };
   }
   const reasons = partialReasons(state);
+  const { error_message: _trouble, ...rest } = record;
   return {
     state: {
       parts: [{ ...only, cut: 0n }],
       record: {
-        ...record,
+        ...rest,
         status: reasons.length === 0 ? 'success' : 'complete',
         ended_at: at,
         sha256: only.sha256,

@@ -199,6 +199,12 @@ describe('a full capture on one interface', () => {
     expect(run(silent, tick(62 + 86_400, 1)).record.status).toBe('failed');
   });
 
+  test('trouble is told while it lasts, and forgotten in the end', () => {
+    const held = run(full(1), armed(0), ended(0), { kind: 'trouble', at: at(62), reason: 'the bucket is down' });
+    expect(held.record).toMatchObject({ status: 'conversion_pending', error_message: 'the bucket is down' });
+    expect(run(held, uploaded(0)).record).not.toHaveProperty('error_message');
+  });
+
   test('a slow bucket is waited for, up to a day', () => {
     const over = run(full(1), armed(0), ended(0), tick(500));
     expect(over.record.status).toBe('conversion_pending');

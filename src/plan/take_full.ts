@@ -35,6 +35,8 @@ export function takeFull(state: CaptureState, event: CaptureEvent, times: Machin
         },
         effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }, { kind: 'discard' }],
       };
+    case 'trouble':
+      return keep({ ...state, record: { ...state.record, error_message: event.reason } });
     case 'asking':
     case 'merging':
     case 'answered':
@@ -199,8 +201,9 @@ function takeConverted(state: CaptureState, event: Extract<CaptureEvent, { kind:
     return share === undefined ? part : { ...part, cut: share };
   });
   const reasons = partialReasons({ record: state.record, parts });
+  const { error_message: _trouble, ...rest } = state.record;
   const record: CaptureRecord = {
-    ...state.record,
+    ...rest,
     status: reasons.length === 0 ? 'success' : 'complete',
     ended_at: event.at,
     packets_captured: event.packets,

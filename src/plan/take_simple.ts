@@ -23,6 +23,7 @@ export function takeSimple(state: CaptureState, event: CaptureEvent, times: Mach
     case 'tick':
       if (event.at <= record.submitted + seconds(times.expiry_s)) return became({});
       return became({ status: 'failed', ended_at: event.at, error_message: 'no sensor answered in time' });
+    case 'trouble':
     case 'report':
     case 'uploaded':
     case 'stop':

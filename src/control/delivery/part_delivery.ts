@@ -32,6 +32,8 @@ interface Place {
   readonly key: string;
 }
 
+const pcap_type = 'application/vnd.tcpdump.pcap';
+
 /** Makes the delivery of parts over the buckets of captures and the staging area. */
 export function createPartDelivery(deps: {
   readonly db: Database;
@@ -60,10 +62,10 @@ export function createPartDelivery(deps: {
 
   /** The upload of this attempt: begun and stored before a first piece is signed, the one before it aborted. */
   const uploadOf = async (place: Place, attempt: number): Promise<string> => {
-    const { part, bucket, key } = place;
+    const { record, part, bucket, key } = place;
     if (part.upload_id !== undefined && (part.upload_attempt ?? 0) === attempt) return part.upload_id;
     if (part.upload_id !== undefined && (part.upload_attempt ?? 0) > attempt) raise('not_found', { what: 'upload' });
-    const upload_id = await bucket.startUpload(key);
+    const upload_id = await bucket.startUpload(key, record.piece_bytes, pcap_type);
     const kept = await db.transaction(async (tx) => {
       const now = (await partsOf(tx, part.capture_id)).find((one) => one.ordinal === part.ordinal);
       // Two requests may have begun one each: the first that is stored counts.

@@ -1,0 +1,250 @@
+import type { Bucket } from '../../bucket/bucket.ts';
+import type { ControlBus } from '../../bus/bus.ts';
+import { captureById } from '../../db/captures.ts';
+import type { Database } from '../../db/database.ts';
+import { acquireLease, releaseLease } from '../../db/leases.ts';
+import { listSensors } from '../../db/sensors.ts';
+import { joinFilter } from '../../filter/join_filter.ts';
+import { type Fault, FaultError } from '../../model/errors/fault.ts';
+import { limits } from '../../model/limits.ts';
+import type { CaptureRecord } from '../../model/record.ts';
+import { isFinal } from '../../model/status.ts';
+import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
+import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
+import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
+import { wireVersion } from '../../wire/version.ts';
+import type { Keeper } from '../captures/keeper.ts';
+import { resultName } from '../delivery/place_of.ts';
+import { heardOf } from '../fleet/heard_of.ts';
+import { askSensor, type SensorAnswer } from './ask_sensor.ts';
+import { coverageText } from './coverage_text.ts';
+import { type FileStream, lookbackFile } from './lookback_file.ts';
+
+/** Answers simple captures from the sensors' samples. */
+export interface LookbackRunner {
+  /** Begins a look-back, unless it is under way here or elsewhere. */
+  begin(captureId: string): void;
+  /** Gives up what is under way; it is begun again by the next control. */
+  close(): Promise<void>;
+}
+
+/** What look-backs take. */
+export interface LookbackDeps {
+  readonly db: Database;
+  readonly keeper: () => Keeper;
+  readonly bus: ControlBus;
+  /** Where result files are kept. */
+  readonly results: Bucket;
+  readonly application: string;
+  readonly holder: string;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  warn(fault: Fault, context: string): void;
+  crash(error: unknown): void;
+}
+
+const lease_ns = 60_000_000_000n;
+/** A sensor that restarts is back within this. */
+const patience_ms = 6000;
+const silence_ms = 3000;
+const write_tries = 5;
+
+/** Makes the runner of look-backs. */
+export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
+  const { db, keeper } = deps;
+  const underWay = new Map<string, Promise<void>>();
+  const closing = new AbortController();
+
+  const take = async (capture_id: string, ...events: readonly CaptureEvent[]): Promise<void> => {
+    await keeper().take([{ capture_id, events }]);
+  };
+
+  /** Asks until it answers, or patience ends; a sensor that is busy is asked again too. */
+  const askPatiently = async (sensor: string, request: LookbackRequest): Promise<SensorAnswer> => {
+    const begun = performance.now();
+    for (;;) {
+      const answer = await askSensor(deps.bus, sensor, request, silence_ms, closing.signal);
+      const again = answer.kind !== 'answered' && (answer.kind === 'silent' || answer.fault.name === 'lookback_busy');
+      if (!again || closing.signal.aborted || performance.now() - begun > patience_ms) return answer;
+      await deps.sleep(200, closing.signal);
+    }
+  };
+
+  const answer = async (record: CaptureRecord): Promise<void> => {
+    const { id, spec, scope } = record;
+    if (spec.type !== 'simple') return;
+    await take(id, { kind: 'asking', at: await db.now() });
+    const heard = heardOf(await listSensors(db), await db.now());
+    const sensors = visibleSensors(heard, scope).toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    const request: LookbackRequest = {
+      kind: 'lookback',
+      version: wireVersion,
+      filter: joinFilter({ filter_v1: spec.filter_v1, expression: spec.filter_expression, networks: scope.networks }),
+      from: spec.offset_time - BigInt(spec.time_limit_s) * 1_000_000_000n,
+      to: spec.offset_time,
+      packet_limit: spec.packet_limit,
+    };
+    const answers = await Promise.all(
+      sensors.map(async (sensor) => ({ sensor, answer: await askPatiently(sensor.name, request) })),
+    );
+    if (closing.signal.aborted) return;
+    await take(id, { kind: 'merging', at: await db.now() });
+    const streams = answers.flatMap(({ sensor, answer: one }) => streamsOf(record, sensor, one, request));
+    const file = lookbackFile(streams, {
+      packet_limit: spec.packet_limit,
+      format: spec.format,
+      snaplen_bytes: limits.sample_snaplen_bytes,
+      application: deps.application,
+      comment: `edgetap capture ${id}: samples`,
+    });
+    const stored = await deps.results.putStream(resultName(record), each(file.chunks), {
+      piece_bytes: 8_388_608,
+      signal: closing.signal,
+    });
+    const counted = streams.map((stream, index) => ({
+      stream,
+      packets: file.packets[index],
+      bytes: file.bytes[index],
+    }));
+    const shares = answers.flatMap(({ sensor, answer: one }) => sharesOf(sensor, one, counted));
+    await take(id, {
+      kind: 'answered',
+      at: await db.now(),
+      packets: BigInt(file.packets.reduce((sum, packets) => sum + packets, 0)),
+      size_bytes: stored.size_bytes,
+      sha256: stored.sha256,
+      shares,
+    });
+  };
+
+  const run = async (captureId: string): Promise<void> => {
+    const lease = await acquireLease(db, `lookback ${captureId}`, deps.holder, lease_ns);
+    if (lease === undefined) return;
+    try {
+      for (let tries = 1; ; tries += 1) {
+        const record = await captureById(db, captureId);
+        if (record === undefined || isFinal(record.status)) return;
+        try {
+          return await answer(record);
+        } catch (error) {
+          if (!(error instanceof FaultError)) throw error;
+          if (closing.signal.aborted) return;
+          const [fault] = error.faults;
+          deps.warn(fault, `look-back ${captureId}`);
+          if (tries === write_tries) {
+            return await take(captureId, { kind: 'convert_failed', at: await db.now(), reason: fault.message });
+          }
+          await deps.sleep(200 * 2 ** tries, closing.signal);
+        }
+      }
+    } finally {
+      await releaseLease(db, lease);
+    }
+  };
+
+  return {
+    begin: (captureId) => {
+      if (underWay.has(captureId) || closing.signal.aborted) return;
+      const running = run(captureId)
+        .catch((error: unknown) => deps.crash(error))
+        .finally(() => underWay.delete(captureId));
+      underWay.set(captureId, running);
+    },
+    close: async () => {
+      closing.abort();
+      await Promise.all(underWay.values());
+    },
+  };
+}
+
+async function* each(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, void> {
+  for (const chunk of chunks) yield chunk;
+}
+
+interface LabelledStream extends FileStream {
+  readonly sensor: string;
+}
+
+/** The packets of one sensor's answer, by interface, with what a pcapng file says of each. */
+function streamsOf(
+  record: CaptureRecord,
+  sensor: FleetMember,
+  answer: SensorAnswer,
+  request: LookbackRequest,
+): readonly LabelledStream[] {
+  if (answer.kind !== 'answered') return [];
+  const filter = request.filter.any_tags_text || request.filter.own_tags_text;
+  return answer.streams
+    .toSorted((one, other) => (one.interface < other.interface ? -1 : 1))
+    .map((stream) => {
+      const coverage = coverageOf(answer.coverage, stream);
+      return {
+        ...stream,
+        sensor: sensor.name,
+        description: {
+          name: stream.interface,
+          description: `${sensor.name} in ${sensor.colo}, samples`,
+          ...(filter === '' ? {} : { filter }),
+          ...(coverage === undefined ? {} : { comment: `1 in ${greatestRate(coverage)} packets was kept` }),
+        },
+        statistics: {
+          taken_at: record.submitted,
+          start_time: request.from,
+          end_time: request.to,
+          ...(coverage === undefined ? {} : { os_dropped: coverage.dropped }),
+        },
+      };
+    });
+}
+
+function coverageOf(
+  all: readonly InterfaceCoverage[],
+  stream: { readonly interface: string; readonly linktype?: number },
+): InterfaceCoverage | undefined {
+  return all.find((one) => one.interface === stream.interface && one.linktype === stream.linktype);
+}
+
+function greatestRate(coverage: InterfaceCoverage): number {
+  return Math.max(1, ...coverage.rates.map((span) => span.rate));
+}
+
+/** What becomes of one sensor's answer in the capture's account: a share for each interface and link type. */
+function sharesOf(
+  sensor: FleetMember,
+  answer: SensorAnswer,
+  counted: readonly {
+    readonly stream: LabelledStream;
+    readonly packets: number | undefined;
+    readonly bytes: number | undefined;
+  }[],
+): readonly LookbackShare[] {
+  const base = { sensor: sensor.name, colo: sensor.colo };
+  if (answer.kind !== 'answered') {
+    const outcome = answer.kind === 'silent' ? 'no_answer' : 'failed';
+    return sensor.interfaces.map((port) => ({ ...base, interface: port.name, outcome, error: answer.fault.message }));
+  }
+  return answer.coverage.map((coverage): LookbackShare => {
+    const of = counted.find(
+      ({ stream }) => stream.sensor === sensor.name && coverageOf([coverage], stream) !== undefined,
+    );
+    const text = coverageText(coverage);
+    const name = shareName(answer.coverage, coverage);
+    if (coverage.excluded !== undefined)
+      return { ...base, interface: name, outcome: 'excluded', error: coverage.excluded };
+    return {
+      ...base,
+      interface: name,
+      outcome: 'answered',
+      packets: BigInt(of?.packets ?? 0),
+      bytes: BigInt(of?.bytes ?? 0),
+      dropped: coverage.dropped,
+      ...(coverage.rates.length === 0 ? {} : { sample_rate: greatestRate(coverage) }),
+      ...(text === undefined ? {} : { coverage: text }),
+    };
+  });
+}
+
+/** An interface's name; with the link type where its samples are of more than one, as after a change of its kind. */
+function shareName(all: readonly InterfaceCoverage[], one: InterfaceCoverage): string {
+  const several = all.filter((other) => other.interface === one.interface).length > 1;
+  return several ? `${one.interface} (link type ${one.linktype ?? 'unknown'})` : one.interface;
+}
