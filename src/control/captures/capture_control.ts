@@ -1,0 +1,103 @@
+import type { Bucket } from '../../bucket/bucket.ts';
+import { captureOf, listCaptures } from '../../db/captures.ts';
+import type { Database } from '../../db/database.ts';
+import { partsOf, partsOfMany } from '../../db/parts.ts';
+import { fault, FaultError, raise } from '../../model/errors/fault.ts';
+import type { CaptureRecord } from '../../model/record.ts';
+import { isFinal } from '../../model/status.ts';
+import { formatTime } from '../../model/time.ts';
+import { writeAudit } from '../audit.ts';
+import type { ByteRange, Caller, CaptureControl, Download } from '../control.ts';
+import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
+import { resultName } from '../delivery/place_of.ts';
+import { captureView } from './capture_view.ts';
+import { type CreateDeps, createCapture } from './create_capture.ts';
+import type { Keeper } from './keeper.ts';
+
+/** What serving captures takes. */
+export interface CaptureControlDeps extends CreateDeps {
+  readonly keeper: Keeper;
+  readonly buckets: CaptureBuckets;
+  /** Where the files of simple captures are kept. */
+  readonly results: Bucket;
+  /** How long after their end results are kept. */
+  readonly keep_ns: bigint;
+}
+
+/** The captures of accounts, as the API asks for them. */
+export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
+  const { db } = deps;
+  return {
+    create: async (by, body, repeat) => await createCapture(deps, by, body, repeat),
+    list: async (by, query) => {
+      const { records, total } = await listCaptures(db, { account_id: by.account_id, ...query });
+      const parts = await partsOfMany(
+        db,
+        records.map((record) => record.id),
+      );
+      return { captures: records.map((record) => captureView(record, parts.get(record.id) ?? [])), total_count: total };
+    },
+    get: async (by, id) => {
+      const record = await find(db, by, id);
+      return captureView(record, await partsOf(db, id));
+    },
+    stop: async (by, id) => {
+      const record = await find(db, by, id);
+      if (record.spec.type === 'simple') raise('not_stoppable');
+      if (isFinal(record.status) || record.stop_requested !== undefined) return;
+      const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
+      await db.transaction(async (tx) => {
+        await writeAudit(
+          tx,
+          actor,
+          { action: 'capture.stop', subject: id, detail: `while ${record.status}` },
+          deps.random,
+        );
+      });
+      await deps.keeper.take([{ capture_id: id, events: [{ kind: 'stop', at: await db.now(), cause: 'stopped' }] }]);
+    },
+    download: async (by, id) => await download(deps, by, await find(db, by, id)),
+  };
+}
+
+async function find(db: Database, by: Caller, id: string): Promise<CaptureRecord> {
+  return (await captureOf(db, by.account_id, id)) ?? raise('not_found', { what: 'capture' });
+}
+
+async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRecord): Promise<Download> {
+  const { status, spec, ended_at, size_bytes, sha256 } = record;
+  if (status === 'failed') raise('result_none', { reason: record.error_message ?? 'it is not known why' });
+  if (!isFinal(status)) raise(spec.type === 'full' ? 'result_running' : 'result_not_ready', { status });
+  if (ended_at === undefined || size_bytes === undefined || sha256 === undefined) {
+    return raise('result_none', { reason: 'its size is not known' });
+  }
+  if ((await deps.db.now()) > ended_at + deps.keep_ns && spec.type === 'simple') {
+    raise('result_expired', { until: formatTime(ended_at + deps.keep_ns) });
+  }
+  const bucket = spec.type === 'simple' ? deps.results : await deps.buckets.ofCapture(record);
+  const filename = resultName(record);
+  return {
+    filename,
+    media_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
+    size_bytes: Number(size_bytes),
+    etag: `"${sha256}"`,
+    last_modified: ended_at,
+    open: async (range) => {
+      const content = await bucket.readObject(filename, rangeOf(range));
+      if (content.size_bytes !== size_bytes) {
+        content.body.destroy();
+        const reason = `it has ${content.size_bytes} bytes there and was delivered with ${size_bytes}`;
+        throw new FaultError([fault('bucket_read_failed', { destination: bucket.destination, reason })]);
+      }
+      const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
+      await deps.db.transaction(async (tx) => {
+        await writeAudit(tx, actor, { action: 'capture.download', subject: record.id, detail: filename }, deps.random);
+      });
+      return content.body;
+    },
+  };
+}
+
+function rangeOf(range: ByteRange | undefined): { readonly first: bigint; readonly last: bigint } | undefined {
+  return range === undefined ? undefined : { first: BigInt(range.start), last: BigInt(range.end) };
+}

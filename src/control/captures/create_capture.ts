@@ -1,0 +1,160 @@
+import { type Database, type Transaction } from '../../db/database.ts';
+import { insertCapture, captureById } from '../../db/captures.ts';
+import { accountById } from '../../db/accounts.ts';
+import { claimCreate, rememberRefusal } from '../../db/creates.ts';
+import { listOwnerships } from '../../db/ownerships.ts';
+import { insertParts, partsOf } from '../../db/parts.ts';
+import { bumpGeneration, listSensors, type SensorRecord } from '../../db/sensors.ts';
+import { joinFilter } from '../../filter/join_filter.ts';
+import type { CaptureSpec } from '../../model/capture.ts';
+import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
+import { idFrom } from '../../model/id.ts';
+import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
+import type { CaptureRecord, PartRecord } from '../../model/record.ts';
+import type { Scope } from '../../model/scope.ts';
+import type { TimeNs } from '../../model/time.ts';
+import { checkCaptureRequest } from '../../plan/check_request.ts';
+import { chooseDelivery, chooseParts, visibleSensors } from '../../plan/choose_parts.ts';
+import { checkCaptureBody } from '../../wire/http/check_capture_body.ts';
+import { type RandomBytes, writeAudit } from '../audit.ts';
+import type { Caller, Created, Rate, Repeat } from '../control.ts';
+import { admitCreate, attemptOf, type CreateLimits } from '../creates/admit_create.ts';
+import { bodyHash } from '../creates/body_hash.ts';
+import { heardOf } from '../fleet/heard_of.ts';
+import { captureView } from './capture_view.ts';
+import type { CheckFilter } from './check_filter.ts';
+
+/** What creating captures takes. */
+export interface CreateDeps {
+  readonly db: Database;
+  readonly random: RandomBytes;
+  readonly checkFilter: CheckFilter;
+  readonly limits: CreateLimits;
+  /** The highest packet_limit that the operator allows. */
+  readonly packets_max: number;
+  /** A capture was made: sees to it that it begins. */
+  begun(record: CaptureRecord, generations: ReadonlyMap<string, bigint>): void;
+}
+
+/** A checked request and the fleet that it is for. */
+interface Checked {
+  readonly spec: CaptureSpec;
+  readonly scope: Scope;
+  readonly fleet: readonly SensorRecord[];
+}
+
+const ethernet = 1;
+
+/** Makes a capture of a request, or answers with the one that it repeats. See `CaptureControl.create`. */
+export async function createCapture(deps: CreateDeps, by: Caller, body: unknown, repeat: Repeat): Promise<Created> {
+  const { db } = deps;
+  const received_at = await db.now();
+  const body_hash = bodyHash(body);
+  const checked = await check(deps, by, body, received_at);
+  const made = await db.transaction(async (tx) => {
+    const at = await tx.now();
+    const attempt = attemptOf({ principal: by.principal, repeat, body_hash, received_at, at });
+    const admission = await admitCreate(tx, attempt, checked.spec.type, deps.limits);
+    if (admission.kind === 'refused') {
+      await rememberRefusal(tx, attempt);
+      return admission;
+    }
+    if (admission.kind === 'repeat') return admission;
+    const { record, parts } = plan(deps, by, checked, received_at);
+    await insertCapture(tx, record);
+    await insertParts(tx, parts);
+    await claimCreate(tx, attempt, record.id);
+    await audit(tx, deps, by, record);
+    const generations = await bumpGeneration(tx, [...new Set(parts.map((part) => part.sensor))]);
+    return { ...admission, record, parts, generations };
+  });
+  if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
+  if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
+  deps.begun(made.record, made.generations);
+  return { ok: true, capture: captureView(made.record, made.parts), rate: made.rate };
+}
+
+async function repeated(db: Database, captureId: string, rate: Rate): Promise<Created> {
+  const record = await captureById(db, captureId);
+  if (record === undefined) return { ok: false, fault: fault('not_found', { what: 'capture' }), rate };
+  return { ok: true, capture: captureView(record, await partsOf(db, captureId)), rate };
+}
+
+/** Every fault of a request at once: the schema's, the state's, and the filter's. */
+async function check(deps: CreateDeps, by: Caller, body: unknown, now: TimeNs): Promise<Checked> {
+  const { db } = deps;
+  const account = await accountById(db, by.account_id);
+  if (account === undefined) throw new FaultError([fault('not_found', { what: 'account' })]);
+  const { scope } = account;
+  const fleet = visibleSensors(heardOf(await listSensors(db), now), scope);
+  const ownerships = await listOwnerships(db, by.account_id);
+  const found = checkCaptureBody(body, deps.packets_max);
+  const colos = [...new Set(fleet.map((sensor) => sensor.colo))].toSorted();
+  const spec = checkCaptureRequest(found, { now, colos, ownerships, scope });
+  const faults: Fault[] = spec.ok ? [] : [...spec.faults];
+  const expression = found.fields.filter_expression;
+  // The expression is tried even beside other faults, unless it is at fault already.
+  if (spec.ok || (expression !== undefined && !faults.some((one) => one.pointer === '/filter_expression'))) {
+    const filter = joinFilter(
+      spec.ok
+        ? { filter_v1: spec.value.filter_v1, expression: spec.value.filter_expression, networks: scope.networks }
+        : { filter_v1: {}, expression, networks: 'all' },
+    );
+    faults.push(...(await filterFaults(deps.checkFilter, filter, fleet)));
+  }
+  const [first, ...more] = faults;
+  if (first !== undefined) throw new FaultError([first, ...more]);
+  if (!spec.ok) throw new FaultError([fault('internal', { request_id: by.request_id })]);
+  return { spec: spec.value, scope, fleet };
+}
+
+/** What libpcap says; a filter that no interface of the fleet can match is a fault too. */
+async function filterFaults(
+  checkFilter: CheckFilter,
+  filter: Parameters<CheckFilter>[0]['filter'],
+  fleet: readonly SensorRecord[],
+): Promise<readonly Fault[]> {
+  const known = fleet.flatMap((sensor) => sensor.interfaces.flatMap((port) => port.linktype ?? []));
+  const linktypes = known.length === 0 ? [ethernet] : [...new Set(known)];
+  const verdict = await checkFilter({ filter, linktypes });
+  const pointer = '/filter_expression';
+  if (!verdict.ok) return verdict.faults.map((one) => ({ ...one, pointer: one.pointer ?? pointer }));
+  const reasons = verdict.value.flatMap((one) => one.excluded ?? []);
+  const [reason] = reasons;
+  // Without an expression it is the scope that lets nothing through, which is an empty result and not a mistake.
+  if (reason === undefined || reasons.length < verdict.value.length || filter.expression_text === '') return [];
+  return [fault('linktype_excluded', { where: 'this account', reason }, pointer)];
+}
+
+function plan(
+  deps: CreateDeps,
+  by: Caller,
+  { spec, scope, fleet }: Checked,
+  submitted: TimeNs,
+): { readonly record: CaptureRecord; readonly parts: readonly PartRecord[] } {
+  const id = idFrom(deps.random(16));
+  const parts = spec.type === 'full' ? chooseParts(id, spec.colo_name, fleet, scope) : [];
+  const space_bytes = fleet.reduce((sum, sensor) => sum + sensor.spool_limit_bytes, 0n);
+  const largest = largestFileBytes({ ...spec, space_bytes });
+  const record: CaptureRecord = {
+    id,
+    account_id: by.account_id,
+    principal_id: by.principal.id,
+    spec,
+    scope,
+    status: 'pending',
+    submitted,
+    delivery: spec.type === 'full' ? chooseDelivery(parts, spec.format) : 'lookback',
+    piece_bytes: pieceSize(largest),
+    version: 1n,
+  };
+  return { record, parts };
+}
+
+async function audit(tx: Transaction, deps: CreateDeps, by: Caller, record: CaptureRecord): Promise<void> {
+  const { spec } = record;
+  const where = spec.type === 'full' ? ` in ${spec.colo_name} to ${spec.destination_conf}` : '';
+  const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
+  const detail = `${spec.type}, ${spec.time_limit_s} s${where}`;
+  await writeAudit(tx, actor, { action: 'capture.create', subject: record.id, detail }, deps.random);
+}
