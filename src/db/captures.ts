@@ -127,18 +127,32 @@ export async function capturesUsingOwnership(db: Queries, ownership_id: string):
   return rows.map(captureOfRow);
 }
 
-/** Final captures that ended before a moment (those without an end: that were submitted before it), oldest first. */
-export async function expiredCaptures(db: Queries, before: TimeNs, limit: number): Promise<readonly CaptureRecord[]> {
-  const rows = await db.query
+/**
+ * Final captures that ended before a moment (those without an end: that were submitted before it), oldest first.
+ *
+ * @param after the last one of the page before
+ */
+export async function expiredCaptures(
+  db: Queries,
+  before: TimeNs,
+  limit: number,
+  after?: Pick<CaptureRecord, 'submitted' | 'id'>,
+): Promise<readonly CaptureRecord[]> {
+  let query = db.query
     .selectFrom('captures')
     .selectAll()
     .where('status', 'in', finalStatuses)
     .where('submitted', '<', before)
-    .where((row) => row.fn.coalesce('ended_at', 'submitted'), '<', before)
-    .orderBy('submitted')
-    .orderBy('id')
-    .limit(limit)
-    .execute();
+    .where((row) => row.fn.coalesce('ended_at', 'submitted'), '<', before);
+  if (after !== undefined) {
+    query = query.where((row) =>
+      row.or([
+        row('submitted', '>', after.submitted),
+        row.and([row('submitted', '=', after.submitted), row('id', '>', after.id)]),
+      ]),
+    );
+  }
+  const rows = await query.orderBy('submitted').orderBy('id').limit(limit).execute();
   return rows.map(captureOfRow);
 }
 

@@ -1,13 +1,10 @@
 import { type Kysely, type Migration, Migrator } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
-import type { ColumnTypes } from './column_types.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
 import type { Tables } from './tables.ts';
 
 /** Every migration, by its name; names sort in the order of running and are never changed once released. */
-export function migrations(types: ColumnTypes): Readonly<Record<string, Migration>> {
-  return { '0001_initial_schema': initialSchema(types) };
-}
+export const migrations: Readonly<Record<string, Migration>> = { '0001_initial_schema': initialSchema };
 
 /**
  * Brings the schema up to what `known` ends with. A database that a newer edgetap has migrated is left alone.

@@ -3,7 +3,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
-import type { ColumnTypes } from './column_types.ts';
 import type { Database } from './database.ts';
 import { migrate, migrations } from './migrate.ts';
 import { sqliteDialect } from './sqlite_dialect.ts';
@@ -12,8 +11,6 @@ import { insideTransaction } from './transaction_scope.ts';
 
 /** How long a statement waits for another process that writes. */
 const busy_timeout_ms = 5000;
-
-const sqliteTypes: ColumnTypes = { bytes: 'blob', double: 'double precision' };
 
 /** What to open. */
 export interface DatabaseOptions {
@@ -34,7 +31,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const clock = options.clock ?? ((): TimeNs => BigInt(Date.now()) * 1_000_000n);
   const query = new Kysely<Tables>({ dialect: sqliteDialect(() => openSqlite(path)) });
   try {
-    await migrate(query, migrations(sqliteTypes));
+    await migrate(query, migrations);
   } catch (error) {
     await query.destroy();
     throw error;

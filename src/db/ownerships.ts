@@ -10,7 +10,7 @@ export interface OwnershipRecord extends Ownership {
   /** SHA-256 of the challenge's content, in hex. */
   readonly challenge_digest: string;
   /** The bucket's credentials, sealed; absent where it needs none, and once it is removed. */
-  readonly sealed?: Uint8Array;
+  readonly sealed?: string;
   readonly removed_at?: TimeNs;
 }
 
@@ -104,6 +104,30 @@ export async function removeOwnership(tx: Transaction, id: string, at: TimeNs): 
     .set({ removed_at: at, sealed: null })
     .where('id', '=', id)
     .where('removed_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Every bucket that has sealed credentials, of all accounts: for sealing them anew. */
+export async function sealedOwnerships(
+  db: Queries,
+): Promise<readonly { readonly id: string; readonly sealed: string }[]> {
+  const rows = await db.query
+    .selectFrom('ownerships')
+    .select(['id', 'sealed'])
+    .where('sealed', 'is not', null)
+    .orderBy('id')
+    .execute();
+  return rows.flatMap(({ id, sealed }) => (sealed === null ? [] : [{ id, sealed }]));
+}
+
+/** Puts credentials that were sealed anew in the place of the same credentials; false when those are gone or replaced. */
+export async function replaceSealed(tx: Transaction, id: string, old: string, sealed: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx.query
+    .updateTable('ownerships')
+    .set({ sealed })
+    .where('id', '=', id)
+    .where('sealed', '=', old)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }

@@ -63,7 +63,7 @@ export interface OwnershipsTable {
   /** SHA-256 of the challenge's content, in hex. */
   challenge_digest: string;
   /** Sealed credentials; null where the bucket needs none. */
-  sealed: Uint8Array | null;
+  sealed: string | null;
   removed_at: bigint | null;
 }
 

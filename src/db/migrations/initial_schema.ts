@@ -1,5 +1,4 @@
 import { type ColumnDefinitionBuilder, type Kysely, type Migration, sql } from 'kysely';
-import type { ColumnTypes } from '../column_types.ts';
 
 const required = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder => column.notNull();
 const primary = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder => column.notNull().primaryKey();
@@ -7,17 +6,15 @@ const ofAccount = (column: ColumnDefinitionBuilder): ColumnDefinitionBuilder =>
   column.notNull().references('accounts.id').onDelete('restrict');
 
 /** The first schema: all tables of `tables.ts`. */
-export function initialSchema(types: ColumnTypes): Migration {
-  return {
-    async up(db: Kysely<unknown>): Promise<void> {
-      await credentials(db);
-      await buckets(db, types);
-      await captures(db, types);
-      await fleet(db);
-      await record(db);
-    },
-  };
-}
+export const initialSchema: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await credentials(db);
+    await buckets(db);
+    await captures(db);
+    await fleet(db);
+    await record(db);
+  },
+};
 
 async function credentials(db: Kysely<unknown>): Promise<void> {
   await db.schema
@@ -59,7 +56,7 @@ async function credentials(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
-async function buckets(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
+async function buckets(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('ownerships')
     .addColumn('id', 'text', primary)
@@ -70,7 +67,7 @@ async function buckets(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     .addColumn('submitted', 'bigint', required)
     .addColumn('validated', 'bigint')
     .addColumn('challenge_digest', 'text', required)
-    .addColumn('sealed', types.bytes)
+    .addColumn('sealed', 'text')
     .addColumn('removed_at', 'bigint')
     .execute();
   await db.schema
@@ -82,7 +79,7 @@ async function buckets(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     .execute();
 }
 
-async function captures(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
+async function captures(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('captures')
     .addColumn('id', 'text', primary)
@@ -101,7 +98,7 @@ async function captures(db: Kysely<unknown>, types: ColumnTypes): Promise<void> 
     .addColumn('ended_at', 'bigint')
     .addColumn('packets_captured', 'bigint')
     .addColumn('packets_dropped', 'bigint')
-    .addColumn('sample_rate', types.double)
+    .addColumn('sample_rate', 'double precision')
     .addColumn('error_message', 'text')
     .addColumn('size_bytes', 'bigint')
     .addColumn('sha256', 'text')
@@ -140,7 +137,7 @@ async function captures(db: Kysely<unknown>, types: ColumnTypes): Promise<void> 
     .addColumn('object_key', 'text')
     .addColumn('size_bytes', 'bigint')
     .addColumn('sha256', 'text')
-    .addColumn('sample_rate', types.double)
+    .addColumn('sample_rate', 'double precision')
     .addColumn('coverage', 'text')
     .addPrimaryKeyConstraint('parts_key', ['capture_id', 'sensor', 'interface'])
     .execute();

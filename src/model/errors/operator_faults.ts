@@ -23,4 +23,11 @@ export const operatorFaults = {
     retry: 'no',
     text: '{url} answered with something that is not edgetap: {reason}',
   },
+  user_exists: {
+    code: 1908,
+    status: 500,
+    retry: 'no',
+    text: 'Account {account} has a user {email} already: revoke that one first (edgetap user list, edgetap user revoke).',
+  },
+  user_unknown: { code: 1909, status: 500, retry: 'no', text: 'There is no user {user} whose key is still good.' },
 } as const;

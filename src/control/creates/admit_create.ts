@@ -1,0 +1,83 @@
+import { lockAccount } from '../../db/accounts.ts';
+import { countRunningFull } from '../../db/captures.ts';
+import { countCreates, type CreateAttempt, findRepeated } from '../../db/creates.ts';
+import type { Transaction } from '../../db/database.ts';
+import { type Fault, fault, raise } from '../../model/errors/fault.ts';
+import type { Principal } from '../../model/principal.ts';
+import type { TimeNs } from '../../model/time.ts';
+import type { Rate, Repeat } from '../control.ts';
+
+const window_s = 60;
+const second_ns = 1_000_000_000n;
+
+/** How much one principal may ask for. */
+export interface CreateLimits {
+  readonly creates_per_minute: number;
+  /** Full captures that are pending or running. */
+  readonly running_full: number;
+}
+
+/** What the operator gets who says nothing. */
+export const defaultCreateLimits: CreateLimits = { creates_per_minute: 60, running_full: 10 };
+
+/** What to do with a create. */
+export type Admission =
+  /** Make the capture, and `claimCreate` it in the same transaction. */
+  | { readonly kind: 'new'; readonly rate: Rate }
+  /** Answer with this capture; nothing is to be made. */
+  | { readonly kind: 'repeat'; readonly capture_id: string; readonly rate: Rate }
+  /** Answer with this fault, and `rememberRefusal`, which may be in the same transaction. */
+  | { readonly kind: 'refused'; readonly fault: Fault; readonly rate: Rate };
+
+/** One sending of a create, as the database compares it. */
+export function attemptOf(of: {
+  readonly principal: Principal;
+  readonly repeat: Repeat;
+  readonly body_hash: string;
+  /** When the request came in. */
+  readonly received_at: TimeNs;
+  /** Now, by the database's clock. */
+  readonly at: TimeNs;
+}): CreateAttempt {
+  const { principal, repeat, ...rest } = of;
+  return { account_id: principal.account_id, principal_id: principal.id, ...repeat, ...rest };
+}
+
+/**
+ * Decides on a create inside the transaction that is to make the capture: is it a repetition, and is there room for one
+ * more? The account stays locked until the transaction ends, so that the counts hold.
+ *
+ * @throws FaultError `idempotency_mismatch`
+ */
+export async function admitCreate(
+  tx: Transaction,
+  attempt: CreateAttempt,
+  type: 'simple' | 'full',
+  limits: CreateLimits,
+): Promise<Admission> {
+  await lockAccount(tx, attempt.account_id);
+  const repeated = await findRepeated(tx, attempt);
+  if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
+  const since = attempt.at - BigInt(window_s) * second_ns;
+  const used = await countCreates(tx, attempt, since + 1n);
+  const rate = rateOf(used, attempt.at, limits.creates_per_minute);
+  if (repeated.kind === 'repeat') return { ...repeated, rate };
+  if (used.count >= limits.creates_per_minute) {
+    const params = { limit: limits.creates_per_minute, wait_s: rate.reset_s };
+    return { kind: 'refused', fault: fault('rate_limited', params), rate };
+  }
+  if (type === 'full') {
+    const running = await countRunningFull(tx, attempt.account_id, attempt.principal_id);
+    if (running >= limits.running_full) {
+      return { kind: 'refused', fault: fault('running_limit', { limit: limits.running_full }), rate };
+    }
+  }
+  const withThis = { count: used.count + 1, oldest: used.oldest ?? attempt.at };
+  return { kind: 'new', rate: rateOf(withThis, attempt.at, limits.creates_per_minute) };
+}
+
+function rateOf(used: { readonly count: number; readonly oldest?: TimeNs }, at: TimeNs, limit: number): Rate {
+  const left_ns = used.oldest === undefined ? 0n : used.oldest + BigInt(window_s) * second_ns - at;
+  const reset_s = Math.max(0, Number((left_ns + second_ns - 1n) / second_ns));
+  return { limit, window_s, remaining: Math.max(0, limit - used.count), reset_s };
+}
