@@ -21,9 +21,11 @@ export interface CaptureWriterOptions {
 export function createCaptureWriter(options: CaptureWriterOptions): CaptureWriter {
   if (options.format === 'pcapng') return createPcapngWriter(options);
   const { interfaces, chunk_bytes } = options;
+  const snaplens = interfaces.map(({ snaplen }) => snaplen);
   return createPcapWriter({
     linktypes: interfaces.map(({ linktype }) => linktype),
-    snaplen: Math.max(...interfaces.map(({ snaplen }) => snaplen), 0),
+    // 0 is no limit, so it is the greatest.
+    snaplen: snaplens.includes(0) ? 0 : Math.max(0, ...snaplens),
     ...(chunk_bytes === undefined ? {} : { chunk_bytes }),
   });
 }

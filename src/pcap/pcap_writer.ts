@@ -39,7 +39,7 @@ export function createPcapWriter(options: PcapWriterOptions): CaptureWriter {
     append(batch, record, interface_number) {
       const seconds = batch.seconds[record] ?? 0;
       const offset = batch.offsets[record] ?? 0;
-      if (seconds < 0 || seconds > 0xffffffff) raise('pcap_time_range', { seconds });
+      if (seconds < 0 || seconds > 0xffffffff) raise('pcap_time_range', { seconds, until: 2106 });
       form.captured = batch.captured[record] ?? 0;
       form.original = batch.original[record] ?? 0;
       form.header_length = 0;

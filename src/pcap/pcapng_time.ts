@@ -45,11 +45,15 @@ export function setTime(batch: WritableBatch, record: number, high: number, low:
   return Number.isSafeInteger(seconds);
 }
 
-/** Nanoseconds since 1970 of `seconds` (0 to 2^32 - 1) and `nanos`, written as two 32-bit halves, high first, little-endian. */
+/** The last second of which every nanosecond fits into 64 bits: in the year 2554. */
+export const lastTickSecond = 18_446_744_072;
+
+/** Nanoseconds since 1970 of `seconds` (0 to `lastTickSecond`) and `nanos`: two 32-bit halves, high first, little-endian. */
 export function encodeTicks(view: DataView, offset: number, seconds: number, nanos: number): void {
-  // seconds * 10^9 needs more than 53 bits: multiply its halves, each product stays below 2^46.
-  const upper = (seconds >>> 16) * 1e9;
-  const lower = (seconds & 0xffff) * 1e9 + nanos;
+  // seconds * 10^9 needs more than 53 bits: the products of its two parts do not.
+  const upperSeconds = Math.floor(seconds / 0x10000);
+  const upper = upperSeconds * 1e9;
+  const lower = (seconds - upperSeconds * 0x10000) * 1e9 + nanos;
   const upperHigh = Math.floor(upper / 0x10000);
   const lowerHigh = Math.floor(lower / 0x100000000);
   const low = (upper - upperHigh * 0x10000) * 0x10000 + (lower - lowerHigh * 0x100000000);

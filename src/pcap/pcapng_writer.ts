@@ -9,6 +9,7 @@ import {
   type InterfaceDescription,
 } from './pcapng_encode.ts';
 import { encodeEnhancedPacket, enhancedPacketOverheadBytes } from './pcapng_epb.ts';
+import { lastTickSecond } from './pcapng_time.ts';
 
 /** What a pcapng file is made of. */
 export interface PcapngWriterOptions {
@@ -31,7 +32,7 @@ export function createPcapngWriter(options: PcapngWriterOptions): CaptureWriter 
   return {
     append(batch, record, interface_number) {
       const seconds = batch.seconds[record] ?? 0;
-      if (seconds < 0 || seconds > 0xffffffff) raise('pcap_time_range', { seconds });
+      if (seconds < 0 || seconds > lastTickSecond) raise('pcap_time_range', { seconds, until: 2554 });
       const captured = batch.captured[record] ?? 0;
       const at = sink.reserve(enhancedPacketOverheadBytes + padded(captured));
       const place = encodeEnhancedPacket(

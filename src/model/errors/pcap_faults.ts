@@ -34,6 +34,6 @@ export const pcapFaults = {
     code: 1405,
     status: 500,
     retry: 'no',
-    text: 'A packet at {seconds} s after 1970 cannot be put into a capture file: times go from 1970 to 2106.',
+    text: 'A packet at {seconds} s after 1970 cannot be put into this file: its times go from 1970 to {until}.',
   },
 } as const;
