@@ -160,3 +160,15 @@ export async function expiredCaptures(
 export async function deleteCapture(tx: Transaction, id: string): Promise<void> {
   await tx.query.deleteFrom('captures').where('id', '=', id).execute();
 }
+
+/** How many captures of each kind and status there are, over all accounts. */
+export async function countByStatus(
+  db: Queries,
+): Promise<readonly { readonly type: 'simple' | 'full'; readonly status: Status; readonly count: number }[]> {
+  const rows = await db.query
+    .selectFrom('captures')
+    .select((row) => ['type', 'status', row.fn.countAll<bigint>().as('count')])
+    .groupBy(['type', 'status'])
+    .execute();
+  return rows.map(({ type, status, count }) => ({ type, status, count: Number(count) }));
+}

@@ -1,13 +1,13 @@
-import { type Database, type Transaction } from '../../db/database.ts';
+import type { Database, Transaction } from '../../db/database.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
 import { accountById } from '../../db/accounts.ts';
 import { claimCreate, rememberRefusal } from '../../db/creates.ts';
-import { listOwnerships } from '../../db/ownerships.ts';
+import { listOwnerships, ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, listSensors, type SensorRecord } from '../../db/sensors.ts';
 import { joinFilter } from '../../filter/join_filter.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
-import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
+import { type Fault, FaultError, fault, raise } from '../../model/errors/fault.ts';
 import { idFrom } from '../../model/id.ts';
 import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
@@ -60,6 +60,7 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
       return admission;
     }
     if (admission.kind === 'repeat') return admission;
+    await requireBucket(tx, by, checked.spec);
     const { record, parts } = plan(deps, by, checked, received_at);
     await insertCapture(tx, record);
     await insertParts(tx, parts);
@@ -72,6 +73,12 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
   if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
   deps.begun(made.record, made.generations);
   return { ok: true, capture: captureView(made.record, made.parts), rate: made.rate };
+}
+
+/** The bucket may have been removed since the check; from here on to the commit it cannot be. */
+async function requireBucket(tx: Transaction, by: Caller, spec: CaptureSpec): Promise<void> {
+  if (spec.type !== 'full' || (await ownershipOf(tx, by.account_id, spec.ownership_id)) !== undefined) return;
+  raise('destination_not_owned', { destination: spec.destination_conf }, { pointer: '/destination_conf' });
 }
 
 async function repeated(db: Database, captureId: string, rate: Rate): Promise<Created> {

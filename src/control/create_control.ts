@@ -1,0 +1,175 @@
+import type { Bucket } from '../bucket/bucket.ts';
+import type { ControlBus } from '../bus/bus.ts';
+import { unfinishedCaptures } from '../db/captures.ts';
+import type { Database } from '../db/database.ts';
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import type { MachineTimes } from '../plan/machine_times.ts';
+import type { Authenticator } from './accounts/authenticator.ts';
+import type { RandomBytes } from './audit.ts';
+import { createCaptureControl } from './captures/capture_control.ts';
+import type { CheckFilter } from './captures/check_filter.ts';
+import { createKeeper } from './captures/keeper.ts';
+import type { Control } from './control.ts';
+import { createConversionRunner } from './conversion/conversion_runner.ts';
+import type { CreateLimits } from './creates/admit_create.ts';
+import { createCaptureBuckets } from './delivery/capture_buckets.ts';
+import { createPartDelivery } from './delivery/part_delivery.ts';
+import { answerSensor } from './fleet/answer_sensor.ts';
+import { createLookbackRunner } from './lookback/lookback_runner.ts';
+import { createMetrics } from './metrics.ts';
+import type { Ownerships } from './ownership/ownerships.ts';
+
+/** What a control is made of; main builds it all. */
+export interface ControlParts {
+  readonly db: Database;
+  readonly bus: ControlBus;
+  readonly authenticator: Authenticator;
+  readonly ownerships: Ownerships;
+  /** Opens the bucket of an ownership with the account's credentials. */
+  readonly openOwnership: (ownershipId: string) => Promise<Bucket>;
+  readonly results: Bucket;
+  readonly staging: Bucket;
+  readonly checkFilter: CheckFilter;
+  readonly random: RandomBytes;
+  readonly limits: CreateLimits;
+  readonly packets_max: number;
+  readonly keep_ns: bigint;
+  readonly times: MachineTimes;
+  /** Name and version, for files that have a place for it. */
+  readonly application: string;
+  /** Names this process in leases. */
+  readonly holder: string;
+  /** Returns early, and does not throw, when the signal fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** The operator is told. */
+  warn(fault: Fault, context: string): void;
+  /** A defect: the process must not go on. */
+  crash(error: unknown): void;
+}
+
+/** A control at work. */
+export interface RunningControl {
+  readonly control: Control;
+  /**
+   * Ends every full capture that runs as `complete`, reason shutdown, and waits until their files are delivered, at most
+   * `patience_ms`; what is not delivered by then goes on at the next start.
+   */
+  shutDown(patience_ms: number): Promise<void>;
+  /** Stops all work. */
+  close(): Promise<void>;
+}
+
+const tick_ms = 1000;
+const buckets_open_max = 64;
+
+/** Starts a control: answers sensors, keeps captures, takes up what an earlier process left. */
+export function startControl(parts: ControlParts): RunningControl {
+  const { db, bus } = parts;
+  const metrics = createMetrics(db);
+  const closing = new AbortController();
+  let refusing: string | undefined;
+  const warn = (fault: Fault, context: string): void => {
+    metrics.countWarning(fault.name);
+    parts.warn(fault, context);
+  };
+  const buckets = createCaptureBuckets(parts.openOwnership, buckets_open_max);
+  const shared = { ...parts, warn, buckets, keeper: () => keeper };
+  const conversions = createConversionRunner(shared);
+  const lookbacks = createLookbackRunner(shared);
+  const delivery = createPartDelivery(shared);
+  const discard = async (captureId: string): Promise<void> => {
+    try {
+      await delivery.discard(captureId);
+    } catch (error) {
+      if (!(error instanceof FaultError)) return parts.crash(error);
+      warn(error.faults[0], `clearing up after ${captureId}`);
+    }
+  };
+  const keeper = createKeeper(
+    db,
+    {
+      nudge: (sensor, generation) => bus.nudge(sensor, generation),
+      convert: (captureId) => conversions.begin(captureId),
+      lookback: (captureId) => lookbacks.begin(captureId),
+      discard: (captureId) => void discard(captureId),
+    },
+    parts.times,
+  );
+  const captures = createCaptureControl({
+    ...shared,
+    keeper,
+    begun: (record, generations) => {
+      for (const [sensor, generation] of generations) bus.nudge(sensor, generation);
+      if (record.spec.type === 'simple') lookbacks.begin(record.id);
+    },
+  });
+
+  bus.serve(async (request) => {
+    try {
+      return await answerSensor({ db, keeper, delivery }, request);
+    } catch (error) {
+      if (!(error instanceof FaultError)) parts.crash(error);
+      throw error;
+    }
+  });
+
+  const ticking = (async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      try {
+        await keeper.tick();
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        warn(error.faults[0], 'letting time pass');
+      }
+      await parts.sleep(tick_ms, closing.signal);
+    }
+  })();
+  ticking.catch((error: unknown) => parts.crash(error));
+
+  const control: Control = {
+    authenticate: async (credentials) => await parts.authenticator.authenticate(credentials),
+    verifyToken: async (principal) => await parts.authenticator.verifyToken(principal),
+    accounts: async (principal) => await parts.authenticator.accounts(principal),
+    captures: {
+      ...captures,
+      create: async (by, body, repeat) => {
+        if (refusing !== undefined) throw new FaultError([fault('unavailable', { what: 'edgetap', reason: refusing })]);
+        return await captures.create(by, body, repeat);
+      },
+    },
+    ownerships: parts.ownerships,
+    readiness: async () => {
+      if (refusing !== undefined) return { ready: false, reasons: [refusing] };
+      try {
+        await unfinishedCaptures(db);
+        return { ready: true, reasons: [] };
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        return { ready: false, reasons: [error.message] };
+      }
+    },
+    metrics: async () => await metrics.text(),
+  };
+
+  return {
+    control,
+    shutDown: async (patience_ms) => {
+      refusing = 'it is shutting down';
+      const at = await db.now();
+      const running = (await unfinishedCaptures(db)).filter((record) => record.spec.type === 'full');
+      await keeper.take(
+        running.map((record) => ({ capture_id: record.id, events: [{ kind: 'stop', at, cause: 'shutdown' }] })),
+      );
+      const until = performance.now() + patience_ms;
+      while (performance.now() < until && (await unfinishedCaptures(db)).length > 0) {
+        await parts.sleep(50, closing.signal);
+      }
+    },
+    close: async () => {
+      closing.abort();
+      await Promise.all([conversions.close(), lookbacks.close(), ticking]);
+      await parts.authenticator.flushUses();
+      await bus.close();
+    },
+  };
+}

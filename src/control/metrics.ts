@@ -1,0 +1,77 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { countByStatus } from '../db/captures.ts';
+import type { Database } from '../db/database.ts';
+import { listSensors } from '../db/sensors.ts';
+
+/** What control counts for Prometheus; see docs/operations.md for every name. */
+export interface Metrics {
+  /** The text that Prometheus reads. */
+  text(): Promise<string>;
+  /** Faults that the operator was warned of, by name. */
+  countWarning(fault: string): void;
+}
+
+/** Makes the metrics of a control. What the database knows is read when it is asked for. */
+export function createMetrics(db: Database): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
+    new Gauge({ name: `edgetap_${name}`, help, labelNames, registers: [registry] });
+  const warnings = new Counter({
+    name: 'edgetap_warnings_total',
+    help: 'Faults that the operator was warned of',
+    labelNames: ['fault'] as const,
+    registers: [registry],
+  });
+  const captures = gauge('captures', 'Captures that are kept', ['type', 'status']);
+  const heard = gauge('sensor_last_heard_timestamp_seconds', 'When a sensor was last heard of', ['sensor', 'colo']);
+  const spoolUsed = gauge('sensor_spool_used_bytes', 'Disk used by captures on their way', ['sensor']);
+  const spoolLimit = gauge('sensor_spool_limit_bytes', 'Disk allowed for captures on their way', ['sensor']);
+  const interfaceUp = gauge('sensor_interface_up', '1 when the interface is up', ['sensor', 'interface']);
+  const samplePackets = gauge('samples_packets', 'Packets sampled since the sensor began', ['sensor', 'interface']);
+  const sampleDropped = gauge('samples_dropped_packets', 'Samples lost since the sensor began', [
+    'sensor',
+    'interface',
+  ]);
+  const sampleBytes = gauge('samples_bytes', 'Disk used by samples', ['sensor', 'interface']);
+  const sampleRate = gauge('samples_rate', '1 in how many packets is sampled', ['sensor', 'interface']);
+
+  const read = async (): Promise<void> => {
+    const perSensor = [
+      heard,
+      spoolUsed,
+      spoolLimit,
+      interfaceUp,
+      samplePackets,
+      sampleDropped,
+      sampleBytes,
+      sampleRate,
+    ];
+    for (const one of [captures, ...perSensor]) one.reset();
+    for (const { type, status, count } of await countByStatus(db)) captures.set({ type, status }, count);
+    for (const sensor of await listSensors(db)) {
+      const { name } = sensor;
+      heard.set({ sensor: name, colo: sensor.colo }, Number(sensor.last_heard / 1_000_000n) / 1000);
+      spoolUsed.set({ sensor: name }, Number(sensor.spool_used_bytes));
+      spoolLimit.set({ sensor: name }, Number(sensor.spool_limit_bytes));
+      for (const port of sensor.interfaces) {
+        interfaceUp.set({ sensor: name, interface: port.name }, port.up ? 1 : 0);
+      }
+      for (const samples of sensor.samples) {
+        const labels = { sensor: name, interface: samples.interface };
+        samplePackets.set(labels, Number(samples.packets));
+        sampleDropped.set(labels, Number(samples.dropped));
+        sampleBytes.set(labels, Number(samples.bytes));
+        sampleRate.set(labels, samples.rate);
+      }
+    }
+  };
+
+  return {
+    text: async () => {
+      await read();
+      return await registry.metrics();
+    },
+    countWarning: (fault) => warnings.inc({ fault }),
+  };
+}
