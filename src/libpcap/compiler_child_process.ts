@@ -89,10 +89,13 @@ async function start(child_program: string, ended: () => void): Promise<ChildPro
 }
 
 async function ask(child: ChildProcess, request: CompileRequest): Promise<CompilerOutcome> {
-  const heard = hear(child, request.limit_ms, (message) => 'id' in message && message.id === request.id);
-  // Where it cannot be sent, the process has ended or is about to, and `hear` says so.
-  child.send(request, () => {});
-  const outcome = await heard;
+  try {
+    // Where it cannot be sent, the process has ended or is about to, and `hear` says so.
+    child.send(request, () => {});
+  } catch (error) {
+    return { kind: 'ended', reason: String(error) };
+  }
+  const outcome = await hear(child, request.limit_ms, (message) => 'id' in message && message.id === request.id);
   return outcome.kind === 'ready' || outcome.kind === 'broken' ? { kind: 'ended', reason: outcome.kind } : outcome;
 }
 

@@ -74,7 +74,7 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
   const run = (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> =>
     new Promise((settle) => {
       last_id += 1;
-      const job = { request: { ...request, id: last_id, limit_ms }, settle };
+      const job = { request: plain({ ...request, id: last_id, limit_ms }), settle };
       if (closed) return settle({ kind: 'ended', reason: 'it is closed' });
       const child = idle.pop();
       if (child !== undefined) return void serve(child, job);
@@ -114,6 +114,13 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
       await Promise.all(children.map((child) => child.close()));
     },
   };
+}
+
+/** Only what the process needs: callers hand in greater objects, of which not all can be sent. */
+function plain({ id, limit_ms, filter, linktypes, live_interface: of }: CompileRequest): CompileRequest {
+  const { expression_text, any_tags_text, own_tags_text } = filter;
+  const live = of === undefined ? {} : { live_interface: { name: of.name, ifindex: of.ifindex } };
+  return { id, limit_ms, filter: { expression_text, any_tags_text, own_tags_text }, linktypes, ...live };
 }
 
 /** What is wrong, as the user is told; undefined where nothing is. */

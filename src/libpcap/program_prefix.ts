@@ -16,8 +16,8 @@ const outgoing = 4;
 export const prefix_instructions_max = 6;
 
 /**
- * Makes a program reject the outgoing copy of each packet: on loopback every packet is seen twice, going out and coming in.
- * For live capture only.
+ * Makes a program reject the outgoing copy of each packet: on loopback every packet is seen twice, going out and coming in,
+ * and libpcap leaves the first out only after the kernel has stored and counted it. For live capture only.
  */
 export function rejectOutgoing(program: Program): Program {
   return withPrefix(program, [

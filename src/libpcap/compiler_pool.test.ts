@@ -1,0 +1,267 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { if_nametoindex } from '../../test/support/libc.ts';
+import { withoutRoot } from '../../test/support/without_root.ts';
+import { waitFor } from '../../test/support/wait_for.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Result } from '../model/result.ts';
+import type { FilterTexts } from './compile_filter.ts';
+import { CompilerChild } from './compiler_child_process.ts';
+import { createFilterCompiler } from './compiler_pool.ts';
+import { ancillary, decodeInstructions } from './program.ts';
+
+function filter(text: string): FilterTexts {
+  return { expression_text: text, any_tags_text: text, own_tags_text: '' };
+}
+
+/** Minutes of work for libpcap, in few characters. */
+const slow = filter(Array.from({ length: 1000 }, (_, at) => `host 10.${at >> 8}.${at & 255}.1`).join(' or '));
+const lo = { name: 'lo', ifindex: if_nametoindex('lo') };
+
+function faultsOf(result: Result<unknown>): readonly unknown[] {
+  return result.ok ? [] : result.faults.map((one) => [one.name, one.pointer]);
+}
+
+/** The processes that this one has started and that still are. */
+function children(): readonly number[] {
+  const text = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+describe('a compiler', () => {
+  const compiler = createFilterCompiler();
+  afterAll(() => compiler.close());
+
+  test('compiles for stored packets', async () => {
+    const compiled = await compiler.compile({ filter: filter('ip'), linktype: 101 });
+    expect(compiled).toMatchObject({ ok: true, value: { kind: 'program', program: { linktype: 101 } } });
+    if (!compiled.ok || compiled.value.kind !== 'program') return;
+    // ldb [0], and #0xf0, jeq #0x40, ret, ret
+    expect(decodeInstructions(compiled.value.program.instructions).map((one) => one.code)).toEqual([
+      0x30, 0x54, 0x15, 6, 6,
+    ]);
+  });
+
+  test.skipIf(withoutRoot('compiling on a live interface'))(
+    'compiles for a live capture, where the tag is beside the packet',
+    async () => {
+      const [stored, live] = await Promise.all([
+        compiler.compile({ filter: filter('ip'), linktype: 1 }),
+        compiler.compile({ filter: filter('ip'), linktype: 1, live_interface: lo }),
+      ]);
+      const asks_kernel = [stored, live].map((compiled) => {
+        if (!compiled.ok || compiled.value.kind !== 'program') throw new Error('not compiled');
+        return decodeInstructions(compiled.value.program.instructions).some((one) => one.k >= ancillary.base);
+      });
+      expect(asks_kernel).toEqual([false, true]);
+    },
+  );
+
+  test('says which link types cannot have it', async () => {
+    expect(await compiler.check({ filter: filter('ether host 02:00:00:00:00:01'), linktypes: [1, 101, 1] })).toEqual({
+      ok: true,
+      value: [
+        { linktype: 1 },
+        { linktype: 101, excluded: expect.stringContaining('ethernet addresses supported only on') },
+        { linktype: 1 },
+      ],
+    });
+    expect(await compiler.compile({ filter: filter('ip and ip6'), linktype: 1 })).toEqual({
+      ok: true,
+      value: { kind: 'excluded', reason: 'no packet can match it' },
+    });
+  });
+
+  test.each(['tcp) or (udp', 'ip ip', 'host 1.2.3.4.5', 'port 65536', 'tcp # x', '-z x'])(
+    'refuses %j',
+    async (text) => {
+      // As joined, the first of these would compile.
+      const texts = { expression_text: text, any_tags_text: `(net 10.0.0.0/8) and (${text})`, own_tags_text: '' };
+      const wanted = [['expression_syntax', '/filter_expression']];
+      expect(faultsOf(await compiler.check({ filter: texts, linktypes: [1, 101] }))).toEqual(wanted);
+      expect(faultsOf(await compiler.check({ filter: texts, linktypes: [] }))).toEqual(wanted);
+      expect(faultsOf(await compiler.compile({ filter: texts, linktype: 1 }))).toEqual(wanted);
+    },
+  );
+
+  test('knows no names, though this machine does', async () => {
+    for (const text of ['host localhost', 'port http', 'net loopback', 'portrange ssh-http', 'ether host localhost']) {
+      const result = await compiler.check({ filter: filter(text), linktypes: [1] });
+      expect(result.ok ? [] : result.faults.map((one) => one.message)).toEqual([
+        expect.stringMatching(/understands: unknown (?:host|port|network|port in range|ether host) '/),
+      ]);
+    }
+  });
+
+  test('refuses what is too long for the kernel', async () => {
+    const long = filter(Array.from({ length: 600 }, (_, index) => `ether[${index}] = 7`).join(' or '));
+    expect(faultsOf(await compiler.check({ filter: long, linktypes: [1] }))).toEqual([
+      ['expression_too_long', '/filter_expression'],
+    ]);
+  });
+
+  test('says so where the interface cannot be opened', async () => {
+    const nowhere = createFilterCompiler();
+    const live_interface = { name: 'edgetap-none', ifindex: 4_000_000 };
+    expect(faultsOf(await nowhere.compile({ filter: filter('ip'), linktype: 1, live_interface }))).toEqual([
+      ['interface_unknown', undefined],
+    ]);
+    // Not opened for a link type that compiles the same for files.
+    expect(await nowhere.compile({ filter: filter('ip'), linktype: 101, live_interface })).toMatchObject({ ok: true });
+    await nowhere.close();
+  });
+});
+
+test('takes greater objects than it needs', async () => {
+  const compiler = createFilterCompiler();
+  const greater = { ...filter('ip'), close: () => {} };
+  const live_interface = { ...lo, close: () => {} };
+  expect(await compiler.check({ filter: greater, linktypes: [1] })).toMatchObject({ ok: true });
+  expect(await compiler.compile({ filter: greater, linktype: 101, live_interface })).toMatchObject({ ok: true });
+  await compiler.close();
+});
+
+describe('time', () => {
+  test('a compilation that takes too long ends, and the next one works', async () => {
+    const compiler = createFilterCompiler({ limit_ms: 300 });
+    const before = children().length;
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    const started = performance.now();
+    const [too_slow, next] = await Promise.all([
+      compiler.check({ filter: slow, linktypes: [1] }),
+      compiler.check({ filter: filter('ip'), linktypes: [1] }),
+    ]);
+    expect(performance.now() - started).toBeGreaterThan(290);
+    expect(faultsOf(too_slow)).toEqual([['expression_slow', '/filter_expression']]);
+    expect(too_slow.ok ? '' : too_slow.faults[0]?.message).toContain('more than 0.3 s');
+    expect(next).toMatchObject({ ok: true });
+    await compiler.close();
+    await waitFor(() => children().length <= before, { what: 'the compiler’s processes are gone' });
+  });
+
+  test('a process whose parent cannot end it ends by itself', async () => {
+    const child = fork(new URL('./compiler_child.ts', import.meta.url), [], {
+      execArgv: [],
+      serialization: 'advanced',
+    });
+    expect(await once(child, 'message')).toEqual([{ kind: 'ready' }, undefined]);
+    child.send({ id: 1, filter: slow, linktypes: [1], limit_ms: 1 });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGALRM']);
+  });
+
+  test('a process whose parent goes away goes too', async () => {
+    const child = fork(new URL('./compiler_child.ts', import.meta.url), [], {
+      execArgv: [],
+      serialization: 'advanced',
+    });
+    await once(child, 'message');
+    child.kill('SIGINT');
+    child.disconnect();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
+
+describe('the end', () => {
+  test('of a process under a request is told, and the next request has another', async () => {
+    const before = children();
+    const compiler = createFilterCompiler({ limit_ms: 20_000 });
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    const under_way = compiler.check({ filter: slow, linktypes: [1] });
+    const [pid] = children().filter((one) => !before.includes(one));
+    if (pid === undefined) throw new Error('no process');
+    process.kill(pid, 'SIGKILL');
+    const result = await under_way;
+    expect(faultsOf(result)).toEqual([['expression_compiler', undefined]]);
+    expect(result.ok ? '' : result.faults[0]?.message).toContain('it ended with SIGKILL');
+    expect(await compiler.check({ filter: filter('ip'), linktypes: [1] })).toMatchObject({ ok: true });
+    await compiler.close();
+  });
+
+  test('of an idle process goes unnoticed', async () => {
+    const before = children();
+    const compiler = createFilterCompiler();
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    const [pid] = children().filter((one) => !before.includes(one));
+    if (pid === undefined) throw new Error('no process');
+    process.kill(pid, 'SIGKILL');
+    await waitFor(() => !children().includes(pid), { what: 'it is gone' });
+    expect(await compiler.check({ filter: filter('ip'), linktypes: [1] })).toMatchObject({ ok: true });
+    await compiler.close();
+  });
+
+  test('of the compiler refuses what waits and what comes', async () => {
+    const before = children().length;
+    const compiler = createFilterCompiler({ limit_ms: 20_000 });
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    const pending = [slow, filter('ip')].map((one) => compiler.check({ filter: one, linktypes: [1] }));
+    await compiler.close();
+    expect((await Promise.all(pending)).map(faultsOf)).toEqual([
+      [['expression_compiler', undefined]],
+      [['expression_compiler', undefined]],
+    ]);
+    expect(faultsOf(await compiler.check({ filter: filter('ip'), linktypes: [1] }))).toEqual([
+      ['expression_compiler', undefined],
+    ]);
+    expect(children().length).toBe(before);
+    await compiler.close();
+  });
+
+  test('at once after the start', async () => {
+    const before = children().length;
+    await createFilterCompiler({ child_count: 2 }).close();
+    expect(children().length).toBe(before);
+  });
+});
+
+describe('many requests', () => {
+  test('over two processes, each answered with its own', async () => {
+    const compiler = createFilterCompiler({ child_count: 2, queue_max: 100 });
+    const protocols = Array.from({ length: 50 }, (_, index) => index + 1);
+    const all = await Promise.all(
+      protocols.map((number) => compiler.compile({ filter: filter(`ip proto ${number}`), linktype: 101 })),
+    );
+    const compared = all.map((compiled) => {
+      if (!compiled.ok || compiled.value.kind !== 'program') throw new Error('not compiled');
+      return decodeInstructions(compiled.value.program.instructions)
+        .filter((one) => one.code === 0x15)
+        .at(-1)?.k;
+    });
+    expect(compared).toEqual(protocols);
+    await compiler.close();
+  });
+
+  test('more than may wait are refused', async () => {
+    const compiler = createFilterCompiler({ queue_max: 1 });
+    const all = await Promise.all([1, 2, 3].map(() => compiler.check({ filter: filter('ip'), linktypes: [1] })));
+    expect(all.map((one) => one.ok)).toEqual([true, true, false]);
+    expect(all[2]?.ok === false ? all[2].faults[0]?.message : '').toContain('1 filters wait already');
+    await compiler.close();
+  });
+});
+
+test('a program that does not start is a reason, not a crash', async () => {
+  const silent = new CompilerChild('/dev/null');
+  const request = { id: 1, filter: filter('ip'), linktypes: [1], limit_ms: 1000 };
+  for (const _ of [1, 2]) {
+    expect(await silent.run(request)).toEqual({ kind: 'ended', reason: 'it ended with exit code 0' });
+  }
+  await silent.close();
+  expect(await silent.run(request)).toEqual({ kind: 'ended', reason: 'it is closed' });
+});
+
+test('a program that cannot work says why', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'edgetap-compiler-'));
+  try {
+    const path = join(folder, 'broken.mjs');
+    writeFileSync(path, `process.send({ kind: 'broken', reason: 'no libpcap' });`);
+    const broken = new CompilerChild(path);
+    const request = { id: 1, filter: filter('ip'), linktypes: [1], limit_ms: 1000 };
+    expect(await broken.run(request)).toEqual({ kind: 'ended', reason: 'no libpcap' });
+    await broken.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

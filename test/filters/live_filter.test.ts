@@ -1,0 +1,256 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { joinFilter } from '../../src/filter/join_filter.ts';
+import { BatchMemory } from '../../src/libpcap/batch_memory.ts';
+import { createFilterCompiler, type FilterCompiler } from '../../src/libpcap/compiler_pool.ts';
+import { linktypeOf } from '../../src/libpcap/linktype_of.ts';
+import type { LiveHandle } from '../../src/libpcap/live_handle.ts';
+import { openMatcher } from '../../src/libpcap/match_records.ts';
+import { openLive } from '../../src/libpcap/open_live.ts';
+import type { Program } from '../../src/libpcap/program.ts';
+import { keepBytes, rejectOutgoing, sampleOneIn } from '../../src/libpcap/program_prefix.ts';
+import type { FilterV1 } from '../../src/model/filter_v1.ts';
+import { enterNamespace } from '../support/enter_namespace.ts';
+import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
+import { openFrameSender, replayFrames } from '../support/replay_frames.ts';
+import { createTunDevice, type TunDevice } from '../support/tun_device.ts';
+import { waitFor } from '../support/wait_for.ts';
+import { withoutRoot } from '../support/without_root.ts';
+import { filterV1 } from './random_filter.ts';
+import { frameBytes, packetsOf, wholeFrame } from './random_frame.ts';
+
+const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
+
+interface Port {
+  readonly name: string;
+  readonly ifindex: number;
+  readonly namespace?: string | undefined;
+}
+
+function open(port: Port): LiveHandle {
+  return enterNamespace(port.namespace, () =>
+    openLive({
+      interface: { name: port.name, ifindex: port.ifindex },
+      snaplen_bytes: 262_144,
+      ring_bytes: 4 << 20,
+      block_timeout_ms: 10,
+      promiscuous: true,
+    }),
+  );
+}
+
+/** What came, and how many packets the kernel counts as let through by the filter. */
+interface Captured {
+  readonly records: Uint8Array;
+  readonly accepted: bigint;
+}
+
+/** Captures what `traffic` causes, with a program before the socket, until nothing more has come for a while. */
+async function capture(port: Port, program: Program, traffic: () => void): Promise<Captured> {
+  const handle = open(port);
+  const memory = new BatchMemory(handle, { fill_bytes: 8 << 20, snaplen_bytes: 4096 });
+  try {
+    handle.attachFilter(program.instructions);
+    handle.start();
+    traffic();
+    let idle = 0;
+    await waitFor(
+      () => {
+        idle += 1;
+        while (memory.append() > 0) idle = 0;
+        return idle > 6;
+      },
+      { what: 'the traffic is over', every_ms: 10 },
+    );
+    return { records: memory.bytes(0, memory.length).slice(), accepted: handle.statistics().accepted };
+  } finally {
+    memory.close();
+    handle.close();
+  }
+}
+
+/** The packets without their times. */
+function contents(records: Uint8Array): readonly (readonly [string, number])[] {
+  return packetsOf(records).map((packet) => [Buffer.from(packet.bytes).toString('hex'), packet.wire_length]);
+}
+
+interface Asked {
+  readonly filter_v1?: FilterV1;
+  readonly expression?: string;
+}
+
+/** The program for stored packets or for a live capture; undefined where nothing can match. */
+async function programFor(
+  compiler: FilterCompiler,
+  asked: Asked,
+  linktype: number,
+  live_interface?: Port,
+): Promise<Program | undefined> {
+  const filter = joinFilter({ filter_v1: asked.filter_v1 ?? {}, expression: asked.expression, networks: 'all' });
+  const compiled = await compiler.compile({ filter, linktype, live_interface });
+  if (!compiled.ok) throw new Error(compiled.faults.map((one) => one.message).join());
+  if (compiled.value.kind === 'program') return compiled.value.program;
+  expect(compiled.value.reason).toBe('no packet can match it');
+  return undefined;
+}
+
+/** What of the traffic a live filter lets through, and what the same filter finds in all of it afterwards. */
+async function liveAndStored(
+  compiler: FilterCompiler,
+  port: Port,
+  asked: Asked,
+  linktype: number,
+  all: Uint8Array,
+  traffic: () => void,
+): Promise<{ readonly live: unknown; readonly stored: unknown; readonly count: number }> {
+  const [live, stored] = [
+    await programFor(compiler, asked, linktype, port),
+    await programFor(compiler, asked, linktype),
+  ];
+  if (live === undefined || stored === undefined) {
+    expect(live).toBe(stored);
+    return { live: [], stored: [], count: 0 };
+  }
+  const matcher = openMatcher(stored);
+  try {
+    const found = contents(matcher.match(all));
+    return { live: contents((await capture(port, live, traffic)).records), stored: found, count: found.length };
+  } finally {
+    matcher.close();
+  }
+}
+
+describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored packets are filtered alike', () => {
+  const compiler = createFilterCompiler();
+  let pair: NamespacePair;
+  const tuns: TunDevice[] = [];
+
+  beforeAll(async () => {
+    pair = await createNamespacePair();
+  });
+  afterAll(async () => {
+    await compiler.close();
+    for (const tun of tuns) tun.close();
+    await pair.remove();
+  });
+
+  const everything = async (port: Port, linktype: number, traffic: () => void): Promise<Uint8Array> => {
+    const program = await programFor(compiler, {}, linktype, port);
+    if (program === undefined) throw new Error('no program');
+    return (await capture(port, program, traffic)).records;
+  };
+
+  test('on Ethernet, tagged or not', async () => {
+    const frames = fc.sample(wholeFrame, { numRuns: 200, seed: 7 }).map(frameBytes);
+    const traffic = (): void => void replayFrames(pair.far, frames);
+    const all = await everything(pair.near, 1, traffic);
+    expect(contents(all).map(([bytes]) => bytes)).toEqual(frames.map((frame) => Buffer.from(frame).toString('hex')));
+
+    const random = fc.sample(filterV1, { numRuns: 15 * soak, seed: 11 }).map((filter_v1): Asked => ({ filter_v1 }));
+    const written = [
+      'tcp',
+      'not tcp',
+      'ip6 or arp',
+      'not (udp or vlan)',
+      'vlan',
+      'vlan 100 and ip',
+      'vlan and vlan',
+      'not vlan',
+      'mpls or ip[9] = 17',
+    ];
+    let count = 0;
+    for (const asked of [...random, ...written.map((expression): Asked => ({ expression }))]) {
+      const { live, stored, count: found } = await liveAndStored(compiler, pair.near, asked, 1, all, traffic);
+      expect(live, JSON.stringify(asked)).toEqual(stored);
+      count += found;
+    }
+    expect(count).toBeGreaterThan(500);
+  });
+
+  test.each([
+    ['raw IP', 101, undefined],
+    ['cooked, as PPP is', 113, 512],
+  ])('on %s', async (_, linktype, arphrd) => {
+    const tun = await createTunDevice(arphrd === undefined ? {} : { arphrd });
+    tuns.push(tun);
+    const packets = fc
+      .sample(wholeFrame, { numRuns: 200, seed: 13 })
+      .filter((frame) => frame.body.kind === 'ipv4' || frame.body.kind === 'ipv6')
+      .map((frame) => frameBytes({ ...frame, tags: [] }).subarray(14));
+    const handle = open(tun);
+    expect(linktypeOf(handle)).toBe(linktype);
+    handle.close();
+
+    const traffic = (): void => {
+      for (const packet of packets) tun.write(packet);
+    };
+    const all = await everything(tun, linktype, traffic);
+    expect(packetsOf(all)).toHaveLength(packets.length);
+    const random = fc.sample(filterV1, { numRuns: 10 * soak, seed: 17 }).map((filter_v1): Asked => ({ filter_v1 }));
+    const written = [
+      'tcp',
+      'not tcp',
+      'ip6',
+      'not ip6',
+      'ip[9] = 17 or udp',
+      'net 10.0.0.0/8 and portrange 50-100',
+      'ip6[40] = 0',
+      'tcp[0:2] = tcp[2:2]',
+    ];
+    let count = 0;
+    for (const asked of [...random, ...written.map((expression): Asked => ({ expression }))]) {
+      const { live, stored, count: found } = await liveAndStored(compiler, tun, asked, linktype, all, traffic);
+      expect(live, JSON.stringify(asked)).toEqual(stored);
+      count += found;
+    }
+    expect(count).toBeGreaterThan(300);
+  });
+
+  test('loopback shows each packet once', async () => {
+    const namespace = pair.far.namespace;
+    await pair.exec('far', 'ip', ['link', 'set', 'lo', 'up']);
+    const lo: Port = { name: 'lo', ifindex: 1, namespace };
+    const program = await programFor(compiler, { expression: 'ip' }, 1, pair.near);
+    if (program === undefined) throw new Error('no program');
+    const bytes = frameBytes({
+      tags: [],
+      body: {
+        kind: 'ipv4',
+        source: [127, 0, 0, 1],
+        destination: [127, 0, 0, 1],
+        protocol: 253,
+        option_words: 0,
+        fragment_offset: 0,
+        ports: [1, 2],
+      },
+    });
+    const traffic = (): void => void replayFrames(lo, [bytes, bytes, bytes]);
+    // libpcap itself leaves the outgoing copies out, but only after the kernel has counted and stored them.
+    const count = async (one: Program): Promise<readonly [number, bigint]> => {
+      const { records, accepted } = await capture(lo, one, traffic);
+      return [packetsOf(records).length, accepted];
+    };
+    expect(await count(program)).toEqual([3, 6n]);
+    expect(await count(rejectOutgoing(program))).toEqual([3, 3n]);
+    expect(await count(rejectOutgoing(sampleOneIn(program, 1)))).toEqual([3, 3n]);
+  });
+
+  test('1 in 10 is 1 in 10, each cut to what is kept', async () => {
+    const program = await programFor(compiler, { expression: 'ip' }, 1, pair.near);
+    if (program === undefined) throw new Error('no program');
+    const [frame] = fc
+      .sample(wholeFrame, { numRuns: 50, seed: 3 })
+      .filter((one) => one.body.kind === 'ipv4' && one.tags.length === 0);
+    if (frame === undefined) throw new Error('no frame');
+    const sent = 20_000;
+    const { records: sampled } = await capture(pair.near, keepBytes(sampleOneIn(program, 10), 30), () => {
+      const sender = openFrameSender(pair.far);
+      sender.prepare([frameBytes(frame)]).send(sent);
+      sender.close();
+    });
+    const packets = packetsOf(sampled);
+    // Five standard deviations: wrong once in two million runs.
+    expect(Math.abs(packets.length - sent / 10)).toBeLessThan(5 * Math.sqrt(sent * 0.1 * 0.9));
+    expect(packets.every((one) => one.bytes.length === 30 && one.wire_length === frameBytes(frame).length)).toBe(true);
+  });
+});
