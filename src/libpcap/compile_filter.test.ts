@@ -84,6 +84,12 @@ describe('a filter', () => {
     }
   });
 
+  test('for raw IP is the same by the number of files and by libpcap’s own', () => {
+    const [of_files, of_libpcap] = [compile(filter('tcp'), 101), compile(filter('tcp'), 12)];
+    if (of_files.kind !== 'program' || of_libpcap.kind !== 'program') throw new Error('not compiled');
+    expect(of_libpcap.program.instructions).toEqual(of_files.program.instructions);
+  });
+
   test('that can match nothing is excluded', () => {
     expect(compile(filter('ip and ip6'))).toEqual({ kind: 'excluded', reason: 'no packet can match it' });
     expect(compile(filter('ip', 'vlan and 1 = 0'))).toEqual({ kind: 'excluded', reason: 'no packet can match it' });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cookedOffsets, isCooked } from './cooked_offsets.ts';
+import { cookedOffsets } from './cooked_offsets.ts';
 import type { Instruction } from './program.ts';
 
 function load(code: number, k: number): Instruction {
@@ -60,5 +60,4 @@ describe.each([
 test('other link types stay as they are', () => {
   const program = [load(0x28, 12), load(0x30, 0)];
   expect(cookedOffsets(program, 1)).toEqual({ kind: 'program', instructions: program });
-  expect([1, 12, 101, 113, 276].map(isCooked)).toEqual([false, false, false, true, true]);
 });

@@ -40,11 +40,6 @@ const headers: ReadonlyMap<number, CookedHeader> = new Map([
 const absolute: readonly number[] = [codes.load_word, codes.load_half, codes.load_byte, codes.load_x_header_length];
 const indirect: readonly number[] = [codes.load_word_indirect, codes.load_half_indirect, codes.load_byte_indirect];
 
-/** Are packets of this link type given a made-up header by libpcap, which the kernel's filter does not see? */
-export function isCooked(linktype: number): boolean {
-  return headers.has(linktype);
-}
-
 /**
  * Rewrites a program for a live capture of a cooked link type: there, the kernel runs the filter on packets that begin with the
  * network layer, and libpcap puts the header in front only afterwards. Loads behind the header move to the front, fields of
