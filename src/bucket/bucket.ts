@@ -69,7 +69,7 @@ export interface Bucket {
   completeUpload(order: Upload & { readonly pieces: readonly UploadedPiece[] }): Promise<StoredObject>;
   /** Gives an upload up and frees its space; an upload that is gone already is well. */
   abortUpload(upload: Upload): Promise<void>;
-  /** Writes an object from a stream in constant memory. When it fails, nothing is left behind. */
+  /** Writes an object from a stream in constant memory. When it fails, no upload is left behind. */
   putStream(key: string, bytes: AsyncIterable<Uint8Array>, options: StreamOptions): Promise<StreamedObject>;
   /**
    * Opens an object for reading. `range` must lie within it; all of it by default.
@@ -78,6 +78,4 @@ export interface Bucket {
   readObject(key: string, range?: ByteRange): Promise<ObjectContent>;
   /** Removes an object; one that is not there is well. */
   removeObject(key: string): Promise<void>;
-  /** Closes connections. */
-  close(): void;
 }

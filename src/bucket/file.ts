@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, rename, unlink } from 'node:fs/promises';
+import { type Destination, canonicalDestination } from '../model/destination.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import type { UploadedPiece } from '../model/piece.ts';
+import type { TimeNs } from '../model/time.ts';
+import { allowedRoot } from './allowed_root.ts';
+import type { Bucket, StoredObject, Upload } from './bucket.ts';
+import { checkPieces } from './check_pieces.ts';
+import { fileFault } from './file_fault.ts';
+import { multipartEtag } from './multipart_etag.ts';
+import { keySegments } from './object_key.ts';
+import { codeOf, inside, openBeneath } from './open_beneath.ts';
+import {
+  createFile,
+  fitsUpload,
+  hasPieces,
+  openFile,
+  partialId,
+  partialName,
+  readPartialId,
+  writeAll,
+} from './partial_file.ts';
+import { intakePath } from './piece_intake.ts';
+import { putStream } from './put_stream.ts';
+import { signTicket } from './signed_ticket.ts';
+
+/** How to open a directory as a bucket. */
+export interface FileBucketOptions {
+  readonly destination: Extract<Destination, { readonly scheme: 'file' }>;
+  /** Directories that the operator allows; the destination must lie in one. */
+  readonly allowed_roots: readonly string[];
+  /** Where this edgetap's `/intake/pieces` is reached, as in `http://127.0.0.1:8787`. */
+  readonly intake_url: string;
+  /** Keys for signed URLs, newest first; 32 bytes each. */
+  readonly signing_keys: readonly Uint8Array[];
+  readonly now: () => TimeNs;
+  /** `count` random bytes, unpredictable. */
+  readonly random_bytes: (count: number) => Uint8Array;
+}
+
+const signature_s = 900n;
+const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
+
+/**
+ * Opens a directory as a bucket. Objects appear whole or not at all: they are written under a hidden name, synced, and renamed.
+ * @throws {FaultError} `bucket_directory_refused` when the destination lies in no allowed root
+ */
+export function openFileBucket(options: FileBucketOptions): Bucket {
+  const { allowed_roots, signing_keys, now, random_bytes } = options;
+  const { directory } = options.destination;
+  const destination = canonicalDestination(options.destination);
+  const allowed =
+    allowedRoot(directory, allowed_roots) ?? raise('bucket_directory_refused', { allowed: allowed_roots.join(', ') });
+
+  /** Runs a step in the directory that a key's file is in. */
+  const within = async <T>(
+    key: string,
+    create: boolean,
+    step: (at: FileHandle, name: string) => Promise<T>,
+  ): Promise<T> => {
+    const segments = keySegments(key);
+    const name = segments.pop() ?? '';
+    try {
+      const at = await openBeneath(allowed.root, [...allowed.segments, ...segments], create);
+      try {
+        return await step(at, name);
+      } finally {
+        await at.close();
+      }
+    } catch (error) {
+      throw fileFault(error, destination, allowed_roots);
+    }
+  };
+
+  const writeObject = (key: string, bytes: Uint8Array): Promise<StoredObject> =>
+    within(key, true, async (at, name) => {
+      const hidden = partialName(name, partialId(random_bytes(16), 1).upload_id);
+      const file = await createFile(at, hidden);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+        await rename(inside(at, hidden), inside(at, name));
+      } catch (error) {
+        await unlink(inside(at, hidden)).catch(() => undefined);
+        throw error;
+      } finally {
+        await file.close();
+      }
+      await at.sync();
+      return { etag: createHash('md5').update(bytes).digest('hex'), size_bytes: BigInt(bytes.length) };
+    });
+
+  const startUpload = (key: string, piece_bytes: number): Promise<string> =>
+    within(key, true, async (at, name) => {
+      const { upload_id } = partialId(random_bytes(16), piece_bytes);
+      const file = await createFile(at, partialName(name, upload_id));
+      await file.close();
+      await at.sync();
+      return upload_id;
+    });
+
+  const completeUpload = (order: Upload & { pieces: readonly UploadedPiece[] }): Promise<StoredObject> =>
+    within(order.key, false, async (at, name) => {
+      const { key, pieces, upload_id } = order;
+      const stored = { etag: multipartEtag(pieces), size_bytes: checkPieces(destination, pieces) };
+      const hidden = partialName(name, upload_id);
+      const moved = await ifThere(async () => {
+        await usingFile(at, hidden, O_RDWR, async (file) => {
+          const good = fitsUpload(upload_id, pieces) && (await hasPieces(file, pieces));
+          if (!good) raise('bucket_checksum', { destination });
+          await file.sync();
+        });
+        await rename(inside(at, hidden), inside(at, name));
+        await at.sync();
+        return true;
+      });
+      // Completed before, and the answer got lost?
+      const there = moved ?? (await ifThere(() => usingFile(at, name, O_RDONLY, (file) => hasPieces(file, pieces))));
+      return there === true ? stored : raise('upload_gone', { destination, key });
+    });
+
+  const abortUpload = ({ key, upload_id }: Upload): Promise<void> =>
+    within(key, false, async (at, name) => {
+      if (readPartialId(upload_id) === undefined) return;
+      await ifThere(() => unlink(inside(at, partialName(name, upload_id))));
+    }).catch(ignoreMissing);
+
+  return {
+    destination,
+    writeObject,
+    startUpload,
+    completeUpload,
+    abortUpload,
+    signPiece: async ({ key, upload_id, piece }) => {
+      const expires_s = now() / 1_000_000_000n + signature_s;
+      keySegments(key);
+      const ticket = signTicket({ directory, key, upload_id, ...piece, expires_s: Number(expires_s) }, signing_keys);
+      return {
+        url: `${options.intake_url.replace(/\/$/, '')}${intakePath}?ticket=${ticket}`,
+        method: 'PUT',
+        headers: { 'content-length': String(piece.length_bytes), 'content-md5': piece.md5_base64 },
+        expires_at: expires_s * 1_000_000_000n,
+        own: true,
+      };
+    },
+    putStream: (key, bytes, streaming) =>
+      putStream(key, bytes, streaming, {
+        writeObject,
+        startUpload,
+        completeUpload,
+        abortUpload,
+        sendPiece: ({ upload_id }, { number, md5_base64 }, body) =>
+          within(key, false, async (at, name) => {
+            const position = (number - 1) * streaming.piece_bytes;
+            await usingFile(at, partialName(name, upload_id), O_WRONLY, (file) => writeAll(file, body, position));
+            return Buffer.from(md5_base64, 'base64').toString('hex');
+          }),
+      }),
+    readObject: (key, range) =>
+      within(key, false, async (at, name) => {
+        // The stream owns the file from here on and closes it.
+        const file = await openFile(at, name, O_RDONLY);
+        const size_bytes = BigInt((await file.stat()).size);
+        const [first, last] = range === undefined ? [0n, size_bytes - 1n] : [range.first, range.last];
+        const body = file.createReadStream({ start: Number(first), end: Math.max(0, Number(last)), autoClose: true });
+        return { body, length_bytes: last - first + 1n, size_bytes };
+      }).catch((error: unknown) => {
+        if (!(error instanceof FaultError && error.faults[0].name === 'bucket_missing')) throw error;
+        return raise('bucket_read_failed', { destination, reason: 'no such object' });
+      }),
+    removeObject: (key) =>
+      within(key, false, async (at, name) => {
+        await ifThere(() => unlink(inside(at, name)));
+        await at.sync();
+      }).catch(ignoreMissing),
+  };
+}
+
+async function usingFile<T>(
+  at: FileHandle,
+  name: string,
+  flags: number,
+  step: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  const file = await openFile(at, name, flags);
+  try {
+    return await step(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The step's result; undefined when the file that it is about is not there. */
+async function ifThere<T>(step: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Swallows that the directory is not there: then neither is what should be gone from it. */
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof FaultError && error.faults[0].name === 'bucket_missing')) throw error;
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { UploadedPiece } from '../model/piece.ts';
+import { inside } from './open_beneath.ts';
+
+/** A file bucket's upload id carries the piece size, because a piece's number alone says where it goes. */
+export interface PartialId {
+  readonly upload_id: string;
+  readonly piece_bytes: number;
+}
+
+/** Makes an upload id of 16 random bytes. */
+export function partialId(random: Uint8Array, piece_bytes: number): PartialId {
+  return { upload_id: `${Buffer.from(random).toString('hex')}-${piece_bytes}`, piece_bytes };
+}
+
+/** Reads an upload id back; undefined for any other text. */
+export function readPartialId(upload_id: string): PartialId | undefined {
+  const found = /^[0-9a-f]{32}-([1-9]\d{0,12})$/.exec(upload_id);
+  return found === null ? undefined : { upload_id, piece_bytes: Number(found[1]) };
+}
+
+/** The name that an unfinished object has beside its final one: hidden, and its own for each upload. */
+export function partialName(name: string, upload_id: string): string {
+  return `.${name}.${upload_id}.partial`;
+}
+
+/** Opens an existing file of an open directory, never through a link. */
+export async function openFile(directory: FileHandle, name: string, flags: number): Promise<FileHandle> {
+  return open(inside(directory, name), flags | constants.O_NOFOLLOW);
+}
+
+/** Makes a new file in an open directory; fails with EEXIST when the name is taken. */
+export async function createFile(directory: FileHandle, name: string): Promise<FileHandle> {
+  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+  return open(inside(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640);
+}
+
+/** Writes all of the bytes at a position, however many calls it takes. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+/** Can these be the pieces of that upload: all of the upload's piece size, the last one at most that? */
+export function fitsUpload(upload_id: string, pieces: readonly UploadedPiece[]): boolean {
+  const piece_bytes = readPartialId(upload_id)?.piece_bytes ?? 0;
+  return pieces.every(({ length_bytes }, index) =>
+    index === pieces.length - 1 ? length_bytes <= piece_bytes : length_bytes === piece_bytes,
+  );
+}
+
+/** Is the file made of exactly these pieces, byte for byte? Reads it from the disk, a megabyte at a time. */
+export async function hasPieces(file: FileHandle, pieces: readonly UploadedPiece[]): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size !== pieces.reduce((sum, piece) => sum + piece.length_bytes, 0)) return false;
+  const buffer = Buffer.allocUnsafe(1_048_576);
+  let position = 0;
+  for (const { length_bytes, md5 } of pieces) {
+    const hash = createHash('md5');
+    for (const end = position + length_bytes; position < end; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - position), position);
+      if (bytesRead === 0) return false;
+      hash.update(buffer.subarray(0, bytesRead));
+      position += bytesRead;
+    }
+    if (hash.digest('hex') !== md5) return false;
+  }
+  return true;
+}

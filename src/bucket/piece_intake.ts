@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import type { TimeNs } from '../model/time.ts';
+import { allowedRoot } from './allowed_root.ts';
+import { keySegments } from './object_key.ts';
+import { codeOf, openBeneath } from './open_beneath.ts';
+import { openFile, partialName, readPartialId, writeAll } from './partial_file.ts';
+import { type PieceTicket, openTicket } from './signed_ticket.ts';
+
+/** Where control takes pieces for file buckets and for staging. */
+export const intakePath = '/intake/pieces';
+
+/** What the intake knows and checks with. */
+export interface IntakeOptions {
+  /** Every root that a signed URL may lead into: the operator's for `file://`, and staging. */
+  readonly allowed_roots: readonly string[];
+  /** Newest first; a ticket of any of them is good. */
+  readonly signing_keys: readonly Uint8Array[];
+  readonly now: () => TimeNs;
+}
+
+/** An HTTP request, as Node's server has it. */
+export interface IntakeRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** An HTTP answer. */
+export interface IntakeAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A refusal, in the words that S3 has for it: whoever uploads needs to understand one language only. */
+class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * Makes the receiver of signed pieces. It checks the ticket before it reads a byte, writes the body into the unfinished
+ * object at the piece's place, checks length and MD5, and has it on disk before it answers 200 with the ETag. The same
+ * piece may come again. It never rejects; everything that it refuses is an answer of S3's form.
+ */
+export function createPieceIntake(options: IntakeOptions): (request: IntakeRequest) => Promise<IntakeAnswer> {
+  return async (request) => {
+    try {
+      const ticket = admit(request, options);
+      await receive(ticket, request.body, options.allowed_roots);
+      const etag = Buffer.from(ticket.md5_base64, 'base64').toString('hex');
+      return { status: 200, headers: { etag: `"${etag}"` }, body: '' };
+    } catch (error) {
+      return answerOf(error);
+    }
+  };
+}
+
+/** The ticket of a request that may go on. */
+function admit(request: IntakeRequest, { signing_keys, now }: IntakeOptions): PieceTicket {
+  if (request.method !== 'PUT') throw new Refusal(405, 'MethodNotAllowed', 'A piece is sent with PUT.');
+  const query = request.url.slice(request.url.indexOf('?') + 1);
+  const ticket = openTicket(new URLSearchParams(query).get('ticket') ?? '', signing_keys);
+  if (ticket === undefined) throw new Refusal(403, 'SignatureDoesNotMatch', 'The signature is not right.');
+  if (now() >= BigInt(ticket.expires_s) * 1_000_000_000n) {
+    throw new Refusal(403, 'AccessDenied', 'Request has expired');
+  }
+  const length = request.headers['content-length'];
+  if (length === undefined) throw new Refusal(411, 'MissingContentLength', 'The length of the piece must be given.');
+  if (length !== String(ticket.length_bytes)) {
+    throw new Refusal(403, 'SignatureDoesNotMatch', 'The length is not the one that was signed.');
+  }
+  const md5 = request.headers['content-md5'];
+  if (md5 !== undefined && md5 !== ticket.md5_base64) {
+    throw new Refusal(403, 'SignatureDoesNotMatch', 'The MD5 is not the one that was signed.');
+  }
+  return ticket;
+}
+
+async function receive(ticket: PieceTicket, body: AsyncIterable<Uint8Array>, roots: readonly string[]): Promise<void> {
+  const { key, upload_id, number, length_bytes, md5_base64 } = ticket;
+  const allowed = allowedRoot(ticket.directory, roots);
+  const partial = readPartialId(upload_id);
+  if (allowed === undefined) throw new Refusal(403, 'AccessDenied', 'This directory is not allowed (any more).');
+  if (partial === undefined) throw new Refusal(404, 'NoSuchUpload', 'There is no such upload.');
+  if (length_bytes > partial.piece_bytes) throw new Refusal(400, 'EntityTooLarge', 'The piece is too long.');
+  const segments = keySegments(key);
+  const name = segments.pop() ?? '';
+  const at = await openBeneath(allowed.root, [...allowed.segments, ...segments], false);
+  try {
+    const file = await openFile(at, partialName(name, upload_id), constants.O_WRONLY);
+    try {
+      const hash = createHash('md5');
+      let received = 0;
+      for await (const chunk of body) {
+        if (received + chunk.length > length_bytes)
+          throw new Refusal(400, 'EntityTooLarge', 'More came than was signed.');
+        hash.update(chunk);
+        await writeAll(file, chunk, (number - 1) * partial.piece_bytes + received);
+        received += chunk.length;
+      }
+      if (received < length_bytes) throw new Refusal(400, 'IncompleteBody', 'Less came than was signed.');
+      if (hash.digest('base64') !== md5_base64) throw new Refusal(400, 'BadDigest', 'The MD5 is not that of the body.');
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await at.close();
+  }
+}
+
+function answerOf(error: unknown): IntakeAnswer {
+  const { status, code, message } = error instanceof Refusal ? error : refusalOf(error);
+  return {
+    status,
+    // What is left of the body is not read: the connection cannot be used again.
+    headers: { 'content-type': 'application/xml', connection: 'close' },
+    body: `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>\n`,
+  };
+}
+
+function refusalOf(error: unknown): Refusal {
+  const code = codeOf(error);
+  if (code === 'ENOENT') return new Refusal(404, 'NoSuchUpload', 'There is no such upload (any more).');
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new Refusal(507, 'InsufficientStorage', 'The disk is full.');
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP'].includes(code)) {
+    return new Refusal(403, 'AccessDenied', `The directory cannot be written (${code}).`);
+  }
+  return new Refusal(500, 'InternalError', code === '' ? 'The piece could not be taken.' : code);
+}

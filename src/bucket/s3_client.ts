@@ -1,0 +1,69 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { BucketSecrets, Destination } from '../model/destination.ts';
+import type { GuardedAgents } from '../net/guarded_agent.ts';
+
+/** A destination that speaks S3. */
+export type S3Destination = Exclude<Destination, { readonly scheme: 'file' }>;
+
+/**
+ * A client for one destination. It connects through the guarded agents only, follows no redirects, does not repeat
+ * requests by itself, and takes nothing from the environment: neither endpoints nor, unless there are no secrets
+ * (`ambient`), credentials.
+ */
+export function s3Client(
+  destination: S3Destination,
+  secrets: BucketSecrets | undefined,
+  agents: GuardedAgents,
+): S3Client {
+  const { endpoint, region } = serviceOf(destination);
+  return new S3Client({
+    region,
+    endpoint,
+    // A bucket as part of the host name works with AWS itself and needs a wildcard certificate elsewhere.
+    forcePathStyle: destination.scheme !== 's3' || destination.endpoint !== undefined,
+    ...(secrets === undefined
+      ? {}
+      : { credentials: { accessKeyId: secrets.access_key_id, secretAccessKey: secrets.secret_access_key } }),
+    requestHandler: new NodeHttpHandler({
+      httpAgent: agents.http,
+      httpsAgent: agents.https,
+      connectionTimeout: 10_000,
+      // Of silence: putting a large object together may take S3 a minute.
+      socketTimeout: 120_000,
+    }),
+    // Other servers than AWS refuse the checksum trailers; Content-MD5 guards every body.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 1,
+    retryMode: 'standard',
+    defaultsMode: 'standard',
+    useFipsEndpoint: false,
+    useDualstackEndpoint: false,
+    useArnRegion: false,
+    useAccelerateEndpoint: false,
+    disableS3ExpressSessionAuth: true,
+    followRegionRedirects: false,
+    expectContinueHeader: false,
+    userAgentAppId: 'edgetap',
+    authSchemePreference: ['aws.auth#sigv4'],
+    sigv4aSigningRegionSet: [],
+  });
+}
+
+/** The server and the region that its signatures name. */
+function serviceOf(destination: S3Destination): { readonly endpoint: string; readonly region: string } {
+  switch (destination.scheme) {
+    case 's3': {
+      const { region, endpoint } = destination;
+      const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+      return { region, endpoint: endpoint ?? `https://s3.${region}.${domain}` };
+    }
+    case 'r2': {
+      const { account_id, endpoint } = destination;
+      return { region: 'auto', endpoint: endpoint ?? `https://${account_id}.r2.cloudflarestorage.com` };
+    }
+    case 'gs':
+      return { region: 'auto', endpoint: destination.endpoint ?? 'https://storage.googleapis.com' };
+  }
+}
