@@ -1,7 +1,7 @@
-import type { InterfaceState } from '../wire/bus_fields.ts';
-import type { AskControl, Question } from './ask_control.ts';
+import type { AskControl } from './ask_control.ts';
 import { attempt } from './attempt.ts';
 import type { Clock } from './clock.ts';
+import type { SensorDescription } from './describe_sensor.ts';
 import type { Outbox } from './outbox.ts';
 import type { Work } from './work.ts';
 
@@ -13,7 +13,7 @@ export interface BeatDeps {
   readonly work: Work;
   readonly signal: AbortSignal;
   /** The sensor as it is now. */
-  describe(): Omit<Extract<Question, { kind: 'heartbeat' }>, 'kind' | 'generation'>;
+  describe(): Promise<SensorDescription>;
 }
 
 /** The sensor's dealings with control, driven by time: everything is said again until it has been heard. */
@@ -49,7 +49,10 @@ export function createBeat(deps: BeatDeps): Beat {
     await work.reconcile(assignments);
   };
   const heartbeat = async (): Promise<void> => {
-    const { generation } = await ask({ kind: 'heartbeat', generation: have, ...deps.describe() }, 'heartbeat_ok');
+    const { generation } = await ask(
+      { kind: 'heartbeat', generation: have, ...(await deps.describe()) },
+      'heartbeat_ok',
+    );
     want = generation;
   };
 
@@ -86,12 +89,4 @@ export function createBeat(deps: BeatDeps): Beat {
       ]);
     },
   };
-}
-
-/** An interface as a heartbeat tells it. */
-export function interfaceState(
-  of: { readonly name: string; readonly ifindex: number; readonly up: boolean },
-  linktype: number | undefined,
-): InterfaceState {
-  return { name: of.name, index: of.ifindex, up: of.up, ...(linktype === undefined ? {} : { linktype }) };
 }

@@ -1,28 +1,32 @@
 import type { SensorBus } from '../bus/bus.ts';
 import type { CaptureEngine } from '../capture/capture_engine.ts';
-import type { Spool } from '../capture/spool.ts';
+import type { RecoveredPart, Spool } from '../capture/spool.ts';
 import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
 import type { Fault } from '../model/errors/fault.ts';
+import type { SampleStore } from '../samples/sample_store.ts';
 import { wireVersion } from '../wire/version.ts';
-import { askControl, type Identity } from './ask_control.ts';
+import { type AskControl, askControl, type Identity } from './ask_control.ts';
+import { answerLookback } from './answer_lookback.ts';
 import { createBeat } from './beat.ts';
 import type { Clock } from './clock.ts';
+import { describeSensor } from './describe_sensor.ts';
 import { Outbox } from './outbox.ts';
-import type { PartSenderFactory } from './send_part.ts';
-import type { SensorSamples } from './sensor_samples.ts';
+import type { PartSender } from './send_part.ts';
 import { createWork } from './work.ts';
 
-/** What a sensor is made of. */
+/** What a sensor is made of; main builds it all. */
 export interface SensorParts {
   readonly who: Identity;
   readonly bus: SensorBus;
   readonly engine: CaptureEngine;
   readonly compiler: FilterCompiler;
   readonly spool: Spool;
-  readonly spool_limit_bytes: bigint;
-  readonly samples: SensorSamples;
-  readonly senders: PartSenderFactory;
+  /** What the spool held when it was opened. */
+  readonly recovered: readonly RecoveredPart[];
+  readonly samples: SampleStore;
+  /** Makes the sender of parts from the way to ask control. */
+  readonly sender: (ask: AskControl) => PartSender;
   readonly clock: Clock;
   /** The interfaces that this sensor serves, as they are now. */
   interfaces(): readonly HostInterface[];
@@ -34,25 +38,39 @@ export interface SensorParts {
 
 /** A sensor at work. */
 export interface Sensor {
-  /** Ends what it captures, reason shutdown, tells control if it can, and stops. What is in the spool goes on next time. */
+  /**
+   * Ends what it captures, reason shutdown, tells control and delivers if it can within a few seconds, and stops. What is
+   * still in the spool goes on at the next start.
+   */
   stop(): Promise<void>;
 }
 
 const bus_timeout_ms = 10_000;
-/** How long a stopping sensor tries to tell and deliver what it has. */
 const farewell_ms = 5000;
 
-/** Starts the sensor's loops: work left by an earlier process first, then what control wants. */
+/** Starts the sensor's loops: what an earlier process left in the spool first, then what control wants. */
 export async function startSensor(parts: SensorParts): Promise<Sensor> {
   const { who, bus, clock } = parts;
   const stopping = new AbortController();
   const ask = askControl(bus, who, wireVersion, bus_timeout_ms);
   const outbox = new Outbox(() => beat.soon());
-  const work = await createWork({ ...parts, ask, outbox, sender: parts.senders(ask, clock) });
-  const beat = createBeat({ ...parts, ask, outbox, work, signal: stopping.signal });
+  const work = await createWork({
+    ...parts,
+    outbox,
+    sender: parts.sender(ask),
+    findInterface: (name) => parts.interfaces().find((port) => port.name === name),
+  });
+  const beat = createBeat({
+    ask,
+    clock,
+    outbox,
+    work,
+    signal: stopping.signal,
+    describe: describeSensor(parts),
+  });
   bus.serve({
     nudge: (generation) => beat.nudge(generation),
-    lookback: (request, signal) => parts.samples.lookback(request, signal),
+    lookback: (request, signal) => answerLookback(parts.samples, parts.compiler, request, signal),
   });
   const running = beat.run();
   running.catch((error: unknown) => parts.crash(error));

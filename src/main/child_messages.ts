@@ -1,0 +1,29 @@
+import type { Fault } from '../model/errors/fault.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** What the supervisor says to its children, beside the frames of the bus that it passes on. */
+export type ToChild =
+  | { readonly edgetap: 'child'; readonly kind: 'begin'; readonly settings: ServeSettings }
+  | { readonly edgetap: 'child'; readonly kind: 'shut_down' };
+
+/** What a child says to the supervisor. */
+export type FromChild =
+  | { readonly edgetap: 'child'; readonly kind: 'ready'; readonly details: ReadyDetails }
+  /** It cannot start, and starting it again would not help. */
+  | { readonly edgetap: 'child'; readonly kind: 'refused'; readonly fault: Fault };
+
+/** What a child that is ready has to say for the first screen. */
+export interface ReadyDetails {
+  readonly url?: string;
+  readonly account_id?: string;
+  /** Made just now, and shown this once. */
+  readonly token?: string;
+  /** For the operator: what does not work, and what to run. */
+  readonly warnings?: readonly string[];
+  readonly interfaces?: readonly string[];
+}
+
+/** Is this a message between the supervisor and a child? */
+export function isChildMessage(value: unknown): value is ToChild | FromChild {
+  return typeof value === 'object' && value !== null && 'edgetap' in value && value.edgetap === 'child';
+}

@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createApi } from '../api/create_api.ts';
+import { openFileBucket } from '../bucket/file.ts';
+import { openKeyFile, signingKeys } from '../bucket/key_file.ts';
+import { type BucketWorld, openBucket } from '../bucket/open_bucket.ts';
+import { createPieceIntake } from '../bucket/piece_intake.ts';
+import { isSealedWithOldKey, openSecrets, sealSecrets } from '../bucket/sealed_secrets.ts';
+import { realWaiting } from '../bucket/waiting.ts';
+import { ipcControlBus } from '../bus/ipc.ts';
+import { processLink } from '../bus/process_link.ts';
+import { createAuthenticator } from '../control/accounts/authenticator.ts';
+import { ensureBootstrap } from '../control/accounts/ensure_bootstrap.ts';
+import { startControl } from '../control/create_control.ts';
+import { resultName } from '../control/delivery/place_of.ts';
+import { expire } from '../control/expiry.ts';
+import { createOwnerships } from '../control/ownership/ownerships.ts';
+import { reseal } from '../control/ownership/reseal.ts';
+import type { Vault } from '../control/ownership/vault.ts';
+import { openDatabase } from '../db/open_database.ts';
+import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
+import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import { guardedAgents } from '../net/guarded_agent.ts';
+import { machineTimes } from '../plan/machine_times.ts';
+import { childProcess } from './child_process_body.ts';
+import { warnBy } from './create_logger.ts';
+import { edgetapVersion } from './edgetap_version.ts';
+import { holdDirectory } from './hold_directory.ts';
+import { openIntake } from './intake_server.ts';
+import type { ServeSettings } from './settings.ts';
+import { wallClock } from './wall_clock.ts';
+
+const takeover_ms = 20_000;
+const farewell_ms = 20_000;
+const expire_every_ms = 60_000;
+const day_ns = 86_400_000_000_000n;
+
+const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+
+childProcess('control', async (settings, logger, crash) => {
+  const warn = warnBy(logger);
+  const version = edgetapVersion();
+  const directories = makeDirectories(settings);
+  const held = holdDirectory(directories.control, 'control', takeover_ms);
+  const db = await openDatabase({ url: `sqlite:${join(settings.data_dir, 'edgetap.sqlite')}`, clock: wallClock.now });
+  const key_file = settings.secret_key_file ?? join(settings.data_dir, 'secret.key');
+  const keys = await openKeyFile(key_file, random);
+  const vault: Vault = {
+    seal: (secrets, ownership_id) => sealSecrets(secrets, ownership_id, keys, random),
+    open: (sealed, ownership_id) => openSecrets(sealed, ownership_id, keys, key_file),
+    isStale: (sealed) => isSealedWithOldKey(sealed, keys),
+  };
+  await reseal(db, vault);
+  const { account_id, token } = await ensureBootstrap(db, bootstrapOf(settings), random);
+  const authenticator = createAuthenticator(db, wallClock.now);
+  if (settings.token !== undefined) authenticator.expect(settings.token);
+
+  const policy = parseEndpointPolicy(settings.allow_endpoints);
+  if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
+  let acceptPiece: ReturnType<typeof createPieceIntake> | undefined;
+  const intake = await openIntake(() => acceptPiece ?? crash('a piece came before the intake was open'), crash);
+  const allowed_roots = [directories.buckets];
+  const own_roots = [directories.results, directories.staging];
+  const signing_keys = signingKeys(keys);
+  acceptPiece = createPieceIntake({
+    allowed_roots: [...allowed_roots, ...own_roots],
+    signing_keys,
+    now: wallClock.now,
+  });
+  const world: BucketWorld = {
+    agents: guardedAgents({ policy: policy.value }),
+    ambient: settings.ambient_credentials,
+    allowed_roots,
+    intake_url: intake.url,
+    signing_keys,
+    now: wallClock.now,
+    waiting: realWaiting,
+    random_bytes: random,
+  };
+  const own = (directory: string): ReturnType<typeof openFileBucket> =>
+    openFileBucket({ ...world, allowed_roots: own_roots, destination: { scheme: 'file', directory } });
+  const [results, staging] = [own(directories.results), own(directories.staging)];
+
+  const ownerships = createOwnerships({
+    db,
+    openBucket: async (destination, secrets) => openBucket(destination, secrets, world),
+    vault,
+    ambient: settings.ambient_credentials,
+    random,
+  });
+  const compiler = createFilterCompiler();
+  const keep_ns = BigInt(settings.keep_days) * day_ns;
+  const running = startControl({
+    db,
+    bus: ipcControlBus(processLink(process, 'the supervisor')),
+    authenticator,
+    ownerships,
+    openOwnership: async (id) => {
+      const { destination, secrets } = await ownerships.open(id);
+      return openBucket(destination, secrets, world);
+    },
+    results,
+    staging,
+    checkFilter: async (request) => await compiler.check(request),
+    random,
+    limits: { creates_per_minute: settings.creates_per_minute, running_full: settings.running_max },
+    packets_max: settings.packets_max,
+    keep_ns,
+    times: machineTimes,
+    application: `edgetap ${version}`,
+    holder: randomUUID(),
+    sleep: wallClock.sleep,
+    warn,
+    crash,
+  });
+
+  const api = await createApi({
+    control: running.control,
+    logger: logger.child({ part: 'api' }),
+    version,
+    packets_max: settings.packets_max,
+    ...(settings.tls === undefined ? {} : { tls: readTls(settings.tls) }),
+    ...(settings.trust_proxy.length === 0 ? {} : { trust_proxy: settings.trust_proxy }),
+  });
+  const url = await listen(api, settings);
+
+  const closing = new AbortController();
+  const expiring = (async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      const removeResult: Parameters<typeof expire>[0]['removeResult'] = async (record) => {
+        if (record.spec.type === 'simple') await results.removeObject(resultName(record));
+      };
+      const { failed } = await expire({ db, keep_ns, removeResult, random });
+      for (const { id, error } of failed) logger.warn({ err: error, capture: id }, 'a result could not be removed');
+      await authenticator.flushUses();
+      await wallClock.sleep(expire_every_ms, closing.signal);
+    }
+  })();
+  expiring.catch(crash);
+
+  return {
+    details: { url, account_id, ...(token === undefined ? {} : { token }) },
+    shutDown: async () => {
+      await running.shutDown(farewell_ms);
+      await api.close();
+      closing.abort();
+      await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
+
+      world.agents.close();
+      await db.close();
+      held.release();
+    },
+  };
+});
+
+function bootstrapOf({ account_id, token }: ServeSettings): { readonly account_id?: string; readonly token?: string } {
+  return { ...(account_id === undefined ? {} : { account_id }), ...(token === undefined ? {} : { token }) };
+}
+
+/** Makes what control keeps on disk, and gives the directories with every link in them followed. */
+function makeDirectories(
+  settings: ServeSettings,
+): Readonly<Record<'control' | 'results' | 'staging' | 'buckets', string>> {
+  const made = (path: string): string => {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return realpathSync(resolve(path));
+  };
+  const at = (name: string): string => made(join(settings.data_dir, name));
+  return {
+    control: at('control'),
+    results: at('results'),
+    staging: at('staging'),
+    buckets: settings.file_buckets === undefined ? at('buckets') : made(settings.file_buckets),
+  };
+}
+
+function readTls(files: { readonly cert_file: string; readonly key_file: string }): { cert: string; key: string } {
+  const read = (setting: string, path: string): string =>
+    existsSync(path)
+      ? readFileSync(path, 'utf8')
+      : raise('setting_invalid', { setting, value: path, expected: 'a file that can be read' });
+  return { cert: read('EDGETAP_TLS_CERT', files.cert_file), key: read('EDGETAP_TLS_KEY', files.key_file) };
+}
+
+/** Opens the API's listener; gives the URL that clients use. */
+async function listen(
+  api: Awaited<ReturnType<typeof createApi>>,
+  { listen: { host, port }, tls }: ServeSettings,
+): Promise<string> {
+  try {
+    await api.listen({ host, port });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    raise('listen_failed', { address: `${host}:${port}`, reason }, { cause });
+  }
+  const bound = api.server.address() as AddressInfo;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return `${tls === undefined ? 'http' : 'https'}://${name}:${bound.port}`;
+}

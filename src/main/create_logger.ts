@@ -1,0 +1,17 @@
+import { type Logger, pino } from 'pino';
+import { logRedaction } from '../api/log_redaction.ts';
+import type { Fault } from '../model/errors/fault.ts';
+
+/** Makes a process's logger: JSON lines on standard error, no secret in any. */
+export function createLogger(name: string, level: string): Logger {
+  const { redact, serializers } = logRedaction;
+  return pino(
+    { name, level, base: { pid: process.pid }, redact: { ...redact, paths: [...redact.paths] }, serializers },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** The operator is told of a fault. */
+export function warnBy(logger: Logger): (fault: Fault, context: string) => void {
+  return (fault, context) => logger.warn({ fault: fault.name, code: fault.code, context }, fault.message);
+}

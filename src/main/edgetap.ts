@@ -1,0 +1,39 @@
+import { Command, Option } from 'commander';
+import { FaultError } from '../model/errors/fault.ts';
+import { edgetapVersion } from './edgetap_version.ts';
+import { serve } from './serve.ts';
+import { serveSettings } from './settings.ts';
+
+const program = new Command('edgetap')
+  .description('Packets from any host of the fleet, on demand: one API, one clean capture file.')
+  .version(edgetapVersion());
+
+const serving = program
+  .command('serve')
+  .description('run edgetap on this machine: the API and one sensor')
+  .action(async (options: Readonly<Record<string, string | undefined>>) => {
+    const given = serveSettings.map(({ name }) => [name, options[attributeName(name)] ?? process.env[name]] as const);
+    await serve(Object.fromEntries(given));
+  });
+for (const { name, value_name, help, fallback } of serveSettings) {
+  const shown = fallback === undefined || fallback === '' ? '' : ` (default: ${fallback})`;
+  serving.addOption(new Option(`${flagOf(name)} <${value_name}>`, `${help}${shown}; or ${name}`));
+}
+
+/** `EDGETAP_DATA_DIR` is `--data-dir`. */
+function flagOf(name: string): string {
+  return `--${name.slice('EDGETAP_'.length).toLowerCase().replaceAll('_', '-')}`;
+}
+
+/** `EDGETAP_DATA_DIR` is `dataDir`, as commander names it. */
+function attributeName(name: string): string {
+  return new Option(`${flagOf(name)} <value>`).attributeName();
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof FaultError)) throw error;
+  for (const { message } of error.faults) process.stderr.write(`edgetap: ${message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ipcSensorBus } from '../bus/ipc.ts';
+import { processLink } from '../bus/process_link.ts';
+import { createCaptureEngine } from '../capture/capture_engine.ts';
+import { Spool } from '../capture/spool.ts';
+import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
+import { defaultRouteInterface } from '../libpcap/default_route.ts';
+import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
+import { FaultError } from '../model/errors/fault.ts';
+import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
+import { systemClock } from '../samples/clock.ts';
+import { defaultByteBudget, openSampleStore } from '../samples/sample_store.ts';
+import { createPartSender } from '../sensor/part_sender.ts';
+import { startSensor } from '../sensor/sensor.ts';
+import { childProcess } from './child_process_body.ts';
+import { warnBy } from './create_logger.ts';
+import { holdDirectory } from './hold_directory.ts';
+import type { ServeSettings } from './settings.ts';
+import { wallClock } from './wall_clock.ts';
+
+const workers_max = 16;
+const takeover_ms = 20_000;
+
+childProcess('sensor', async (settings, logger, crash) => {
+  const warn = warnBy(logger);
+  const directory = join(settings.data_dir, 'sensor');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // An earlier supervisor's sensor may still be sealing what it has.
+  const held = holdDirectory(directory, 'sensor', takeover_ms);
+  const free_bytes = await freeBytes(directory);
+  const { spool, recovered } = await Spool.open(
+    join(directory, 'spool'),
+    settings.spool_bytes ?? Math.floor(free_bytes / 2),
+  );
+  const compiler = createFilterCompiler();
+  const engine = await createCaptureEngine({ spool, workers_max });
+  const samples = await openSampleStore({
+    directory: join(directory, 'samples'),
+    byte_budget: settings.sample_bytes ?? defaultByteBudget(free_bytes),
+    clock: systemClock,
+    report: (fault) => warn(fault, 'samples'),
+  });
+  const policy = parseEndpointPolicy(settings.allow_endpoints);
+  if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
+  const bus = ipcSensorBus(processLink(process, 'the supervisor'), settings.sensor);
+  const interfaces = (): readonly HostInterface[] => served(settings);
+  const sensor = await startSensor({
+    who: { sensor: settings.sensor, colo: settings.colo, epoch: randomUUID() },
+    bus,
+    engine,
+    compiler,
+    spool,
+    recovered,
+    samples,
+    sender: (ask) => createPartSender({ ask, policy: policy.value, clock: wallClock, warn }),
+    clock: wallClock,
+    interfaces,
+    warn,
+    crash,
+  });
+
+  const sampling = new AbortController();
+  const warnings = new Set<string>();
+  const sampleNew = async (): Promise<void> => {
+    for (const { name } of interfaces()) {
+      if (samples.status().interfaces.some((one) => one.interface === name && one.sampling !== undefined)) continue;
+      try {
+        await samples.startSampling({ interface: name, rate: settings.sample_rate });
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        if (!warnings.has(error.message)) warn(error.faults[0], `sampling ${name}`);
+        warnings.add(error.message);
+      }
+    }
+  };
+  await sampleNew();
+  const keepSampling = (async (): Promise<void> => {
+    while (!sampling.signal.aborted) {
+      await wallClock.sleep(5000, sampling.signal);
+      if (!sampling.signal.aborted) await sampleNew();
+    }
+  })();
+  keepSampling.catch(crash);
+
+  return {
+    details: { interfaces: interfaces().map((port) => port.name), warnings: [...warnings] },
+    shutDown: async () => {
+      sampling.abort();
+      await sensor.stop();
+      await Promise.all([engine.close('shutdown'), samples.close(), keepSampling]);
+      await compiler.close();
+      held.release();
+      await delay(0);
+    },
+  };
+});
+
+/** The interfaces that the settings name, as they are now; a name that is not there now may come. */
+function served(settings: ServeSettings): readonly HostInterface[] {
+  const all = listInterfaces();
+  if (settings.interfaces === 'all') return all.filter((port) => port.up);
+  const names = settings.interfaces === 'default' ? [defaultRouteInterface() ?? 'lo'] : settings.interfaces;
+  return all.filter((port) => names.includes(port.name));
+}
+
+async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}

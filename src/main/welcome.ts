@@ -1,0 +1,28 @@
+import type { ReadyDetails } from './child_messages.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** The first screen: where edgetap is, as whom to ask it, and a first capture. */
+export function welcome(settings: ServeSettings, control: ReadyDetails, sensor: ReadyDetails): string {
+  const { url = '', account_id = '', token } = control;
+  const interfaces = sensor.interfaces ?? [];
+  const secret = token ?? (settings.token === undefined ? undefined : '$EDGETAP_TOKEN');
+  const lines = [
+    '',
+    'edgetap is running.',
+    '',
+    `  URL      ${url}/client/v4     documentation: ${url}/docs`,
+    `  Account  ${account_id}`,
+    token === undefined
+      ? '  Token    the one that was made at the first start ("edgetap token create" makes another)'
+      : `  Token    ${token}     (shown this once: keep it)`,
+    `  Sensor   ${settings.sensor} in ${settings.colo}, on ${interfaces.length === 0 ? 'no interface' : interfaces.join(', ')}`,
+    '',
+    'The packets of the last minute, as a file for Wireshark:',
+    '',
+    `  export EDGETAP_URL=${url} EDGETAP_TOKEN=${secret ?? '<token>'}`,
+    '  ./bin/edgetap capture simple --time 60s --packets 1000 --wait -o last-minute.pcap',
+    '',
+    ...(sensor.warnings ?? []).map((text) => `  ! ${text}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,59 @@
+import type { CaptureEngine } from '../capture/capture_engine.ts';
+import type { Spool } from '../capture/spool.ts';
+import type { HostInterface } from '../libpcap/interfaces.ts';
+import { FaultError } from '../model/errors/fault.ts';
+import type { SampleStore } from '../samples/sample_store.ts';
+import type { InterfaceState } from '../wire/bus_fields.ts';
+import type { Identity, Question } from './ask_control.ts';
+
+/** What a heartbeat says beside the generation. */
+export type SensorDescription = Omit<Extract<Question, { kind: 'heartbeat' }>, 'kind' | 'generation'>;
+
+/** Says what a sensor is, each time anew. An interface's link type comes as soon as it could be opened once. */
+export function describeSensor(parts: {
+  readonly who: Identity;
+  readonly engine: CaptureEngine;
+  readonly spool: Spool;
+  readonly samples: SampleStore;
+  interfaces(): readonly HostInterface[];
+}): () => Promise<SensorDescription> {
+  const { who, engine, spool, samples } = parts;
+  return async () => {
+    const { budget } = spool;
+    return {
+      colo: who.colo,
+      interfaces: await Promise.all(parts.interfaces().map(async (port) => await interfaceState(engine, port))),
+      spool_used_bytes: BigInt(budget.used_bytes),
+      spool_limit_bytes: BigInt(budget.limit_bytes),
+      samples: samples.status().interfaces.flatMap((one) => {
+        const { sampling, oldest } = one;
+        if (sampling === undefined) return [];
+        const { name, code, message } = sampling.fault ?? {};
+        return [
+          {
+            interface: one.interface,
+            rate: sampling.rate,
+            packets: sampling.packets,
+            dropped: sampling.dropped + sampling.lost,
+            bytes: BigInt(one.bytes),
+            ...(oldest === undefined ? {} : { oldest }),
+            ...(name === undefined || code === undefined || message === undefined
+              ? {}
+              : { fault: { name, code, message } }),
+          },
+        ];
+      }),
+    };
+  };
+}
+
+async function interfaceState(engine: CaptureEngine, port: HostInterface): Promise<InterfaceState> {
+  const state = { name: port.name, index: port.ifindex, up: port.up };
+  try {
+    return { ...state, linktype: await engine.probeLinktype(port) };
+  } catch (error) {
+    // Not permitted, or gone in this moment: said without it, and asked again at the next heartbeat.
+    if (error instanceof FaultError) return state;
+    throw error;
+  }
+}
