@@ -188,9 +188,13 @@ function makeAnswer(
     if (!touches && packets === 0 && damage.length === 0 && !sampled.has(stream.interface)) continue;
     const { rates, dropped } = windowCoverage(query, covers, watermark, []);
     const shared = {
-      ...{ interface: stream.interface, linktype: stream.linktype, excluded: !query.programs.has(stream.linktype) },
+      interface: stream.interface,
+      linktype: stream.linktype,
+      excluded: !query.programs.has(stream.linktype),
       ...(watermark === undefined ? {} : { watermark }),
-      ...{ rates, dropped, packets },
+      rates,
+      dropped,
+      packets,
     };
     coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, damage) });
   }

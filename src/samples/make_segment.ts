@@ -33,8 +33,14 @@ export async function makeSegment(
   };
   try {
     const fixed = encodeSegmentHeader({
-      ...{ interface: stream.interface, linktype: stream.linktype, snaplen_bytes: limits.sample_snaplen_bytes },
-      ...{ rate, number, made: clock.now(), made_monotonic: clock.monotonic(), boot },
+      interface: stream.interface,
+      linktype: stream.linktype,
+      snaplen_bytes: limits.sample_snaplen_bytes,
+      rate,
+      number,
+      made: clock.now(),
+      made_monotonic: clock.monotonic(),
+      boot,
     });
     const header = await create(files.header, fixed);
     const packets = await create(files.open, packetFileHeader(stream.linktype));

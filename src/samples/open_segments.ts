@@ -117,10 +117,11 @@ export class OpenSegments {
 
   /** Takes in what a sampler left that has died. */
   async salvage(): Promise<void> {
-    for (const segment of [...this.#slots]) {
-      if (segment === undefined || segment.phase === 'finished') continue;
+    for (const segment of this.all) {
+      if (segment.phase === 'finished') continue;
       const { stream, number } = segment;
-      const { clock, boot, report } = this.#ports;
+      const { clock, boot } = this.#ports;
+      const report = (cause: Fault): void => this.#ports.report(cause);
       const context = { stream, directory: stream.directory, clock, boot, report };
       const recovered = await recoverSegment(number, true, context);
       if (recovered.kind === 'sealed') this.#ports.sealed(stream, recovered.segment);

@@ -155,8 +155,12 @@ async function openSealed(
   return describe(number, content.end, size, rebuilt, context);
 }
 
-function isTrusted({ read, marks }: HeaderFile, number: number, { stream }: RecoverContext): boolean {
-  if (read.kind !== 'good' || segmentCover(marks) === undefined) return false;
+function isTrusted(header: HeaderFile, number: number, { stream }: RecoverContext): boolean {
+  return isOf(header, number, stream) && segmentCover(header.marks) !== undefined;
+}
+
+function isOf({ read }: HeaderFile, number: number, stream: StreamName): boolean {
+  if (read.kind !== 'good') return false;
   const { header } = read;
   return header.number === number && header.linktype === stream.linktype && header.interface === stream.interface;
 }
@@ -197,11 +201,18 @@ async function rebuildHeader(
     made_monotonic: 0n,
     boot: new Uint8Array(16),
   });
-  const kept = keptMarks(damaged.marks);
+  const kept = isOf(damaged, number, stream) ? keptMarks(damaged.marks) : [];
   const begin = content.least === undefined ? clock.now() : content.least - 1n;
   const start = {
-    ...{ kind: 'start' as const, rate: 0, watermark: begin, monotonic: 0n, offset: pcapHeaderBytes },
-    ...{ records: 0, accepted: 0n, dropped: 0n, lost: 0n },
+    kind: 'start' as const,
+    rate: 0,
+    watermark: begin,
+    monotonic: 0n,
+    offset: pcapHeaderBytes,
+    records: 0,
+    accepted: 0n,
+    dropped: 0n,
+    lost: 0n,
   };
   const marks: readonly SegmentMark[] = kept[0]?.kind === 'start' ? kept : [start];
   const path = join(directory, files.new_header);

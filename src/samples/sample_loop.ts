@@ -85,8 +85,8 @@ class SampleLoop {
       state,
       rate: order.rate,
       segment_age_ns: BigInt(order.segment_age_ms) * ms,
-      monotonic: ports.monotonic,
-      send: ports.send,
+      monotonic: () => ports.monotonic(),
+      send: (message) => ports.send(message),
       makeRoom: () => this.#makeRoom(),
     });
   }

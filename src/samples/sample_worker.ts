@@ -13,9 +13,10 @@ try {
   send({ kind: 'ready', wake_descriptor: waiter.wakeDescriptor });
   const order: SamplerOrder = workerData;
   runSampleLoop(order, {
-    ...{ waiter, send },
-    now: systemClock.now,
-    monotonic: systemClock.monotonic,
+    waiter,
+    send,
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic(),
     receive: () => receiveMessageOnPort(port)?.message as ToSampler | undefined,
   });
 } catch (error) {

@@ -73,6 +73,6 @@ function ask(worker: Worker, order: ScanOrder): Promise<ScanAnswer> {
     worker.on('error', failed);
     worker.on('exit', gone);
     worker.ref();
-    worker.postMessage(order);
+    worker.postMessage(order, []);
   });
 }

@@ -56,22 +56,27 @@ export interface ScanMatcher {
   close(): void;
 }
 
-const chunk_bytes = 1 << 20;
+/** What a scan runs on. */
+export interface ScanPorts {
+  openMatcher(program: Program): ScanMatcher;
+  /** Does nobody wait for the answer any more? Asked once per chunk. */
+  cancelled(): boolean;
+  /** Bytes that are read at a time; 1 MiB by default. */
+  readonly chunk_bytes?: number;
+}
+
+const default_chunk_bytes = 1 << 20;
 
 /**
  * Finds the newest packets of a window that match: segment by segment in descending order of their greatest time, until nothing that is left
- * can be as new as the oldest of those found. Memory is bounded by the limit, whatever the store's size. `cancelled` is
- * asked once per MiB; when it says so, undefined comes back.
+ * can be as new as the oldest of those found. Memory is bounded by the limit, whatever the store's size. Undefined where it
+ * was cancelled.
  */
-export function scanSegments(
-  job: ScanJob,
-  openMatcher: (program: Program) => ScanMatcher,
-  cancelled: () => boolean,
-): ScanResult | undefined {
+export function scanSegments(job: ScanJob, ports: ScanPorts): ScanResult | undefined {
   const newest = createNewestRecords(job.packet_limit, job.snaplen_bytes);
   const damage: ScanDamage[] = [];
   const matchers = new Map<number, ScanMatcher>();
-  const bytes = new Uint8Array(chunk_bytes);
+  const bytes = new Uint8Array(ports.chunk_bytes ?? default_chunk_bytes);
   const newestFirst = job.segments.toSorted((a, b) =>
     a.greatest < b.greatest ? 1 : Number(a.greatest > b.greatest) * -1,
   );
@@ -86,8 +91,8 @@ export function scanSegments(
         break;
       }
       let matcher = matchers.get(segment.stream);
-      if (matcher === undefined) matchers.set(segment.stream, (matcher = openMatcher(program)));
-      const scanned = scanSegment(segment, job, newest, matcher, bytes, cancelled);
+      if (matcher === undefined) matchers.set(segment.stream, (matcher = ports.openMatcher(program)));
+      const scanned = scanSegment(segment, job, newest, matcher, bytes, ports);
       if (scanned === undefined) return undefined;
       if (scanned.skipped) skipped = true;
       if (scanned.damage !== undefined) damage.push(scanned.damage);
@@ -109,14 +114,14 @@ function scanSegment(
   newest: NewestRecords,
   matcher: ScanMatcher,
   bytes: Uint8Array,
-  cancelled: () => boolean,
+  ports: ScanPorts,
 ): { readonly skipped: boolean; readonly damage?: ScanDamage } | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const until = splitTime(job.to);
   let [position, ordinal, skipped] = [pcapHeaderBytes, 0, false];
   let greatest = segment.least - 1n;
   while (position < segment.length) {
-    if (cancelled()) return undefined;
+    if (ports.cancelled()) return undefined;
     const floor = floorOf(newest);
     // Of the same time as the oldest that is kept, one may still be newer in order.
     const narrowed = floor !== undefined && floor - 1n > job.from;

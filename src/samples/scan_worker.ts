@@ -18,7 +18,7 @@ port.on('message', (order: ScanOrder) => {
 function scan({ job, cancel }: ScanOrder): ScanAnswer {
   const flag = new Int32Array(cancel);
   try {
-    const result = scanSegments(job, openMatcher, () => Atomics.load(flag, 0) !== 0);
+    const result = scanSegments(job, { openMatcher, cancelled: () => Atomics.load(flag, 0) !== 0 });
     return result === undefined ? { kind: 'cancelled' } : { kind: 'found', result };
   } catch (error) {
     if (error instanceof FaultError) return { kind: 'failed', fault: error.faults[0] };

@@ -71,7 +71,7 @@ export function readSegmentHeader(bytes: Uint8Array): SegmentHeaderRead {
     number: Number(view.getBigUint64(24, true)),
     made: view.getBigInt64(32, true),
     made_monotonic: view.getBigInt64(40, true),
-    boot: bytes.slice(48, 64),
+    boot: new Uint8Array(bytes.subarray(48, 64)),
   };
   return { kind: 'good', header, length };
 }

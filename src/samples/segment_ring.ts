@@ -65,10 +65,13 @@ export class SegmentRing {
       this.#bytes -= disk_bytes;
       stream.sealed.splice(stream.sealed.indexOf(segment), 1);
     }
-    const before = this.#evicting.catch(() => undefined);
-    this.#evicting = before.then(async () => {
-      for (const { stream, segment } of gone) await removeSegment(stream.directory, segment.number);
-    });
+    this.#evicting = removeAfter(this.#evicting, gone);
     return this.#evicting;
   }
+}
+
+async function removeAfter(before: Promise<void>, gone: readonly Kept[]): Promise<void> {
+  // Whoever asked for that has heard of its failure.
+  await before.catch(() => undefined);
+  for (const { stream, segment } of gone) await removeSegment(stream.directory, segment.number);
 }

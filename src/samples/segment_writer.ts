@@ -108,7 +108,12 @@ export class SegmentWriter {
   ): SegmentMark {
     const { rate, before } = this.#start;
     return {
-      ...{ kind, rate, watermark, monotonic, offset: this.#length, records: this.#records },
+      kind,
+      rate,
+      watermark,
+      monotonic,
+      offset: this.#length,
+      records: this.#records,
       accepted: totals.accepted - before.accepted,
       dropped: totals.dropped - before.dropped,
       lost: totals.lost - before.lost,

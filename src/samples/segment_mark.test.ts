@@ -1,0 +1,106 @@
+import { crc32 } from 'node:zlib';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { encodeSegmentMark, readSegmentMarks, sealReasons, type SegmentMark } from './segment_mark.ts';
+import { runs } from './test_packets.ts';
+
+const i64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+
+const mark: fc.Arbitrary<SegmentMark> = fc
+  .record({
+    kind: fc.constantFrom('start' as const, 'progress' as const, 'rate' as const, 'seal' as const),
+    rate: fc.integer({ min: 0, max: 0xffff_ffff }),
+    watermark: i64,
+    monotonic: i64,
+    offset: fc.nat(Number.MAX_SAFE_INTEGER),
+    records: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    accepted: u64,
+    dropped: u64,
+    lost: u64,
+    least: i64,
+    greatest: i64,
+    reason: fc.constantFrom(...sealReasons),
+  })
+  .chain(({ reason, least, greatest, ...rest }) =>
+    fc.constantFrom<SegmentMark>(
+      { ...rest, records: 0 },
+      { ...rest, least, greatest },
+      { ...rest, least, greatest, kind: 'seal', reason },
+    ),
+  );
+
+test('the bytes of the format document', () => {
+  const bytes = Buffer.from(
+    encodeSegmentMark({
+      kind: 'seal',
+      rate: 16,
+      watermark: 0x0102030405060708n,
+      monotonic: 0x1112131415161718n,
+      offset: 0x2122,
+      records: 3,
+      accepted: 9n,
+      dropped: 4n,
+      lost: 2n,
+      least: 0x3132333435363738n,
+      greatest: 0x4142434445464748n,
+      reason: 'crash',
+    }),
+  );
+  const fields = [
+    '04006000',
+    '10000000',
+    '0807060504030201',
+    '1817161514131211',
+    '2221000000000000',
+    '0300000000000000',
+    '0900000000000000',
+    '0400000000000000',
+    '0200000000000000',
+    '3837363534333231',
+    '4847464544434241',
+    '0500',
+    '00000000000000000000',
+  ].join('');
+  expect(bytes.subarray(0, 92).toString('hex')).toBe(fields);
+  expect(bytes.readUInt32LE(92)).toBe(crc32(Buffer.from(fields, 'hex')));
+});
+
+test('marks come back in order, also before a torn one', () => {
+  fc.assert(
+    fc.property(fc.array(mark, { maxLength: 8 }), fc.nat(95), fc.nat(200), (marks, torn, start) => {
+      const bytes = Buffer.concat([Buffer.alloc(start, 0xff), ...marks.map(encodeSegmentMark), Buffer.alloc(torn, 1)]);
+      expect(readSegmentMarks(bytes, start)).toEqual({ marks, torn_bytes: torn });
+    }),
+    runs(200),
+  );
+});
+
+test('a flipped bit costs exactly the mark that it is in', () => {
+  fc.assert(
+    fc.property(fc.array(mark, { minLength: 1, maxLength: 5 }), fc.nat(), (marks, anywhere) => {
+      const bytes = Buffer.concat(marks.map(encodeSegmentMark));
+      const bit = anywhere % (bytes.length * 8);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const wanted: (SegmentMark | 'damaged')[] = [...marks];
+      wanted[Math.floor(bit / 8 / 96)] = 'damaged';
+      expect(readSegmentMarks(bytes, 0)).toEqual({ marks: wanted, torn_bytes: 0 });
+    }),
+    runs(300),
+  );
+});
+
+test('damaged marks in a row are one hole', () => {
+  const [first, last] = fc.sample(mark, { numRuns: 2, seed: 1 });
+  if (first === undefined || last === undefined) throw new Error('no samples');
+  const bytes = Buffer.concat([encodeSegmentMark(first), Buffer.alloc(192, 7), encodeSegmentMark(last)]);
+  expect(readSegmentMarks(bytes, 0).marks).toEqual([first, 'damaged', last]);
+});
+
+test('a kind of a later version is skipped', () => {
+  const bytes = Buffer.alloc(96);
+  bytes.writeUInt16LE(9, 0);
+  bytes.writeUInt16LE(96, 2);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 92);
+  expect(readSegmentMarks(bytes, 0)).toEqual({ marks: [], torn_bytes: 0 });
+});

@@ -1,0 +1,104 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Fault } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
+import { bootId } from './boot_id.ts';
+import { systemClock } from './clock.ts';
+import { type OpenSegment, OpenSegments } from './open_segments.ts';
+import type { FromSampler } from './sampler_messages.ts';
+import { SamplerState } from './sampler_state.ts';
+import type { SealReason } from './segment_mark.ts';
+import { SegmentSink } from './segment_sink.ts';
+import type { Stream } from './stream.ts';
+import { streamDirectory } from './stream_name.ts';
+import { recordsOf, type TestPacket } from './test_packets.ts';
+
+/** Writes a stream as a sampler does, with the real writer, but packets that a test has made. */
+export class TestWriter {
+  readonly stream: Stream;
+  readonly state: SamplerState = new SamplerState();
+  readonly faults: Fault[] = [];
+  readonly sent: FromSampler[] = [];
+  readonly interface: string;
+  readonly rate: number;
+  readonly #segments: OpenSegments;
+  readonly #sink: SegmentSink;
+  #segment: OpenSegment | undefined;
+
+  constructor(root: string, name: { readonly interface: string; readonly linktype: number }, rate = 1) {
+    const directory = join(root, streamDirectory(name));
+    mkdirSync(directory, { recursive: true });
+    this.stream = { ...name, directory, sealed: [], next_number: 1 };
+    this.interface = name.interface;
+    this.rate = rate;
+    this.#segments = new OpenSegments({
+      clock: systemClock,
+      boot: bootId(),
+      rate,
+      report: (fault) => this.faults.push(fault),
+      makeRoom: () => Promise.resolve(0),
+      sealed: (stream, segment) => stream.sealed.push(segment),
+    });
+    this.#sink = new SegmentSink({
+      state: this.state,
+      rate,
+      segment_age_ns: 2n ** 60n,
+      monotonic: () => systemClock.monotonic(),
+      send: (message) => this.sent.push(message),
+      makeRoom: () => false,
+    });
+  }
+
+  /** The segments that are not sealed. */
+  get open(): readonly OpenSegment[] {
+    return this.#segments.all;
+  }
+
+  /** Begins a segment that covers what comes after `watermark`. */
+  async begin(watermark: TimeNs): Promise<OpenSegment> {
+    const segment = await this.#segments.make(this.stream);
+    if (segment === undefined) throw new Error('all slots are taken');
+    this.state.publish(segment.slot, { length: 0, records: 0, dropped: 0n, lost: 0n });
+    this.#sink.offer({
+      kind: 'segment',
+      generation: 1,
+      slot: segment.slot,
+      packets_descriptor: segment.packets.fd,
+      header_descriptor: segment.header.fd,
+      limit_bytes: 2 ** 40,
+    });
+    this.#sink.begin(watermark);
+    segment.phase = 'taken';
+    this.#segment = segment;
+    return segment;
+  }
+
+  /** Appends packets and publishes that all up to `watermark` are there. */
+  write(packets: readonly TestPacket[], watermark: TimeNs): void {
+    const bytes = recordsOf(packets);
+    this.#sink.write(bytes, new DataView(bytes.buffer), watermark);
+    this.#sink.publish(watermark);
+  }
+
+  /** What the kernel is to have counted. */
+  count(accepted: bigint, dropped: bigint): void {
+    this.#sink.countKernel(accepted, dropped);
+  }
+
+  /** Ends the segment and seals it. */
+  async seal(reason: SealReason, watermark: TimeNs): Promise<void> {
+    this.#sink.finish(reason, watermark);
+    const finished = this.sent.findLast((message) => message.kind === 'finished');
+    if (this.#segment === undefined || finished === undefined) throw new Error('there is nothing to seal');
+    await this.#segments.seal(this.#segment, finished.start, finished.seal);
+    this.#segment = undefined;
+  }
+
+  /** Lets go of the files of a segment that is open, as a process does that dies. */
+  async abandon(): Promise<void> {
+    for (const { packets, header } of this.open) {
+      await packets.close();
+      await header.close();
+    }
+  }
+}
