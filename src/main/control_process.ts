@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createApi } from '../api/create_api.ts';
+import { createIntake } from '../api/create_intake.ts';
 import { openFileBucket } from '../bucket/file.ts';
 import { openKeyFile, signingKeys } from '../bucket/key_file.ts';
 import { type BucketWorld, openBucket } from '../bucket/open_bucket.ts';
@@ -29,7 +30,6 @@ import { childProcess } from './child_process_body.ts';
 import { warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { holdDirectory } from './hold_directory.ts';
-import { openIntake } from './intake_server.ts';
 import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 
@@ -61,7 +61,12 @@ childProcess('control', async (settings, logger, crash) => {
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   let acceptPiece: ReturnType<typeof createPieceIntake> | undefined;
-  const intake = await openIntake(() => acceptPiece ?? crash('a piece came before the intake was open'), crash);
+  // The buckets need its URL, and it needs their roots: it listens first and is told how to accept after.
+  const intake = createIntake({
+    accept: async (request) => await (acceptPiece ?? crash('a piece came before the intake was open'))(request),
+    logger: logger.child({ part: 'intake' }),
+  });
+  const intake_url = await intake.listen({ host: '127.0.0.1', port: 0 });
   const allowed_roots = [directories.buckets];
   const own_roots = [directories.results, directories.staging];
   const signing_keys = signingKeys(keys);
@@ -74,7 +79,7 @@ childProcess('control', async (settings, logger, crash) => {
     agents: guardedAgents({ policy: policy.value }),
     ambient: settings.ambient_credentials,
     allowed_roots,
-    intake_url: intake.url,
+    intake_url,
     signing_keys,
     now: wallClock.now,
     waiting: realWaiting,
