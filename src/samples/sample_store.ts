@@ -1,285 +1,84 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fault, raise } from '../model/errors/fault.ts';
-import { limits } from '../model/limits.ts';
+import type { Fault } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
-import { bootId } from './boot_id.ts';
-import { InterfaceSampler, type SamplingOptions } from './interface_sampler.ts';
-import { compareStreams, type LookbackAnswer, type LookbackQuery, prepareLookback } from './lookback.ts';
-import { openStream } from './open_stream.ts';
-import { ScanPool } from './scan_pool.ts';
-import { syncDirectory } from './seal_segment.ts';
-import { SegmentRing } from './segment_ring.ts';
-import type { Stream } from './stream.ts';
-import { parseStreamDirectory, streamDirectory } from './stream_name.ts';
+import type { SampleClock } from './clock.ts';
+import type { SamplingStatus } from './interface_sampler.ts';
+import type { LookbackAnswer, LookbackQuery } from './lookback.ts';
 
-import type {
-  InterfaceStatus,
-  SampleStore,
-  SampleStoreOptions,
-  SampleStoreStatus,
-  StartSampling,
-} from './sample_store_interface.ts';
-
-export { defaultByteBudget } from './default_byte_budget.ts';
-export type * from './sample_store_interface.ts';
-
-const segment_most_bytes = 64 << 20;
-const segment_least_bytes = 64 << 10;
-const room_bytes = 4 << 20;
-const evict_interval_ms = 1000;
-const poll_ms = 10;
-const second_ns = 1_000_000_000n;
-const full_report_interval_ns = 10n * second_ns;
-/** The longest window, and a minute. */
-const age_margin_s = limits.simple_time_max_s + 60;
-
-/** Opens a store and brings it into order after whatever end it had; see docs/formats/segments.md. */
-export async function openSampleStore(options: SampleStoreOptions): Promise<SampleStore> {
-  const store = new DiskStore(options);
-  await store.open();
-  return store;
+/** Where and how samples are kept. */
+export interface SampleStoreOptions {
+  /** The store's own; made where it is missing. No other process may have it open. */
+  readonly directory: string;
+  /** For all files of all interfaces. */
+  readonly byte_budget: number;
+  /** How far back samples can be asked for; they are kept 6 minutes longer, for windows that end there. 24 h by default. */
+  readonly age_limit_s?: number;
+  readonly clock: SampleClock;
+  /** Look-backs at one time; 4 by default. */
+  readonly lookback_limit?: number;
+  /** A segment is sealed at this size at the latest; 64 MiB by default, and never more than its share of the budget. */
+  readonly segment_bytes?: number;
+  /** Hears of damage, lost interfaces and full disks, each once. */
+  readonly report: (fault: Fault) => void;
 }
 
-class DiskStore implements SampleStore {
-  readonly #options: SampleStoreOptions;
-  readonly #boot = bootId();
-  readonly #ring: SegmentRing;
-  readonly #pool = new ScanPool();
-  readonly #streams = new Map<string, Promise<Stream>>();
-  readonly #opened: Stream[] = [];
-  readonly #samplers = new Map<string, InterfaceSampler>();
-  readonly #lookbacks = new Set<Promise<LookbackAnswer>>();
-  #timer: NodeJS.Timeout | undefined;
-  #closed: Promise<void> | undefined;
-  #evicted_for_room = 0;
-  #full_reported: bigint;
-
-  constructor(options: SampleStoreOptions) {
-    this.#options = options;
-    this.#full_reported = options.clock.monotonic() - full_report_interval_ns - 1n;
-    const age_limit_ns = BigInt((options.age_limit_s ?? limits.lookback_max_s) + age_margin_s) * second_ns;
-    this.#ring = new SegmentRing({ age_limit_ns, byte_budget: options.byte_budget });
-  }
-
-  async open(): Promise<void> {
-    const { directory, report } = this.#options;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const foreign: string[] = [];
-    for (const entry of await readdir(directory, { withFileTypes: true })) {
-      const name = parseStreamDirectory(entry.name);
-      if (name === undefined || !entry.isDirectory()) {
-        foreign.push(entry.name);
-        continue;
-      }
-      const path = join(directory, entry.name);
-      const { clock } = this.#options;
-      const found = await openStream({ stream: name, directory: path, clock, boot: this.#boot, report });
-      const stream: Stream = { ...name, directory: path, sealed: [], next_number: found.next_number };
-      for (const segment of found.sealed) this.#ring.add(stream, segment);
-      this.#streams.set(entry.name, Promise.resolve(stream));
-      this.#opened.push(stream);
-      foreign.push(...found.foreign.map((file) => `${entry.name}/${file}`));
-    }
-    if (foreign.length > 0) {
-      const names = foreign.length > 10 ? `${foreign.slice(0, 10).join(', ')}, …` : foreign.join(', ');
-      report(fault('samples_foreign', { count: foreign.length, names }));
-    }
-    this.#opened.sort(compareStreams);
-    await this.#ring.evict(0, this.#options.clock.monotonic());
-    this.#timer = setInterval(() => void this.#evictNow(), evict_interval_ms).unref();
-  }
-
-  async startSampling(what: StartSampling): Promise<void> {
-    if (this.#closed !== undefined) raise('samples_closed');
-    if (this.#samplers.has(what.interface)) raise('sampling_twice', { interface: what.interface });
-    const options: SamplingOptions = {
-      rate: 1,
-      ring_bytes: 16 << 20,
-      promiscuous: true,
-      segment_age_ms: 60_000,
-      ...what,
-    };
-    const { clock, report } = this.#options;
-    const sampler = new InterfaceSampler(options, {
-      clock,
-      report,
-      boot: this.#boot,
-      makeRoom: () => this.#makeRoom(),
-      sealed: (stream, segment) => this.#ring.add(stream, segment),
-      openStream: (name, linktype) => this.#stream(name, linktype),
-      segmentLimit: () => this.#segmentLimit(),
-    });
-    this.#samplers.set(what.interface, sampler);
-    try {
-      await sampler.begun;
-    } catch (error) {
-      this.#samplers.delete(what.interface);
-      await sampler.close();
-      throw error;
-    }
-  }
-
-  async stopSampling(interface_name: string): Promise<void> {
-    const sampler = this.#samplers.get(interface_name);
-    if (sampler === undefined) return;
-    await sampler.close();
-    this.#samplers.delete(interface_name);
-  }
-
-  async query(query: LookbackQuery): Promise<LookbackAnswer> {
-    if (this.#closed !== undefined) raise('samples_closed');
-    const limit = this.#options.lookback_limit ?? 4;
-    if (this.#lookbacks.size >= limit) raise('lookback_busy', { limit });
-    const { packet_limit, signal } = query;
-    if (!Number.isInteger(packet_limit) || packet_limit < 1 || packet_limit > limits.packets_max) {
-      throw new RangeError(`a packet limit of ${packet_limit} cannot be`);
-    }
-    signal?.throwIfAborted();
-    const answer = this.#lookBack(query);
-    this.#lookbacks.add(answer);
-    try {
-      return await answer;
-    } finally {
-      this.#lookbacks.delete(answer);
-    }
-  }
-
-  linktypes(): readonly number[] {
-    return [...new Set(this.#opened.map(({ linktype }) => linktype))].sort((a, b) => a - b);
-  }
-
-  status(): SampleStoreStatus {
-    const names = new Set([...this.#opened.map((stream) => stream.interface), ...this.#samplers.keys()]);
-    const interfaces = [...names].sort().map((name) => this.#interfaceStatus(name));
-    return {
-      segments: this.#ring.count,
-      bytes: this.#ring.bytes + this.#openBytes(),
-      ...span(interfaces),
-      interfaces,
-    };
-  }
-
-  evict(): Promise<void> {
-    return this.#ring.evict(this.#openBytes(), this.#options.clock.monotonic());
-  }
-
-  close(): Promise<void> {
-    this.#closed ??= this.#closeAll();
-    return this.#closed;
-  }
-
-  async #closeAll(): Promise<void> {
-    clearInterval(this.#timer);
-    await Promise.all([...this.#samplers.keys()].map((name) => this.stopSampling(name)));
-    await Promise.allSettled(this.#lookbacks);
-    await this.#pool.close();
-    await this.evict();
-  }
-
-  async #lookBack(query: LookbackQuery): Promise<LookbackAnswer> {
-    await this.#untilVisible(query.to, query.signal);
-    query.signal?.throwIfAborted();
-    const samplers = [...this.#samplers.values()];
-    const prepared = prepareLookback(query, { streams: this.#opened, samplers });
-    try {
-      return prepared.answer(await this.#pool.run(prepared.job, query.signal));
-    } finally {
-      prepared.close();
-    }
-  }
-
-  /** Waits for the samplers that are at work, not for those whose interface is away. */
-  async #untilVisible(time: TimeNs, signal: AbortSignal | undefined): Promise<void> {
-    const { clock } = this.#options;
-    const deadline = clock.monotonic() + BigInt(limits.lookback_answer_ms) * 1_000_000n;
-    const behind = (): boolean =>
-      [...this.#samplers.values()].some(({ state }) => state.phase === 'sampling' && (state.watermark ?? 0n) < time);
-    while (behind() && clock.monotonic() < deadline) {
-      signal?.throwIfAborted();
-      await clock.sleep(poll_ms);
-    }
-  }
-
-  #stream(interface_name: string, linktype: number): Promise<Stream> {
-    const name = { interface: interface_name, linktype };
-    const key = streamDirectory(name);
-    let stream = this.#streams.get(key);
-    if (stream === undefined) {
-      stream = this.#makeStream({ ...name, directory: join(this.#options.directory, key), sealed: [], next_number: 1 });
-      this.#streams.set(key, stream);
-      stream.catch(() => this.#streams.delete(key));
-    }
-    return stream;
-  }
-
-  async #makeStream(stream: Stream): Promise<Stream> {
-    await mkdir(stream.directory, { recursive: true, mode: 0o700 });
-    await syncDirectory(this.#options.directory);
-    this.#opened.push(stream);
-    this.#opened.sort(compareStreams);
-    return stream;
-  }
-
-  #segmentLimit(): number {
-    const share = Math.floor(this.#options.byte_budget / 4 / Math.max(1, this.#samplers.size));
-    return Math.max(segment_least_bytes, Math.min(this.#options.segment_bytes ?? segment_most_bytes, share));
-  }
-
-  #openBytes(): number {
-    let bytes = 0;
-    for (const { state, open } of this.#samplers.values()) {
-      for (const { slot } of open) bytes += state.content(slot).length;
-    }
-    return bytes;
-  }
-
-  async #makeRoom(): Promise<number> {
-    const segments = await this.#ring.makeRoom(room_bytes);
-    this.#evicted_for_room += segments;
-    const now = this.#options.clock.monotonic();
-    if (now - this.#full_reported > full_report_interval_ns) {
-      this.#options.report(fault('samples_disk_full', { segments: this.#evicted_for_room }));
-      [this.#full_reported, this.#evicted_for_room] = [now, 0];
-    }
-    return segments;
-  }
-
-  async #evictNow(): Promise<void> {
-    try {
-      await this.evict();
-    } catch (error) {
-      this.#options.report(fault('samples_write_failed', { reason: String(error) }));
-    }
-  }
-
-  #interfaceStatus(name: string): InterfaceStatus {
-    const sealed = this.#opened.filter((stream) => stream.interface === name).flatMap((stream) => stream.sealed);
-    const sampler = this.#samplers.get(name);
-    const open = sampler === undefined ? [] : sampler.open.map(({ slot }) => sampler.state.content(slot));
-    const bytes =
-      sealed.reduce((sum, segment) => sum + segment.disk_bytes, 0) + open.reduce((sum, { length }) => sum + length, 0);
-    const times = [...sealed, ...open].flatMap(({ least, greatest }) =>
-      least === undefined || greatest === undefined ? [] : [{ oldest: least, newest: greatest }],
-    );
-    return {
-      interface: name,
-      bytes,
-      ...span(times),
-      ...(sampler === undefined ? {} : { sampling: sampler.status() }),
-    };
-  }
+/** What to sample. */
+export interface StartSampling {
+  readonly interface: string;
+  /** 1 in this many packets is kept; 1, all, by default. */
+  readonly rate?: number;
+  /** 16 MiB by default. */
+  readonly ring_bytes?: number;
+  /** True by default. */
+  readonly promiscuous?: boolean;
+  /** 60 s by default. */
+  readonly segment_age_ms?: number;
 }
 
-function span(parts: readonly { readonly oldest?: TimeNs; readonly newest?: TimeNs }[]): {
-  oldest?: TimeNs;
-  newest?: TimeNs;
-} {
-  let oldest: TimeNs | undefined;
-  let newest: TimeNs | undefined;
-  for (const part of parts) {
-    if (part.oldest !== undefined && (oldest === undefined || part.oldest < oldest)) oldest = part.oldest;
-    if (part.newest !== undefined && (newest === undefined || part.newest > newest)) newest = part.newest;
-  }
-  return oldest === undefined || newest === undefined ? {} : { oldest, newest };
+/** The store at one moment. */
+export interface SampleStoreStatus {
+  /** Sealed segments. */
+  readonly segments: number;
+  /** Bytes of all files. */
+  readonly bytes: number;
+  /** Times of the oldest and of the newest packet; absent while there is none. */
+  readonly oldest?: TimeNs;
+  readonly newest?: TimeNs;
+  readonly interfaces: readonly InterfaceStatus[];
+}
+
+/** One interface of the store. `sampling` is absent where it is not being sampled now. */
+export interface InterfaceStatus {
+  readonly interface: string;
+  readonly bytes: number;
+  readonly oldest?: TimeNs;
+  readonly newest?: TimeNs;
+  readonly sampling?: SamplingStatus;
+}
+
+/** A sensor's ring of sampled packets: fills itself, forgets the oldest, and is asked for what was. */
+export interface SampleStore {
+  /**
+   * Samples an interface from now on. Returns when the first attempt to open it has ended; where the interface is not there, or goes
+   * away, it is tried again until `stopSampling` or `close`, and its status says so.
+   *
+   * @throws FaultError `sampling_twice`, `samples_closed`; `capture_denied`, `libpcap_missing`, `filter_attach_failed`, where
+   * trying again cannot help.
+   */
+  startSampling(what: StartSampling): Promise<void>;
+  /** Ends the sampling of an interface and seals what there is. */
+  stopSampling(interface_name: string): Promise<void>;
+  /**
+   * Answers a look-back: the newest `packet_limit` packets of (from, to] that match. Waits until all packets up to `to` are visible, at most
+   * 300 ms. Sampling goes on meanwhile.
+   *
+   * @throws FaultError `lookback_busy`, `lookback_failed`, `samples_closed`; the signal's reason once it is aborted.
+   */
+  query(query: LookbackQuery): Promise<LookbackAnswer>;
+  /** The link types that there are samples of, or may be in a moment: those that a query needs programs for. */
+  linktypes(): readonly number[];
+  status(): SampleStoreStatus;
+  /** Evicts what has become too old or too much. The store does it by itself once a second. */
+  evict(): Promise<void>;
+  /** Ends sampling, waits for look-backs, seals what there is. Safe to call twice. */
+  close(): Promise<void>;
 }
