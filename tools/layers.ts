@@ -62,8 +62,8 @@ export function checkLayers(root: string): LayerReport {
   return { modules: files.length, references, breaches: [...breaches, ...reachedAnyway(edges)] };
 }
 
-/** Tests, and suites that several tests call (`bus_suite.ts`). */
-const testFile = /(\.test|_suite)\.[cm]?tsx?$/;
+/** Tests, and what only tests use: suites that several of them call (`bus_suite.ts`, `suite/…`), makers of data (`test_…`). */
+const testFile = /(\.test|_suite)\.[cm]?tsx?$|\/suite\/|\/test_[^/]*$/;
 
 interface Module {
   readonly file: string;

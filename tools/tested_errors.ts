@@ -13,7 +13,7 @@ export function untestedErrors(names: readonly string[], texts: readonly string[
 function testTexts(folder: string): string[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return files
-    .filter((name) => /(\.test|_suite)\.ts$/.test(name))
+    .filter((name) => /(\.test|_suite)\.ts$|(^|\/)suite\//.test(name))
     .map((name) => readFileSync(join(folder, name), 'utf8'));
 }
 
