@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { anyTime, buildPcap, cutAt, parsePcap, samplePackets } from '../../test/support/packet_samples.ts';
@@ -27,15 +27,21 @@ describe('classic pcap', () => {
     });
     const places = fc.array(fc.nat(), { maxLength: 30 });
     fc.assert(
-      fc.property(samplePackets(12, anyTime), form, places, fc.integer({ min: 1, max: 5 }), (packets, how, cuts, most) => {
-        const file = buildPcap(packets, how);
-        const { reader, packets: got, error } = readPackets(cutAt(file, cuts), { batch_records: most });
-        expect(error).toBeUndefined();
-        const unit = how.micro ? 1000n : 1n;
-        expect(got).toEqual(packets.map((packet) => ({ ...packet, time: packet.time - (packet.time % unit) })));
-        expect(reader.interfaces).toEqual([{ linktype: how.linktype, snaplen: how.snaplen }]);
-        expect(reader.whole_bytes).toBe(file.length);
-      }),
+      fc.property(
+        samplePackets(12, anyTime),
+        form,
+        places,
+        fc.integer({ min: 1, max: 5 }),
+        (packets, how, cuts, most) => {
+          const file = buildPcap(packets, how);
+          const { reader, packets: got, error } = readPackets(cutAt(file, cuts), { batch_records: most });
+          expect(error).toBeUndefined();
+          const unit = how.micro ? 1000n : 1n;
+          expect(got).toEqual(packets.map((packet) => ({ ...packet, time: packet.time - (packet.time % unit) })));
+          expect(reader.interfaces).toEqual([{ linktype: how.linktype, snaplen: how.snaplen }]);
+          expect(reader.whole_bytes).toBe(file.length);
+        },
+      ),
       { numRuns: runs(300) },
     );
   });
@@ -104,24 +110,29 @@ test('a piece must be read to its end before the next', () => {
 
 test('hostile bytes give packets within the file, or a fault, and always an end', () => {
   const seeds = corpus()
-    .map((path) => readFileSync(path))
+    .map((path): Uint8Array => readFileSync(path))
     .filter((file) => file.length < 4096)
-    .concat(three);
+    .concat([three]);
   const change = fc.tuple(fc.nat(), fc.oneof(fc.nat(255), fc.constantFrom(0, 0xff, 0x80)));
   fc.assert(
-    fc.property(fc.nat(), fc.array(change, { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 4 }), (which, changes, cuts) => {
-      const file = Uint8Array.from(seeds[which % seeds.length] ?? three);
-      // Headers are where it hurts.
-      for (const [at, value] of changes) file[at % Math.min(file.length, at % 3 === 0 ? file.length : 96)] = value;
-      const { packets, error, reader } = readPackets(cutAt(file, cuts));
-      if (error !== undefined) expect(error).toBeInstanceOf(FaultError);
-      expect(packets.reduce((sum, { data }) => sum + data.length, 0)).toBeLessThanOrEqual(file.length);
-      expect(reader.whole_bytes).toBeLessThanOrEqual(file.length);
-      // The pieces make no difference, not even to an error.
-      const whole = readPackets([file]);
-      expect(packets).toEqual(whole.packets);
-      expect(String(error)).toBe(String(whole.error));
-    }),
+    fc.property(
+      fc.nat(),
+      fc.array(change, { maxLength: 8 }),
+      fc.array(fc.nat(), { maxLength: 4 }),
+      (which, changes, cuts) => {
+        const file = Uint8Array.from(seeds[which % seeds.length] ?? three);
+        // Headers are where it hurts.
+        for (const [at, value] of changes) file[at % Math.min(file.length, at % 3 === 0 ? file.length : 96)] = value;
+        const { packets, error, reader } = readPackets(cutAt(file, cuts));
+        if (error !== undefined) expect(error).toBeInstanceOf(FaultError);
+        expect(packets.reduce((sum, { data }) => sum + data.length, 0)).toBeLessThanOrEqual(file.length);
+        expect(reader.whole_bytes).toBeLessThanOrEqual(file.length);
+        // The pieces make no difference, not even to an error.
+        const whole = readPackets([file]);
+        expect(packets).toEqual(whole.packets);
+        expect(String(error)).toBe(String(whole.error));
+      },
+    ),
     { numRuns: runs(2000) },
   );
 });
@@ -164,7 +175,9 @@ describe.skipIf(corpus().length === 0)('files of other projects', () => {
   }, 60_000);
 
   test('count as capinfos counts', () => {
-    const lines = runClean('capinfos', ['-TrmMcd', ...corpus()]).trim().split('\n');
+    const lines = runClean('capinfos', ['-TrmMcd', ...corpus()])
+      .trim()
+      .split('\n');
     const ours = corpus().map((path) => {
       const { packets } = readPackets([readFileSync(path)]);
       return [path, packets.length, packets.reduce((sum, { original }) => sum + original, 0)].join(',');

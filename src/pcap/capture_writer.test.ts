@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { anyTime, buildPcap, parsePcap, samplePackets } from '../../test/support/packet_samples.ts';
@@ -51,12 +51,16 @@ describe('classic pcap', () => {
     for (const seconds of [-1, 2 ** 32]) {
       const writer = createPcapWriter({ linktypes: [1], snaplen: 0 });
       const batch = batchOf([{ seconds, nanos: 0, interface: 0, original_length: 0, data: new Uint8Array(0) }]);
-      expect(() => writer.append(batch, 0, 0)).toThrow(`A packet at ${seconds} s after 1970 cannot be put into this file`);
+      expect(() => writer.append(batch, 0, 0)).toThrow(
+        `A packet at ${seconds} s after 1970 cannot be put into this file`,
+      );
     }
   });
 
   test('link types that cannot stand together are refused: linktype_mixed', () => {
-    expect(() => createPcapWriter({ linktypes: [1, 127], snaplen: 0 })).toThrow('Packets of link type 127 cannot be put');
+    expect(() => createPcapWriter({ linktypes: [1, 127], snaplen: 0 })).toThrow(
+      'Packets of link type 127 cannot be put',
+    );
     expect(() => createPcapWriter({ linktypes: [127, 127], snaplen: 0 })).not.toThrow();
   });
 
@@ -121,7 +125,11 @@ describe('pcapng', () => {
     const lines = text
       .split('\n')
       .map((line) => line.trim())
-      .filter((line) => /^(Block: |Option: |Link|Snap|Filter type|Interface: |Timestamp \(|\[Time|Captured Length|Packet Length)/.test(line));
+      .filter((line) =>
+        /^(Block: |Option: |Link|Snap|Filter type|Interface: |Timestamp \(|\[Time|Captured Length|Packet Length)/.test(
+          line,
+        ),
+      );
     expect(lines).toEqual([
       'Block: Section Header Block 1',
       'Option: Comment = about the file',
@@ -182,7 +190,11 @@ describe('pcapng', () => {
     };
     expect(file.includes(Buffer.concat([option(2, statistics.start_time), option(3, statistics.end_time)]))).toBe(true);
     const summary = runClean('capinfos', [path]);
-    for (const part of ['Capture application: edgetap 1.2.3', 'Number of stat entries = 1', 'Filter string = tcp port 80']) {
+    for (const part of [
+      'Capture application: edgetap 1.2.3',
+      'Number of stat entries = 1',
+      'Filter string = tcp port 80',
+    ]) {
       expect(summary).toContain(part);
     }
   });
@@ -191,7 +203,10 @@ describe('pcapng', () => {
     ['no interfaces', []],
     ['no packets', [{ linktype: 101, snaplen: 160, name: 'wg0' }]],
   ])('%s: an empty file that the tools read', (name, interfaces) => {
-    const path = scratch(`${name}.pcapng`, written(createPcapngWriter({ application, interfaces }), createRecordBatch(0)));
+    const path = scratch(
+      `${name}.pcapng`,
+      written(createPcapngWriter({ application, interfaces }), createRecordBatch(0)),
+    );
     expect(runClean('tshark', ['-r', path])).toBe('');
     expect(runClean('capinfos', ['-Mc', path])).toMatch(/Number of packets: {3}0\n/);
   });
@@ -252,7 +267,10 @@ test('the writer of a result is that of its format, with the greatest snaplen', 
   const unlimited = [...interfaces, { linktype: 1, snaplen: 0 }];
   const whole = createCaptureWriter({ format: 'pcap', application, interfaces: unlimited, chunk_bytes: 1 });
   expect(parsePcap(written(whole, createRecordBatch(0)))).toMatchObject({ linktype: 1, snaplen: 262_144 });
-  const pcapng = written(createCaptureWriter({ format: 'pcapng', application, interfaces, chunk_bytes: 1 }), createRecordBatch(0));
+  const pcapng = written(
+    createCaptureWriter({ format: 'pcapng', application, interfaces, chunk_bytes: 1 }),
+    createRecordBatch(0),
+  );
   expect(readPackets([pcapng]).reader.interfaces).toMatchObject(interfaces);
 });
 

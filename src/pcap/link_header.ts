@@ -23,7 +23,7 @@ export function isTag(protocol: number): boolean {
 export interface LinkHeader {
   /** The EtherType of what follows, or -1 where there is none to be had. Below 1,536 it is no EtherType: see the link type. */
   protocol: number;
-  /** Length of the link-layer header. */
+  /** Length of the link-layer header; a packet that is cut off may have less. */
   length: number;
 }
 
@@ -48,7 +48,7 @@ export function readLinkHeader(
       if (length >= 16) found(out, view.getUint16(offset + 14), 16);
       return;
     case linkTypes.linux_sll2:
-      if (length >= 20) found(out, view.getUint16(offset), 20);
+      if (length >= 2) found(out, view.getUint16(offset), 20);
       return;
     case linkTypes.raw:
     case linkTypes.raw_12:

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { ascending, type SamplePacket, samplePackets } from '../../test/support/packet_samples.ts';
@@ -21,8 +21,14 @@ function mergedPackets(merged: MergedBatch): (SamplePacket & { source: number })
   });
 }
 
+const withoutSource = ({ time, original, data }: SamplePacket): SamplePacket => ({ time, original, data });
+
 /** A source that gives batches of so many packets and spoils each once the next is asked for, as readers do. */
-async function* fleeting(packets: readonly SamplePacket[], size: number, log: string[] = []): AsyncGenerator<RecordBatch> {
+async function* fleeting(
+  packets: readonly SamplePacket[],
+  size: number,
+  log: string[] = [],
+): AsyncGenerator<RecordBatch> {
   try {
     for (let at = 0; at < packets.length; at += size) {
       const batch = batchOfPackets(packets.slice(at, at + size)) as WritableBatch;
@@ -63,33 +69,38 @@ describe('merging', () => {
 
   test('is a stable sort by (time, source, record), cut at the limits, with true counts', async () => {
     await fc.assert(
-      fc.asyncProperty(sourceLists, options, fc.integer({ min: 1, max: 6 }), async (lists, limits: MergeOptions, size) => {
-        const merge = mergeRecords(
-          lists.map((packets) => fleeting(packets, size)),
-          limits,
-        );
-        const all = allOf(lists);
-        const { packet_limit = Infinity, byte_limit = Infinity } = limits;
-        let [count, bytes] = [0, 0];
-        for (const { data } of all) {
-          if (count === packet_limit || bytes + data.length > byte_limit) break;
-          count++;
-          bytes += data.length;
-        }
-        expect(await collect(merge)).toEqual(all.slice(0, count));
-        const tally = (packets: readonly { data: Uint8Array; source: number }[], source: number) => {
-          const own = packets.filter((packet) => packet.source === source);
-          return [own.length, own.reduce((sum, { data }) => sum + data.length, 0)];
-        };
-        const ended = count === all.length ? undefined : count === packet_limit ? 'packet_limit' : 'byte_limit';
-        expect(merge.ended_by).toBe(ended);
-        for (const [source, counts] of merge.counts.entries()) {
-          expect([counts.delivered_packets, counts.delivered_bytes]).toEqual(tally(all.slice(0, count), source));
-          const counted = ended === undefined || limits.count_cut === true;
-          const cut = counted ? tally(all.slice(count), source) : [undefined, undefined];
-          expect([counts.cut_packets, counts.cut_bytes]).toEqual(cut);
-        }
-      }),
+      fc.asyncProperty(
+        sourceLists,
+        options,
+        fc.integer({ min: 1, max: 6 }),
+        async (lists, limits: MergeOptions, size) => {
+          const merge = mergeRecords(
+            lists.map((packets) => fleeting(packets, size)),
+            limits,
+          );
+          const all = allOf(lists);
+          const { packet_limit = Infinity, byte_limit = Infinity } = limits;
+          let [count, bytes] = [0, 0];
+          for (const { data } of all) {
+            if (count === packet_limit || bytes + data.length > byte_limit) break;
+            count++;
+            bytes += data.length;
+          }
+          expect(await collect(merge)).toEqual(all.slice(0, count));
+          const tally = (packets: readonly { data: Uint8Array; source: number }[], source: number) => {
+            const own = packets.filter((packet) => packet.source === source);
+            return [own.length, own.reduce((sum, { data }) => sum + data.length, 0)];
+          };
+          const ended = count === all.length ? undefined : count === packet_limit ? 'packet_limit' : 'byte_limit';
+          expect(merge.ended_by).toBe(ended);
+          for (const [source, counts] of merge.counts.entries()) {
+            expect([counts.delivered_packets, counts.delivered_bytes]).toEqual(tally(all.slice(0, count), source));
+            const counted = ended === undefined || limits.count_cut === true;
+            const cut = counted ? tally(all.slice(count), source) : [undefined, undefined];
+            expect([counts.cut_packets, counts.cut_bytes]).toEqual(cut);
+          }
+        },
+      ),
       { numRuns: runs(500) },
     );
   });
@@ -108,13 +119,21 @@ describe('merging', () => {
     const times = [3n, 5n, 4n];
     const packets = times.map((time) => ({ time, original: 0, data: new Uint8Array(0) }));
     const log: string[] = [];
-    const merge = mergeRecords([fleeting([], 1, log), fleeting(packets, size, log), fleeting(packets.slice(0, 1), 1, log)]);
+    const merge = mergeRecords([
+      fleeting([], 1, log),
+      fleeting(packets, size, log),
+      fleeting(packets.slice(0, 1), 1, log),
+    ]);
     await expect(collect(merge)).rejects.toThrow(`Packet ${at + 1} of source 1 is older than the one before it`);
     expect(log.filter((word) => word === 'closed')).toHaveLength(3);
   });
 
   test('every source is closed when a limit, the consumer or a failing source ends the merge', async () => {
-    const packets = Array.from({ length: 9 }, (_, time) => ({ time: BigInt(time), original: 1, data: new Uint8Array(1) }));
+    const packets = Array.from({ length: 9 }, (_, time) => ({
+      time: BigInt(time),
+      original: 1,
+      data: new Uint8Array(1),
+    }));
     const log: string[] = [];
     const sources = (): RecordSource[] => [fleeting(packets, 2, log), fleeting(packets, 3, log)];
     await collect(mergeRecords(sources(), { packet_limit: 4 }));
@@ -153,12 +172,17 @@ describe('the newest of several answers', () => {
 });
 
 describe('sorting into runs', () => {
-  const sortedRuns = async (packets: readonly SamplePacket[], size: number, memory_bytes: number, batch_records = 4) => {
+  const sortedRuns = async (
+    packets: readonly SamplePacket[],
+    size: number,
+    memory_bytes: number,
+    batch_records = 4,
+  ) => {
     const found: SamplePacket[][] = [];
     for await (const { run, batch } of sortRuns(fleeting(packets, size), { memory_bytes, batch_records })) {
       if (run !== found.length - 1) found.push([]);
       expect(run).toBe(found.length - 1);
-      found.at(-1)?.push(...mergedPackets(batch).map(({ source: _, ...packet }) => packet));
+      found.at(-1)?.push(...mergedPackets(batch).map(withoutSource));
     }
     return found;
   };
@@ -172,7 +196,7 @@ describe('sorting into runs', () => {
         const found = await sortedRuns(packets, size, memory);
         for (const run of found) expect(run).toEqual(ascending(run));
         const merged = await collect(mergeRecords(found.map((run) => fleeting(run, 3))));
-        expect(merged.map(({ source: _, ...packet }) => packet)).toEqual(ascending(packets));
+        expect(merged.map(withoutSource)).toEqual(ascending(packets));
       }),
       { numRuns: runs(300) },
     );

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { buildBlock, cutAt } from '../../test/support/packet_samples.ts';
@@ -16,7 +16,8 @@ const fields = (big: boolean) => {
     else bytes.writeUInt32LE(value >>> 0);
     return bytes;
   };
-  const u16 = (value: number): Buffer => (big ? Buffer.of(value >> 8, value & 255) : Buffer.of(value & 255, value >> 8));
+  const u16 = (value: number): Buffer =>
+    big ? Buffer.of(value >> 8, value & 255) : Buffer.of(value & 255, value >> 8);
   const option = (code: number, value: Uint8Array): Buffer =>
     Buffer.concat([u16(code), u16(value.length), value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
   const time = (ticks: bigint): Buffer =>
@@ -25,7 +26,8 @@ const fields = (big: boolean) => {
     u32,
     u16,
     option,
-    section: (major = 1) => buildBlock(0x0a0d0d0a, Buffer.concat([u32(0x1a2b3c4d), u16(major), u16(0), u32(-1), u32(-1)]), big),
+    section: (major = 1) =>
+      buildBlock(0x0a0d0d0a, Buffer.concat([u32(0x1a2b3c4d), u16(major), u16(0), u32(-1), u32(-1)]), big),
     interface: (linktype: number, snaplen: number, ...options: Buffer[]) =>
       buildBlock(1, Buffer.concat([u16(linktype), u16(0), u32(snaplen), ...options]), big),
     enhanced: (number: number, ticks: bigint, data: Uint8Array, original = data.length, ...options: Buffer[]) => {
@@ -52,7 +54,13 @@ describe('a whole file', () => {
   i64.writeBigInt64BE(-100n);
   const file = Buffer.concat([
     little.section(),
-    little.interface(1, 65_535, little.option(2, Buffer.from('eth0')), little.option(3, Buffer.from('uplink ⇧')), nanosecond),
+    little.interface(
+      1,
+      65_535,
+      little.option(2, Buffer.from('eth0')),
+      little.option(3, Buffer.from('uplink ⇧')),
+      nanosecond,
+    ),
     buildBlock(4, new Uint8Array(4)),
     little.enhanced(0, 1_700_000_000_123_456_789n, data, 60, little.option(1, Buffer.from('note'))),
     little.other(0x4bad0000, 3_000),
@@ -121,7 +129,10 @@ describe('a whole file', () => {
 
 test('every resolution of time is read, to the nanosecond', () => {
   const ticks = fc.bigInt(0n, 2n ** 64n - 1n);
-  const resolution = fc.oneof(fc.nat(19), fc.nat(63).map((power) => power | 0x80));
+  const resolution = fc.oneof(
+    fc.nat(19),
+    fc.nat(63).map((power) => power | 0x80),
+  );
   const offset = fc.bigInt(-(2n ** 40n), 2n ** 40n);
   fc.assert(
     fc.property(ticks, resolution, offset, (count, code, seconds) => {
@@ -171,16 +182,36 @@ describe('damage', () => {
     ['a packet longer than its block', patched(good, 20, 9), 'a packet of 9 captured bytes in a block of 40'],
     ['a simple packet longer than its block', little.simple(9, data), 'a packet of 9 captured bytes in a block of 24'],
     ['an old packet longer than its block', patched(little.old(0, 1n, data), 20, 9), 'a packet of 9 captured bytes'],
-    ['a packet longer than the bound', patched(good, 20, 262_145), 'a packet of 262145 captured bytes, more than 262144'],
+    [
+      'a packet longer than the bound',
+      patched(good, 20, 262_145),
+      'a packet of 262145 captured bytes, more than 262144',
+    ],
     ['a simple packet beyond the bound', little.simple(262_145, data), 'a packet of 262145 captured bytes, more'],
-    ['an interface that is not described', little.enhanced(1, 5n, data), 'a packet of interface 1, which is not described'],
+    [
+      'an interface that is not described',
+      little.enhanced(1, 5n, data),
+      'a packet of interface 1, which is not described',
+    ],
     ['no interface at all', Buffer.concat([little.section(), little.simple(1, data)]), 'a packet of interface 0'],
     ['an interface of the section before', Buffer.concat([little.section(), good]), 'a packet of interface 0'],
     ['a section of another version', little.section(2), 'version 2 of pcapng'],
     ['a section of no byte order', patched(little.section(), 8, 0x11223344), 'a byte order magic of 0x44332211'],
-    ['an option longer than its block', patched(little.interface(1, 0, nanosecond), 16, 0x00ff0009), 'an option longer'],
-    ['a resolution beyond 64 bits', little.interface(1, 0, little.option(9, Uint8Array.of(20))), 'a time resolution of 20'],
-    ['a binary one beyond 64 bits', little.interface(1, 0, little.option(9, Uint8Array.of(0xc0))), 'a time resolution of 192'],
+    [
+      'an option longer than its block',
+      patched(little.interface(1, 0, nanosecond), 16, 0x00ff0009),
+      'an option longer',
+    ],
+    [
+      'a resolution beyond 64 bits',
+      little.interface(1, 0, little.option(9, Uint8Array.of(20))),
+      'a time resolution of 20',
+    ],
+    [
+      'a binary one beyond 64 bits',
+      little.interface(1, 0, little.option(9, Uint8Array.of(0xc0))),
+      'a time resolution of 192',
+    ],
     ['an offset beyond all time', little.interface(1, 0, little.option(14, Buffer.alloc(8, 0x7f))), 'a time offset'],
   ])('%s', (_, bad, reason) => {
     const file = Buffer.concat([...start, good, bad, Buffer.alloc(64)]);

@@ -58,17 +58,22 @@ export function pcapngFormat(options: ReadOptions): CaptureFormat {
     const order = byteOrder(view, at, type);
     if (order === undefined) return `a byte order magic of ${magicText(view.getUint32(at + 8))}`;
     const length = view.getUint32(at + 4, order);
-    const least = leastLengths.get(type);
-    if (length < (least ?? blockOverheadBytes) || length % 4 !== 0) return `a block of ${length} bytes`;
-    if (least === undefined) {
+    if (!sound(type, length)) return `a block of ${length} bytes`;
+    if (!leastLengths.has(type)) {
       skipping = length - blockOverheadBytes;
       trailer = length;
       return at + 8;
     }
-    if (length > bounds.captured_max_bytes + optionsMaxBytes) return `a block of ${length} bytes`;
     if (length > available) return at;
     if (view.getUint32(at + length - 4, order) !== length) return 'a block whose two lengths differ';
     return readBlock(batch, at, type, length, order) ?? at + length;
+  };
+
+  /** Can a block of this type have this length? */
+  const sound = (type: number, length: number): boolean => {
+    const least = leastLengths.get(type);
+    const most = least === undefined ? Infinity : bounds.captured_max_bytes + optionsMaxBytes;
+    return length >= (least ?? blockOverheadBytes) && length <= most && length % 4 === 0;
   };
 
   const readBlock = (
@@ -117,9 +122,8 @@ export function pcapngFormat(options: ReadOptions): CaptureFormat {
       const type = view.getUint32(0, section.little_endian);
       const order = byteOrder(view, 0, type);
       const length = order === undefined ? 0 : view.getUint32(4, order);
-      // A damaged length is for `take` to report, with the bytes that are there.
-      const bounded = length <= bounds.captured_max_bytes + optionsMaxBytes;
-      return leastLengths.has(type) && bounded ? Math.max(length, 12) : 12;
+      // Damage is for `take` to report, as soon as the length is there.
+      return leastLengths.has(type) && sound(type, length) ? length : 12;
     },
     take(bytes, from, position, batch) {
       const [end, capacity] = [bytes.length, batch.seconds.length];

@@ -13,6 +13,7 @@ export interface Peek {
   network_offset: number;
   /** 4 or 16 where the network layer has addresses (IPv4, ARP and RARP; IPv6), else 0. */
   address_length: number;
+  /** Only where the whole address was captured. */
   source_offset: number;
   destination_offset: number;
   /** IPv4's protocol, or IPv6's first next header. libpcap's `ip proto` looks at this alone, `ip6 proto` also at the next. */

@@ -70,7 +70,8 @@ export function toEthernet(
   out.original = original;
   if (linktype === linkTypes.ethernet) return;
   readLinkHeader(linktype, view, offset, captured, out.link);
-  const type = etherType(linktype, view, offset, original, out.link);
+  const whole = captured >= out.link.length;
+  const type = whole ? etherType(linktype, view, offset, original, out.link) : -1;
   const known = type >= 0;
   out.header_length = ethernetHeaderBytes;
   out.skip = known ? out.link.length : 0;

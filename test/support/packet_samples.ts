@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** A packet as the tests' own parsers and builders see it. */
 export interface SamplePacket {
@@ -18,7 +18,9 @@ export function samplePackets(most: number, times: fc.Arbitrary<bigint> = closeT
   );
 }
 
-const closeTimes: fc.Arbitrary<bigint> = fc.integer({ min: 0, max: 25 }).map((step) => 1_700_000_000_999_999_990n + BigInt(step));
+const closeTimes: fc.Arbitrary<bigint> = fc
+  .integer({ min: 0, max: 25 })
+  .map((step) => 1_700_000_000_999_999_990n + BigInt(step));
 
 /** All moments that a capture file can say. */
 export const anyTime: fc.Arbitrary<bigint> = fc.bigInt(0n, 4_294_967_295_999_999_999n);
