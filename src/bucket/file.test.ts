@@ -65,6 +65,7 @@ async function openFresh(): Promise<BucketUnderTest & { readonly directory: stri
       const names = await readdir(directory, { recursive: true }).catch(() => []);
       return names.filter((name) => /(^|\/)\./.test(name)).length;
     },
+    gone: 'upload_gone',
     moveClock: (seconds) => {
       offset_s += seconds;
     },

@@ -104,7 +104,8 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
   const completeUpload = (order: Upload & { pieces: readonly UploadedPiece[] }): Promise<StoredObject> =>
     within(order.key, false, async (at, name) => {
       const { key, pieces, upload_id } = order;
-      const stored = { etag: multipartEtag(pieces), size_bytes: checkPieces(destination, pieces) };
+      const size_bytes = checkPieces(destination, pieces);
+      const stored = { etag: multipartEtag(pieces), size_bytes };
       const hidden = partialName(name, upload_id);
       const moved = await ifThere(async () => {
         await usingFile(at, hidden, O_RDWR, async (file) => {
