@@ -25,6 +25,7 @@ import { wallClock } from './wall_clock.ts';
 
 const workers_max = 16;
 const takeover_ms = 20_000;
+const known_ms = 5000;
 
 childProcess('sensor', async (settings, logger, crash) => {
   const warn = warnBy(logger);
@@ -86,6 +87,8 @@ childProcess('sensor', async (settings, logger, crash) => {
     }
   })();
   keepSampling.catch(crash);
+  // Ready is when it can be asked for; without control, it is ready to be found.
+  await Promise.race([sensor.known, wallClock.sleep(known_ms, sampling.signal)]);
 
   return {
     details: { interfaces: interfaces().map((port) => port.name), warnings: [...warnings] },

@@ -1,3 +1,4 @@
+import type { Fault } from '../model/errors/fault.ts';
 import type { AskControl } from './ask_control.ts';
 import { attempt } from './attempt.ts';
 import type { Clock } from './clock.ts';
@@ -12,6 +13,7 @@ export interface BeatDeps {
   readonly outbox: Outbox;
   readonly work: Work;
   readonly signal: AbortSignal;
+  warn(fault: Fault, context: string): void;
   /** The sensor as it is now. */
   describe(): Promise<SensorDescription>;
 }
@@ -24,6 +26,8 @@ export interface Beat {
   soon(): void;
   /** Runs until the signal fires. */
   run(): Promise<void>;
+  /** Resolves once control has heard of the sensor. */
+  readonly known: Promise<void>;
 }
 
 const heartbeat_ms = 2000;
@@ -35,6 +39,7 @@ export function createBeat(deps: BeatDeps): Beat {
   let have = -1n;
   let want = 0n;
   let wake = new AbortController();
+  const known = Promise.withResolvers<void>();
 
   const tellReports = async (): Promise<void> => {
     const reports = [...outbox.pending()];
@@ -54,13 +59,18 @@ export function createBeat(deps: BeatDeps): Beat {
       'heartbeat_ok',
     );
     want = generation;
+    known.resolve();
   };
 
   /** Runs again and again, `ms` apart or when woken. What fails is tried again at its next turn. */
   const every = async (ms: number, woken: boolean, run: () => Promise<void>): Promise<void> => {
+    let before: string | undefined;
     while (!signal.aborted) {
       const woke = wake.signal;
-      await attempt(run);
+      const fault = await attempt(run);
+      // Told once, until it is another one or over.
+      if (fault !== undefined && fault.message !== before) deps.warn(fault, 'dealing with control');
+      before = fault?.message;
       if (!(woken && woke.aborted)) await clock.sleep(ms, woken ? AbortSignal.any([signal, woke]) : signal);
     }
   };
@@ -76,6 +86,7 @@ export function createBeat(deps: BeatDeps): Beat {
       soon();
     },
     soon,
+    known: known.promise,
     run: async () => {
       await Promise.all([
         every(heartbeat_ms, false, async () => {

@@ -38,6 +38,8 @@ export interface SensorParts {
 
 /** A sensor at work. */
 export interface Sensor {
+  /** Resolves once control has heard of it. */
+  readonly known: Promise<void>;
   /**
    * Ends what it captures, reason shutdown, tells control and delivers if it can within a few seconds, and stops. What is
    * still in the spool goes on at the next start.
@@ -66,6 +68,7 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
     outbox,
     work,
     signal: stopping.signal,
+    warn: (fault, context) => parts.warn(fault, context),
     describe: describeSensor(parts),
   });
   bus.serve({
@@ -75,6 +78,7 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
   const running = beat.run();
   running.catch((error: unknown) => parts.crash(error));
   return {
+    known: beat.known,
     stop: async () => {
       await work.stop('shutdown');
       await Promise.race([work.settled(), clock.sleep(farewell_ms, stopping.signal), bus.closed]);
