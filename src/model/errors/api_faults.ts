@@ -70,7 +70,7 @@ export const apiFaults = {
   },
   unavailable: { code: 1013, status: 503, retry: 'soon', text: '{what} is not available now: {reason}' },
   request_malformed: { code: 1014, status: 400, retry: 'no', text: 'This is not a request that can be read: {reason}' },
-  account_unknown: {
+  account_not_reached: {
     code: 1015,
     status: 404,
     retry: 'no',

@@ -1,0 +1,30 @@
+import helmet from '@fastify/helmet';
+import swaggerUi from '@fastify/swagger-ui';
+import { errorsPath } from '../wire/http/error_json.ts';
+import type { ApiInstance } from './api_instance.ts';
+import type { ApiOptions } from './api_options.ts';
+import { errorsPage } from './errors_page.ts';
+
+/** What people read in a browser: the API's reference and the list of errors. Documents get the headers that browsers heed. */
+export async function docsRoutes(app: ApiInstance, { tls }: ApiOptions): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: {
+        'default-src': ["'self'"],
+        'img-src': ["'self'", 'data:'],
+        'style-src': ["'self'", "'unsafe-inline'"],
+        // Without TLS there is nothing to upgrade to.
+        'upgrade-insecure-requests': tls === undefined ? null : [],
+      },
+    },
+    strictTransportSecurity: tls === undefined ? false : { maxAge: 31_536_000 },
+  });
+  const page = errorsPage();
+  app.get(errorsPath, { schema: { hide: true } }, (_request, reply) => {
+    void reply.type('text/html; charset=utf-8').send(page);
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { docExpansion: 'list', deepLinking: true, persistAuthorization: false },
+  });
+}

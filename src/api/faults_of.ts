@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify';
+import { type Fault, FaultError, fault, kindOf } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
+
+/**
+ * What a client is told of an error: its own faults if it is a `FaultError`, the catalogue's fault for what Fastify itself
+ * refused, and for everything else, such as a fault that is the server's own affair, that edgetap failed.
+ */
+export function faultsOf(error: unknown, request: FastifyRequest): readonly [Fault, ...Fault[]] {
+  if (error instanceof FaultError) {
+    return kindOf(error.faults[0]).status === 500 ? [internal(request)] : error.faults;
+  }
+  if (!(error instanceof Error) || !('code' in error)) return [internal(request)];
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return [fault('body_too_large', { limit_bytes: limits.body_max_bytes })];
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return [fault('content_type_unsupported', { type: request.headers['content-type']?.slice(0, 100) ?? '' })];
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return [fault('request_malformed', { reason: 'Content-Length is not the length of its body.' })];
+    case 'FST_ERR_BAD_URL':
+      return [fault('request_malformed', { reason: 'its path has a percent sign that escapes nothing.' })];
+    default:
+      return [internal(request)];
+  }
+}
+
+function internal(request: FastifyRequest): Fault {
+  return fault('internal', { request_id: request.id });
+}

@@ -1,0 +1,48 @@
+import { HealthResponse } from '../wire/http/account_schemas.ts';
+import type { ApiInstance } from './api_instance.ts';
+import type { ApiOptions } from './api_options.ts';
+import type { HttpMetrics } from './http_metrics.ts';
+
+const tags = ['Operations'];
+
+/** What operators and their tools ask for: no credentials, no envelope. */
+export function operationsRoutes(app: ApiInstance, { control }: ApiOptions, metrics: HttpMetrics): void {
+  app.route({
+    method: 'GET',
+    url: '/healthz',
+    schema: { tags, operationId: 'health', summary: 'Does the process live?', response: { 200: HealthResponse } },
+    handler: () => ({ status: 'ok' as const, reasons: [] }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/readyz',
+    schema: {
+      tags,
+      operationId: 'readiness',
+      summary: 'Can requests be served?',
+      response: { 200: HealthResponse, 503: HealthResponse },
+    },
+    handler: async (_request, reply) => {
+      const { ready, reasons } = await control.readiness();
+      return await reply
+        .code(ready ? 200 : 503)
+        .send({ status: ready ? ('ok' as const) : ('not_ready' as const), reasons: [...reasons] });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    schema: {
+      tags,
+      operationId: 'metrics',
+      summary: 'Metrics in the text format of Prometheus',
+      produces: ['text/plain'],
+    },
+    handler: async (_request, reply) => {
+      const text = `${await control.metrics()}${await metrics.text()}`;
+      return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
+    },
+  });
+}
