@@ -18,11 +18,14 @@ export interface CaptureWriter {
   finish(statistics?: readonly (InterfaceStatistics | undefined)[]): Uint8Array[];
 }
 
-/** Adds the packets of a merge; the number of a source is the number of its interface. */
-export function appendMerged(writer: CaptureWriter, merged: MergedBatch): void {
+/**
+ * Adds the packets of a merge. Each came from the interface that has its source's number, unless `interface_number` says that
+ * all are of one (the sources of a sorted run are stretches of one file).
+ */
+export function appendMerged(writer: CaptureWriter, merged: MergedBatch, interface_number?: number): void {
   for (let index = 0; index < merged.count; index++) {
     const source = merged.sources[index] ?? 0;
     const batch = merged.batches[source];
-    if (batch !== undefined) writer.append(batch, merged.records[index] ?? 0, source);
+    if (batch !== undefined) writer.append(batch, merged.records[index] ?? 0, interface_number ?? source);
   }
 }

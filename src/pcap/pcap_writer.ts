@@ -18,7 +18,7 @@ export interface PcapWriterOptions {
 }
 
 /** The link type of one file for packets of these: their own where it is one, Ethernet where they are mixed or none. */
-export function commonLinktype(linktypes: readonly number[]): number {
+function commonLinktype(linktypes: readonly number[]): number {
   const [first = linkTypes.ethernet] = linktypes;
   return linktypes.every((linktype) => linktype === first) ? first : linkTypes.ethernet;
 }

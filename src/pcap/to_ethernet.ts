@@ -5,8 +5,8 @@ import { capturedMaxBytes } from './pcap_format.ts';
 /** Length of an Ethernet header without tags. */
 export const ethernetHeaderBytes = 14;
 /**
- * EtherType for what no Ethernet frame can say: the whole packet follows, its own link-layer header and all. One of the two
- * that are left to local experiments (RFC 9542, appendix B), so a dissector shows data and guesses nothing.
+ * EtherType for what no Ethernet frame can say: the whole packet follows, its own link-layer header and all. It is the second
+ * of IEEE 802's two local experimental EtherTypes, so a dissector shows data and guesses nothing.
  */
 const localEtherType = 0x88b6;
 /** From here on the type field is an EtherType; from 1,501 to here it is nothing; below, a length (IEEE 802.3, clause 3.2.6). */
