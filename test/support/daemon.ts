@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+
+import { waitFor } from './wait_for.ts';
 
 /** A program that a test keeps running. */
 export interface Daemon {
@@ -37,6 +40,10 @@ export async function startDaemon(
   const gone = once(child, 'exit');
   await once(child, 'spawn');
   const alive = (): boolean => child.exitCode === null && child.signalCode === null;
+  // Until setpriv has given way to the program, the promise that it dies with this process does not hold.
+  const begun = async (): Promise<boolean> =>
+    !(await readFile(`/proc/${child.pid}/cmdline`, 'utf8')).startsWith('setpriv\0');
+  await waitFor(async () => !alive() || (await begun()), { what: `${program} has begun`, every_ms: 2 });
   return {
     pid: child.pid ?? 0,
     output: () => Buffer.concat(chunks).toString(),

@@ -28,8 +28,8 @@ export interface TcpdumpPacket {
 /** A tcpdump that is capturing. */
 export interface TcpdumpPeer {
   /**
-   * Ends it and reads its file, once it holds at least `count` packets and nothing has come for a tenth of a second
-   * (killed at once, it would lose what is still in its ring).
+   * Ends it and reads its file, once it holds at least `count` packets and nothing has come for a tenth of a second. Ended
+   * at once, it would lose what is still in its ring, which it looks at once a second; so without a count this takes longer.
    */
   stop(options?: { readonly count?: number; readonly limit_ms?: number }): Promise<TcpdumpCapture>;
 }
@@ -43,13 +43,16 @@ export interface TcpdumpOptions {
   readonly flags?: readonly string[];
 }
 
+/** tcpdump looks at what is in its ring after one second at the latest (its read timeout). */
+const ring_ms = 1100;
+
 /** Starts tcpdump as the peer that a capture is compared with; resolves when it captures. */
 export async function startTcpdump(options: TcpdumpOptions): Promise<TcpdumpPeer> {
   const folder = await mkdtemp(join(tmpdir(), 'edgetap-tcpdump-'));
   const path = join(folder, 'peer.pcap');
   const prefix = options.namespace === undefined ? [] : ['ip', 'netns', 'exec', options.namespace];
   // -Z root: without it tcpdump gives up root and cannot write into the folder.
-  const how = ['-n', '-U', '--immediate-mode', '-s', '262144', '--time-stamp-precision=nano', '-Z', 'root'];
+  const how = ['-n', '-U', '-s', '262144', '-B', '65536', '--time-stamp-precision=nano', '-Z', 'root'];
   const what = [
     '-i',
     options.name,
@@ -68,9 +71,10 @@ export async function startTcpdump(options: TcpdumpOptions): Promise<TcpdumpPeer
   await waitFor(() => said.includes('listening on') || child.exitCode !== null, { what: 'tcpdump listens' });
   if (child.exitCode !== null) throw new Error(`tcpdump did not start: ${said}`);
   return {
-    async stop({ count = 0, limit_ms = 10_000 } = {}) {
-      await waitFor(async () => (await settledCount(path)) >= count, {
-        what: `tcpdump has ${count} packets`,
+    async stop({ count, limit_ms = 10_000 } = {}) {
+      if (count === undefined) await new Promise((resolve) => setTimeout(resolve, ring_ms));
+      await waitFor(async () => (await settledCount(path)) >= (count ?? 0), {
+        what: `tcpdump has ${count ?? 0} packets`,
         limit_ms,
       });
       child.kill('SIGINT');
