@@ -3,8 +3,14 @@ import type { CaptureSpec } from '../model/capture.ts';
 import type { CaptureRecord } from '../model/record.ts';
 import type { Scope } from '../model/scope.ts';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
+import { memo } from './memo.ts';
 import { present } from './present.ts';
 import type { CapturesTable } from './tables.ts';
+
+/** Captures that are polled are read again and again; what was asked for never changes. */
+const remembered = 1024;
+const specOf = memo(remembered, (text) => fromJsonText(text) as CaptureSpec);
+const scopeOf = memo(remembered, (text) => fromJsonText(text) as Scope);
 
 /** A capture as a row. */
 export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
@@ -40,8 +46,8 @@ export function captureOfRow(row: Selectable<CapturesTable>): CaptureRecord {
   const { type: _type, ownership_id: _ownership, spec, scope, piece_bytes, ...plain } = row;
   return {
     ...present(plain),
-    spec: fromJsonText(spec) as CaptureSpec,
-    scope: fromJsonText(scope) as Scope,
+    spec: specOf(spec),
+    scope: scopeOf(scope),
     piece_bytes: Number(piece_bytes),
   };
 }

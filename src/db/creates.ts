@@ -113,6 +113,7 @@ async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<
     .where('principal_id', '=', attempt.principal_id)
     .where('body_hash', '=', attempt.body_hash)
     .where('unpaired', '=', 1n)
+    .where('capture_id', 'is not', null)
     .where('received_at', '>', attempt.received_at)
     .where('at', '>=', attempt.at - retry_window_ns)
     .orderBy('sequence')
@@ -160,19 +161,19 @@ async function write(tx: Transaction, attempt: CreateAttempt, capture_id: string
   }
   const latest = await latestOf(tx, attempt);
   const refusedBefore = latest !== undefined && latest.capture_id === null;
+  // A retry of what was refused has its first sending behind it where that refusal had; any other may be overtaking it.
+  const known = refusedBefore && latest.unpaired === 0n && latest.at >= at - retry_window_ns;
+  const unpaired = attempt.retry_count > 0 && !known ? 1n : 0n;
   if (refusedBefore && capture_id === null) {
     await tx.query
       .updateTable('creates')
-      .set({ at, received_at })
+      .set({ at, received_at, unpaired })
       .where('principal_id', '=', principal_id)
       .where('claim', '=', latest.claim)
       .execute();
     return true;
   }
   const sequence = (latest?.sequence ?? 0n) + 1n;
-  // The retry of a refused sending has its first sending behind it; any other may still be overtaking it.
-  const known = refusedBefore && latest.at >= at - retry_window_ns;
-  const unpaired = capture_id !== null && attempt.retry_count > 0 && !known ? 1n : 0n;
   const { numInsertedOrUpdatedRows } = await tx.query
     .insertInto('creates')
     .values({ ...row, principal_id, claim: `body:${body_hash}:${sequence}`, sequence, unpaired })

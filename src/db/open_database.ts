@@ -29,11 +29,12 @@ export interface DatabaseOptions {
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const path = sqlitePath(options.url);
   const clock = options.clock ?? ((): TimeNs => BigInt(Date.now()) * 1_000_000n);
-  const query = new Kysely<Tables>({ dialect: sqliteDialect(() => openSqlite(path)) });
+  const dialect = sqliteDialect(() => openSqlite(path));
+  const query = new Kysely<Tables>({ dialect });
   try {
     await migrate(query, migrations);
   } catch (error) {
-    await query.destroy();
+    await dialect.close();
     throw error;
   }
   const now = async (): Promise<TimeNs> => clock();
@@ -43,7 +44,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     now,
     transaction: (body) =>
       query.transaction().execute((tx) => insideTransaction(() => body({ kind: 'transaction', query: tx, now }))),
-    close: () => query.destroy(),
+    close: () => dialect.close(),
   };
 }
 

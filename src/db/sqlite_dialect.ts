@@ -138,15 +138,23 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
+/** Kysely over node:sqlite, and its end. */
+export interface SqliteDialect extends Dialect {
+  /** Waits for what is under way and closes; later statements are refused with `database_failed`. */
+  close(): Promise<void>;
+}
+
 /**
  * Kysely over node:sqlite. `open` is called once, at the first statement, and must give a connection that reads integers
  * as bigints. Parameters are checked by `bindable`; whatever SQLite refuses is thrown as `database_failed`.
  */
-export function sqliteDialect(open: () => DatabaseSync): Dialect {
+export function sqliteDialect(open: () => DatabaseSync): SqliteDialect {
+  const driver = new SqliteDriver(open);
   return {
-    createDriver: () => new SqliteDriver(open),
+    createDriver: () => driver,
     createAdapter: () => new TransactionalSqliteAdapter(),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+    close: () => driver.destroy(),
   };
 }

@@ -162,7 +162,7 @@ export interface CreatesTable {
   at: bigint;
   /** When the request came in. */
   received_at: bigint;
-  /** 1 while the create was a retry whose first sending has not shown up. */
+  /** 1 for a retry whose first sending has not shown up (yet). */
   unpaired: bigint;
 }
 

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDatabase } from './open_database.ts';
+import { readSetting, writeSetting } from './settings.ts';
+
+let directory = '';
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edgetap-db-'));
+});
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Opens the database in a process of its own, counts a setting up in `turns` transactions and prints each that committed. */
+function startCounting(url: string, turns: number): ChildProcess {
+  const script = `
+    const { openDatabase } = await import(${JSON.stringify(new URL('open_database.ts', import.meta.url).href)});
+    const { readSetting, writeSetting } = await import(${JSON.stringify(new URL('settings.ts', import.meta.url).href)});
+    const db = await openDatabase({ url: ${JSON.stringify(url)} });
+    for (let turn = 0; turn < ${turns}; turn += 1) {
+      const count = await db.transaction(async (tx) => {
+        const next = Number((await readSetting(tx, 'count')) ?? '0') + 1;
+        await writeSetting(tx, 'count', String(next));
+        return next;
+      });
+      process.stdout.write(count + '\\n');
+    }
+    await db.close();
+  `;
+  return spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+async function exitCode(child: ChildProcess): Promise<number | null> {
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code;
+}
+
+describe('openDatabase', () => {
+  test('runs SQLite so that what was committed stays', async () => {
+    const path = join(directory, 'settings.db');
+    const db = await openDatabase({ url: `sqlite:${path}` });
+    const pragma = async (name: string): Promise<unknown> =>
+      Object.values((await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(db.query)).rows[0] ?? {})[0];
+    expect(await pragma('journal_mode')).toBe('wal');
+    expect(await pragma('synchronous')).toBe(2n);
+    expect(await pragma('foreign_keys')).toBe(1n);
+    expect(await pragma('busy_timeout')).toBe(5000n);
+    await db.transaction((tx) => writeSetting(tx, 'k', 'v'));
+    for (const name of await readdir(directory)) {
+      if (name.startsWith('settings.db')) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
+    }
+    await db.close();
+    const again = await openDatabase({ url: `sqlite://${path}` });
+    expect(await readSetting(again, 'k')).toBe('v');
+    await again.close();
+  });
+
+  test('the clock is the one that it was given', async () => {
+    const db = await openDatabase({ url: ':memory:', clock: () => 42n });
+    expect(await db.now()).toBe(42n);
+    expect(await db.transaction((tx) => tx.now())).toBe(42n);
+    await db.close();
+  });
+
+  test('a closed database says so', async () => {
+    const db = await openDatabase({ url: ':memory:' });
+    const running = db.transaction((tx) => writeSetting(tx, 'k', 'v'));
+    await db.close();
+    await running;
+    await expect(readSetting(db, 'k')).rejects.toThrow('The database failed: it is closed');
+  });
+
+  test('a URL of another kind is refused without its password', async () => {
+    const opening = openDatabase({ url: 'postgres://edgetap:hunter2@db/edgetap' });
+    await expect(opening).rejects.toThrow('EDGETAP_DATABASE_URL is "postgres": it must be sqlite:PATH.');
+    await expect(openDatabase({ url: 'sqlite:' })).rejects.toMatchObject({ faults: [{ name: 'setting_invalid' }] });
+  });
+
+  test('a place that cannot be written is named', async () => {
+    const path = join(directory, 'none', 'x.db');
+    await expect(openDatabase({ url: `sqlite:${path}` })).rejects.toThrow(`The database failed: ${path}: ENOENT`);
+  });
+
+  test('the database of a newer edgetap is left alone', async () => {
+    const url = `sqlite:${join(directory, 'newer.db')}`;
+    const db = await openDatabase({ url });
+    await sql`insert into kysely_migration values ('0999_from_the_future', '2099-01-01T00:00:00.000Z')`.execute(
+      db.query,
+    );
+    await db.close();
+    await expect(openDatabase({ url })).rejects.toThrow(
+      'The database has schema 0999_from_the_future, newer than this edgetap knows (0001_initial_schema)',
+    );
+  });
+
+  test('a schema that cannot be made is told, and nothing of it stays', async () => {
+    const url = `sqlite:${join(directory, 'foreign.db')}`;
+    const db = await openDatabase({ url });
+    await sql`drop table kysely_migration`.execute(db.query);
+    await db.close();
+    await expect(openDatabase({ url })).rejects.toThrow('its schema could not be made: The database failed: table');
+  });
+});
+
+describe('two processes on one file', () => {
+  test('both may find it new, and neither loses an update of the other', async () => {
+    const url = `sqlite:${join(directory, 'shared.db')}`;
+    const children = [startCounting(url, 60), startCounting(url, 60)];
+    expect(await Promise.all(children.map(exitCode))).toEqual([0, 0]);
+    const db = await openDatabase({ url });
+    expect(await readSetting(db, 'count')).toBe('120');
+    await db.close();
+  });
+
+  test('kill -9 loses nothing that was committed', async () => {
+    const url = `sqlite:${join(directory, 'killed.db')}`;
+    let last = 0;
+    for (let round = 1; round <= 3; round += 1) {
+      const child = startCounting(url, 1_000_000);
+      const gone = exitCode(child);
+      if (child.stdout === null) throw new Error('the child has no output');
+      for await (const line of createInterface(child.stdout)) {
+        expect(Number(line)).toBe(last + 1);
+        last = Number(line);
+        if (last % 25 === 0) child.kill('SIGKILL');
+      }
+      expect(await gone).toBeNull();
+      const db = await openDatabase({ url });
+      const stored = Number(await readSetting(db, 'count'));
+      // One more may have been committed than the child could still tell.
+      expect(stored - last === 0 || stored - last === 1).toBe(true);
+      last = stored;
+      await db.close();
+    }
+  });
+});
