@@ -37,7 +37,9 @@ const needs = {
     { program: 'ceph-mon', from: 'ceph-mon' },
     { program: 'ceph-osd', from: 'ceph-osd' },
     { program: 'radosgw', from: 'radosgw' },
-    { program: 'radosgw-admin', from: 'radosgw' },
+    { program: 'radosgw-admin', from: 'ceph-common' },
+    { program: 'ceph', from: 'ceph-common' },
+    { program: 'monmaptool', from: 'ceph-base' },
   ],
 };
 
