@@ -126,7 +126,7 @@ test('takes greater objects than it needs', async () => {
 
 describe('time', () => {
   test('a compilation that takes too long ends, and the next one works', async () => {
-    const compiler = createFilterCompiler({ limit_ms: 300 });
+    const compiler = createFilterCompiler({ limit_ms: 1000 });
     const before = children().length;
     await compiler.check({ filter: filter('ip'), linktypes: [1] });
     const started = performance.now();
@@ -134,9 +134,9 @@ describe('time', () => {
       compiler.check({ filter: slow, linktypes: [1] }),
       compiler.check({ filter: filter('ip'), linktypes: [1] }),
     ]);
-    expect(performance.now() - started).toBeGreaterThan(290);
+    expect(performance.now() - started).toBeGreaterThan(990);
     expect(faultsOf(too_slow)).toEqual([['expression_slow', '/filter_expression']]);
-    expect(too_slow.ok ? '' : too_slow.faults[0]?.message).toContain('more than 0.3 s');
+    expect(too_slow.ok ? '' : too_slow.faults[0]?.message).toContain('more than 1 s');
     expect(next).toMatchObject({ ok: true });
     await compiler.close();
     await waitFor(() => children().length <= before, { what: 'the compiler’s processes are gone' });
