@@ -6,7 +6,7 @@ import type { TimeNs } from '../model/time.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
 import type { ScanJob, ScanResult, ScanSegment } from './scan_segments.ts';
-import { segmentCover, type SegmentCover } from './segment_cover.ts';
+import { type LiveCover, segmentCover, type SegmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks } from './segment_mark.ts';
 import { segmentFiles } from './segment_name.ts';
@@ -141,20 +141,23 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
       // Nothing is published of a segment that the sampler has not begun.
       if (segment.stream !== stream || content.length === 0 || reached === undefined) continue;
       touch(segment.number, content.length, content.least, content.greatest);
-      const growing = segment.phase !== 'finished';
-      if (growing) watermark = reached;
-      const live = { watermark: reached, rate: sampler.rate, dropped: content.dropped, lost: content.lost };
-      const marks = readSegmentMarks(readOpenHeader(segment), segment_header_bytes);
-      const cover = segmentCover(marks, growing ? live : undefined);
-      if (cover !== undefined) covers.push(cover);
+      const sampling = sampler.state.phase === 'sampling';
+      if (sampling && segment.phase !== 'finished') watermark = reached;
+      const cover = openCover(segment, { watermark: reached, rate: sampler.rate, ...content });
+      if (cover !== undefined) covers.push(sampling ? cover : { reason: 'interface_away', ...cover });
     }
     return { stream, covers, segments, ...(watermark === undefined ? {} : { watermark }) };
   });
 }
 
-function readOpenHeader({ header }: OpenSegment): Uint8Array {
+/** What a segment covers that is not sealed: up to its last mark where it has one already, else up to the watermark. */
+function openCover({ header, seal }: OpenSegment, live: LiveCover): SegmentCover | undefined {
   const bytes = new Uint8Array(fstatSync(header.fd).size);
-  return bytes.subarray(0, readSync(header.fd, bytes, 0, bytes.length, 0));
+  const read = readSegmentMarks(
+    bytes.subarray(0, readSync(header.fd, bytes, 0, bytes.length, 0)),
+    segment_header_bytes,
+  );
+  return seal === undefined ? segmentCover(read, live) : segmentCover({ ...read, marks: [...read.marks, seal] });
 }
 
 /** An open segment is sealed at any moment, and then has its other name. */

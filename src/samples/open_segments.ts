@@ -23,6 +23,8 @@ export interface OpenSegment {
   readonly header: FileHandle;
   /** Made ahead of time; being written; to be sealed. */
   phase: 'offered' | 'taken' | 'finished';
+  /** Its last mark, once it is finished. */
+  seal?: SegmentMark;
 }
 
 /** What the open segments of a sampler need of the store. */
@@ -58,21 +60,21 @@ export class OpenSegments {
   }
 
   /**
-   * Makes the files of a stream's next segment. Undefined where all slots are taken.
-   *
-   * @throws whatever the file system throws; where the disk is full, room was made for another try if there was any to make.
+   * Makes the files of a stream's next segment; where the disk is full, old segments go until there is room. Undefined where all
+   * slots are taken. Throws whatever the file system throws.
    */
   async make(stream: Stream): Promise<OpenSegment | undefined> {
     const slot = this.#slots.indexOf(undefined);
     if (slot === -1) return undefined;
-    try {
-      const made = await makeSegment(stream, this.#ports.rate, this.#ports);
-      const segment: OpenSegment = { ...made, stream, slot, phase: 'offered' };
-      this.#slots[slot] = segment;
-      return segment;
-    } catch (error) {
-      if (isDiskFull(error)) await this.#ports.makeRoom();
-      throw error;
+    for (;;) {
+      try {
+        const made = await makeSegment(stream, this.#ports.rate, this.#ports);
+        const segment: OpenSegment = { ...made, stream, slot, phase: 'offered' };
+        this.#slots[slot] = segment;
+        return segment;
+      } catch (error) {
+        if (!isDiskFull(error) || (await this.#ports.makeRoom()) === 0) throw error;
+      }
     }
   }
 
@@ -86,6 +88,7 @@ export class OpenSegments {
   async seal(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<void> {
     const { directory } = segment.stream;
     segment.phase = 'finished';
+    segment.seal = seal;
     for (let attempt = 1; ; attempt++) {
       try {
         await sealSegment({ ...segment, directory }, start, seal);

@@ -135,7 +135,6 @@ class SampleLoop {
     if (this.#watermark.stepped(now, monotonic, now - watermark_lag_ns)) this.#sink.finish('clock_set', before);
     this.#sink.begin(this.#watermark.time);
     if (!this.#sink.open) return false;
-    this.#state.phase = 'sampling';
     const emptied = this.#drain(source, now);
     if (emptied && monotonic - this.#presence_at >= presence_interval_ns) {
       this.#presence_at = monotonic;

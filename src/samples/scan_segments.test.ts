@@ -177,54 +177,47 @@ describe('a look-back', () => {
       runs(60),
     );
   });
-
-  function check(
-    streams: readonly PlannedStream[],
-    writers: readonly TestWriter[],
-    {
-      filter,
-      begin,
-      width,
-      packet_limit,
-      excluded,
-      chunk_bytes,
-    }: typeof query extends fc.Arbitrary<infer Q> ? Q : never,
-  ): void {
-    const from = crowd_begin + BigInt(begin);
-    const to = from + BigInt(width);
-    const all = programs[filter] ?? new Map<number, Program>();
-    const asked = new Map([...all].filter(([linktype]) => linktype !== excluded));
-    const view = { streams: writers.map((writer) => writer.stream), samplers: writers };
-    const prepared = prepareLookback({ from, to, packet_limit, programs: asked }, view);
-    let answer: ReturnType<typeof prepared.answer>;
-    try {
-      const result = scanSegments(prepared.job, { openMatcher, cancelled: () => false, chunk_bytes });
-      if (result === undefined) throw new Error('nobody cancelled');
-      answer = prepared.answer(result);
-    } finally {
-      prepared.close();
-    }
-    const matching = allInOrder(streams).filter(({ packet, stream: of }) => {
-      const program = asked.get(of.linktype);
-      const { time, original: wire_length, bytes } = packet;
-      return (
-        time > from && time <= to && program !== undefined && runBpf(program.instructions, { bytes, wire_length }) > 0
-      );
-    });
-    const wanted = matching.slice(-packet_limit);
-    expect(answer.packets).toBe(wanted.length);
-    expect(answer.truncated || matching.length <= packet_limit).toBe(true);
-    if (matching.length > packet_limit) expect(answer.truncated).toBe(true);
-    expect(answer.coverage.flatMap(({ gaps }) => gaps).filter(({ reason }) => reason === 'damaged')).toEqual([]);
-    for (const { interface: name, linktype } of streams) {
-      const mine = answer.chunks.filter((chunk) => chunk.interface === name && chunk.linktype === linktype);
-      const got = mine.flatMap(({ records }) => packetsOf(records));
-      const expected = wanted.filter(({ stream: of }) => of.interface === name && of.linktype === linktype);
-      expect(got).toEqual(expected.map(({ packet }) => packet));
-      expect(answer.coverage.find((one) => one.interface === name && one.linktype === linktype)).toMatchObject({
-        excluded: !asked.has(linktype),
-        packets: expected.length,
-      });
-    }
-  }
 });
+
+function check(
+  streams: readonly PlannedStream[],
+  writers: readonly TestWriter[],
+  { filter, begin, width, packet_limit, excluded, chunk_bytes }: typeof query extends fc.Arbitrary<infer Q> ? Q : never,
+): void {
+  const from = crowd_begin + BigInt(begin);
+  const to = from + BigInt(width);
+  const all = programs[filter] ?? new Map<number, Program>();
+  const asked = new Map([...all].filter(([linktype]) => linktype !== excluded));
+  const view = { streams: writers.map((writer) => writer.stream), samplers: writers };
+  const prepared = prepareLookback({ from, to, packet_limit, programs: asked }, view);
+  let answer: ReturnType<typeof prepared.answer>;
+  try {
+    const result = scanSegments(prepared.job, { openMatcher, cancelled: () => false, chunk_bytes });
+    if (result === undefined) throw new Error('nobody cancelled');
+    answer = prepared.answer(result);
+  } finally {
+    prepared.close();
+  }
+  const matching = allInOrder(streams).filter(({ packet, stream: of }) => {
+    const program = asked.get(of.linktype);
+    const { time, original: wire_length, bytes } = packet;
+    return (
+      time > from && time <= to && program !== undefined && runBpf(program.instructions, { bytes, wire_length }) > 0
+    );
+  });
+  const wanted = matching.slice(-packet_limit);
+  expect(answer.packets).toBe(wanted.length);
+  expect(answer.truncated || matching.length <= packet_limit).toBe(true);
+  if (matching.length > packet_limit) expect(answer.truncated).toBe(true);
+  expect(answer.coverage.flatMap(({ gaps }) => gaps).filter(({ reason }) => reason === 'damaged')).toEqual([]);
+  for (const { interface: name, linktype } of streams) {
+    const mine = answer.chunks.filter((chunk) => chunk.interface === name && chunk.linktype === linktype);
+    const got = mine.flatMap(({ records }) => packetsOf(records));
+    const expected = wanted.filter(({ stream: of }) => of.interface === name && of.linktype === linktype);
+    expect(got).toEqual(expected.map(({ packet }) => packet));
+    expect(answer.coverage.find((one) => one.interface === name && one.linktype === linktype)).toMatchObject({
+      excluded: !asked.has(linktype),
+      packets: expected.length,
+    });
+  }
+}

@@ -57,6 +57,9 @@ export class SegmentSink {
     const { state, rate } = this.#ports;
     const monotonic = this.#ports.monotonic();
     this.#writer = new SegmentWriter(state, { offer, rate, watermark, monotonic, before: this.#finished });
+    // Before it is said: whoever hears of it may ask at once.
+    state.watermark = watermark;
+    state.phase = 'sampling';
     this.#ports.send({ kind: 'taken', slot: offer.slot });
   }
 

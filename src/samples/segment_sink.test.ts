@@ -1,0 +1,149 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { FromSampler } from './sampler_messages.ts';
+import { SamplerState } from './sampler_state.ts';
+import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
+import { SegmentSink } from './segment_sink.ts';
+import { crowdedPacket, packetsOf, recordsOf } from './test_packets.ts';
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'edgetap-sink-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const packets = fc.sample(fc.array(crowdedPacket, { minLength: 5, maxLength: 5 }), { numRuns: 1, seed: 5 })[0] ?? [];
+const bytes = recordsOf(packets);
+const view = new DataView(bytes.buffer);
+const ms = 1_000_000n;
+
+interface Bench {
+  readonly sink: SegmentSink;
+  readonly state: SamplerState;
+  readonly sent: FromSampler[];
+  readonly clock: { monotonic: bigint };
+  offer(slot: number): void;
+  marks(slot: number): SegmentMark['kind'][];
+  records(slot: number): Uint8Array;
+}
+
+function bench(options: { limit_bytes?: number } = {}): Bench {
+  const directory = mkdtempSync(join(root, 'one-'));
+  const state = new SamplerState();
+  const sent: FromSampler[] = [];
+  const clock = { monotonic: 0n };
+  const sink = new SegmentSink({
+    state,
+    rate: 2,
+    segment_age_ns: 60_000n * ms,
+    monotonic: () => clock.monotonic,
+    send: (message) => sent.push(message),
+    makeRoom: () => false,
+  });
+  const header = (slot: number): string => join(directory, `${slot}.seg`);
+  const file = (slot: number): string => join(directory, `${slot}.pcap`);
+  return {
+    sink,
+    state,
+    sent,
+    clock,
+    offer: (slot) =>
+      sink.offer({
+        kind: 'segment',
+        generation: 1,
+        slot,
+        packets_descriptor: openSync(file(slot), 'w+'),
+        header_descriptor: openSync(header(slot), 'w+'),
+        limit_bytes: options.limit_bytes ?? 1000,
+      }),
+    marks: (slot) =>
+      readSegmentMarks(readFileSync(header(slot)), 96).marks.map((mark) => (mark === 'damaged' ? 'seal' : mark.kind)),
+    records: (slot) => new Uint8Array(readFileSync(file(slot)).subarray(24)),
+  };
+}
+
+test('it goes on to the next segment when one is full and another is offered, without a break', () => {
+  const { sink, state, sent, offer, records } = bench({ limit_bytes: bytes.length });
+  offer(0);
+  sink.begin(100n);
+  expect(state.content(0)).toEqual({ length: 24, records: 0, dropped: 0n, lost: 0n });
+  sink.write(bytes, view, 100n);
+  sink.publish(200n);
+  // Full, but there is no other: it grows on.
+  sink.write(bytes, view, 200n);
+  offer(1);
+  sink.countKernel(12n, 2n);
+  sink.publish(300n);
+  sink.write(bytes, view, 300n);
+  sink.publish(400n);
+  const kinds = sent.map((message) => ('slot' in message ? `${message.kind} ${message.slot}` : message.kind));
+  expect(kinds).toEqual(['taken 0', 'finished 0', 'taken 1']);
+  expect(sent[1]).toMatchObject({
+    start: { kind: 'start', watermark: 100n, rate: 2, records: 0 },
+    seal: { kind: 'seal', watermark: 300n, records: 10, accepted: 12n, dropped: 2n, reason: 'size' },
+  });
+  expect(packetsOf(records(0))).toEqual([...packets, ...packets]);
+  expect(packetsOf(records(1))).toEqual(packets);
+  // What was dropped belongs to the first.
+  expect(state.content(1)).toMatchObject({ records: 5, dropped: 0n });
+  expect(state.totals).toEqual({ packets: 15n, accepted: 12n, dropped: 2n, lost: 0n });
+  expect(state.watermark).toBe(400n);
+});
+
+test('age ends a segment too, and marks are written once a second, or every ten when nothing comes', () => {
+  const { sink, sent, clock, offer, marks } = bench({ limit_bytes: 1e6 });
+  offer(0);
+  sink.begin(0n);
+  for (let at = 1n; at <= 25n; at++) {
+    clock.monotonic = at * 1000n * ms;
+    sink.publish(at);
+  }
+  expect(marks(0)).toEqual(['start', 'progress', 'progress']);
+  for (let at = 1n; at <= 50n; at++) {
+    clock.monotonic += 100n * ms;
+    sink.write(bytes, view, at);
+    sink.publish(at);
+  }
+  expect(marks(0).length).toBe(3 + 5);
+  clock.monotonic = 61_000n * ms;
+  offer(1);
+  sink.publish(99n);
+  expect(sent.find((message) => message.kind === 'finished')).toMatchObject({
+    seal: { reason: 'age', watermark: 99n },
+  });
+});
+
+test('a disk that fails ends the segment, and the fault is said', () => {
+  const { sink, sent, offer, state } = bench();
+  offer(0);
+  const readable = openSync('/dev/null', 'r');
+  sink.offer({
+    kind: 'segment',
+    generation: 1,
+    slot: 0,
+    packets_descriptor: readable,
+    header_descriptor: openSync(join(root, 'h'), 'w'),
+    limit_bytes: 9,
+  });
+  sink.begin(0n);
+  sink.write(bytes, view, 7n);
+  closeSync(readable);
+  expect(sink.open).toBe(false);
+  expect(sent.slice(1)).toMatchObject([
+    { kind: 'finished', seal: { reason: 'write_failed', lost: 5n, records: 0, watermark: 7n } },
+    { kind: 'trouble', fault: { name: 'samples_write_failed' } },
+  ]);
+  expect(state.totals.lost).toBe(5n);
+});
+
+test('what was offered and is not needed is given back', () => {
+  const { sink, sent, offer } = bench();
+  offer(2);
+  sink.decline();
+  sink.begin(0n);
+  expect(sink.open).toBe(false);
+  expect(sent).toEqual([{ kind: 'unused', slot: 2 }]);
+});
