@@ -1,4 +1,5 @@
-// Usage: node tools/run_tests.ts [--soak] [vitest's filters]. Checks the sources, then runs the tests.
+// Usage: node tools/run_tests.ts [--soak] [vitest's filters]. Checks the sources, then runs the tests; each check counts as
+// one test in the closing line.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,20 +14,21 @@ const filters = process.argv.slice(2).filter((argument) => argument !== '--soak'
 const inCi = !['', '0', 'false'].includes(process.env['CI'] ?? '');
 
 const checks = await runSteps(checkSteps, (outcome) => console.log(outcomeText(outcome)));
-const failedChecks = checks.filter(({ ok }) => !ok).map(({ name }) => `check: ${name}`);
 
 const folder = await mkdtemp(join(tmpdir(), 'edgetap-tests-'));
 const report = join(folder, 'report.json');
 try {
   const exitCode = await runVitest();
   const tally = tallyTests(await readFile(report, 'utf8').catch(() => '{"testResults":[]}'));
-  for (const name of failedChecks) console.log(`failed: ${name}`);
-  for (const name of tally.failed) console.log(`failed: ${name.replace(`${root}/`, '')}`);
+  const passed = tally.passed + checks.filter(({ ok }) => ok).length;
+  const failed = [...checks.filter(({ ok }) => !ok).map(({ name }) => `check: ${name}`), ...tally.failed];
+  // An error outside of every test, for example a rejection that nobody heard.
+  if (exitCode !== 0 && tally.failed.length === 0) failed.push(`vitest: ended with ${exitCode}`);
+  for (const name of failed) console.log(`failed: ${name.replace(`${root}/`, '')}`);
   for (const name of tally.skipped) console.log(`skipped: ${name.replace(`${root}/`, '')}`);
   if (inCi && tally.skipped.length > 0) console.log('In CI a skipped test is a failure.');
-  if (exitCode !== 0 && tally.failed.length === 0) console.log(`failed: vitest ended with ${exitCode}`);
-  console.log(`${tally.passed} passed, ${tally.failed.length} failed, ${tally.skipped.length} skipped`);
-  process.exitCode = exitCode === 0 && failedChecks.length === 0 && isGoodRun(tally, inCi) ? 0 : 1;
+  console.log(`${passed} passed, ${failed.length} failed, ${tally.skipped.length} skipped`);
+  process.exitCode = failed.length === 0 && isGoodRun(tally, inCi) ? 0 : 1;
 } finally {
   await rm(folder, { recursive: true });
 }
