@@ -5,7 +5,7 @@ export type Present<T> = { readonly [K in keyof T as null extends T[K] ? never :
 
 /** Leaves out the fields that are null: a column's null is a record's missing field. */
 export function present<T extends object>(row: T): Present<T> {
-  const kept: object & Partial<T> = {};
+  const kept: Partial<T> = {};
   for (const name in row) if (row[name] !== null) kept[name] = row[name];
   const without: object = kept;
   return without as Present<T>;

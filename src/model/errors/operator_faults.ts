@@ -30,4 +30,10 @@ export const operatorFaults = {
     text: 'Account {account} has a user {email} already: revoke that one first (edgetap user list, edgetap user revoke).',
   },
   user_unknown: { code: 1909, status: 500, retry: 'no', text: 'There is no user {user} whose key is still good.' },
+  database_missing: {
+    code: 1910,
+    status: 500,
+    retry: 'no',
+    text: 'There is no database {path}: start edgetap once, or say where it keeps its data with --data-dir or EDGETAP_DATA_DIR.',
+  },
 } as const;

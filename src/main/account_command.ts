@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { createAccount, grantScope } from '../control/accounts/manage_accounts.ts';
+import { readNetworks, readSensors } from '../control/accounts/read_scope.ts';
+import { type AccountRecord, listAccounts } from '../db/accounts.ts';
+import { raise } from '../model/errors/fault.ts';
+import type { Scope } from '../model/scope.ts';
+import {
+  jsonText,
+  onDatabase,
+  type OperatorDeps,
+  type OperatorOptions,
+  timeText,
+  withOperatorOptions,
+} from './operator_command.ts';
+import { textTable } from './text_table.ts';
+
+interface ScopeOptions extends OperatorOptions {
+  readonly sensors?: string;
+  readonly networks?: string;
+}
+
+/** Adds `edgetap account create|list|grant`. */
+export function registerAccountCommands(program: Command, deps: OperatorDeps): void {
+  const account = program.command('account').description('accounts, and what they may see');
+
+  withScopeOptions(account.command('create <name>').description('make an account; it sees what it is granted'))
+    .addHelpText('after', scopeHelp)
+    .action(async (name: string, options: ScopeOptions) => {
+      const made = await onDatabase(options, deps, (db) =>
+        createAccount(db, { name, scope: scopeOf(options) }, deps.random),
+      );
+      deps.print(options.json ? jsonText(made) : `${made.id}\n`);
+      if (!options.json) deps.note(noteOf(made));
+    });
+
+  withOperatorOptions(account.command('list').description('list the accounts')).action(
+    async (options: OperatorOptions) => {
+      const accounts = await onDatabase(options, deps, listAccounts);
+      if (options.json) return deps.print(jsonText(accounts));
+      const rows = accounts.map((one) => [
+        one.id,
+        one.name,
+        timeText(one.created),
+        listText(one.scope.sensors),
+        listText(one.scope.networks),
+      ]);
+      deps.print(textTable(['ID', 'NAME', 'CREATED', 'SENSORS', 'NETWORKS'], rows));
+    },
+  );
+
+  withScopeOptions(account.command('grant <id>').description('change what an account may see'))
+    .addHelpText('after', scopeHelp)
+    .action(async (id: string, options: ScopeOptions) => {
+      const change = scopeOf(options);
+      if (Object.keys(change).length === 0) {
+        raise('setting_invalid', { setting: '--sensors', value: '', expected: 'given, or --networks, or both' });
+      }
+      const granted = await onDatabase(options, deps, (db) => grantScope(db, id, change, deps.random));
+      if (options.json) deps.print(jsonText(granted));
+      else deps.note(noteOf(granted));
+    });
+}
+
+const scopeHelp = `
+An account sees a packet when a sensor in --sensors took it and its source or destination is in --networks.
+What is given replaces what was there; what is left out stays. Captures that exist keep what they were made with.`;
+
+function withScopeOptions(command: Command): Command {
+  return withOperatorOptions(
+    command
+      .option('--sensors <list>', '"all", "none" or names of sensors, separated by commas')
+      .option('--networks <list>', '"all", "none" or addresses and networks such as 10.0.0.0/8, separated by commas'),
+  );
+}
+
+function scopeOf({ sensors, networks }: ScopeOptions): Partial<Scope> {
+  return {
+    ...(sensors === undefined ? {} : { sensors: readSensors(sensors) }),
+    ...(networks === undefined ? {} : { networks: readNetworks(networks) }),
+  };
+}
+
+function noteOf({ id, name, scope }: AccountRecord): string {
+  const blind = scope.sensors.length === 0 || scope.networks.length === 0;
+  const sees = `Account "${name}" (${id}): sensors ${listText(scope.sensors)}, networks ${listText(scope.networks)}.\n`;
+  return blind ? `${sees}It sees no packet yet: grant it both with "edgetap account grant".\n` : sees;
+}
+
+function listText(values: Scope['sensors']): string {
+  if (values === 'all') return 'all';
+  return values.length === 0 ? 'none' : values.join(',');
+}

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { createToken, revokeTokenById } from '../control/accounts/manage_tokens.ts';
+import { readExpiry } from '../control/accounts/read_expiry.ts';
+import { listTokens, type TokenRecord } from '../db/tokens.ts';
+import type { Permission } from '../model/principal.ts';
+import type { TimeNs } from '../model/time.ts';
+import {
+  accountFor,
+  accountOption,
+  jsonText,
+  onDatabase,
+  type OperatorDeps,
+  type OperatorOptions,
+  permissionOption,
+  timeText,
+  withOperatorOptions,
+} from './operator_command.ts';
+import { textTable } from './text_table.ts';
+
+interface CreateOptions extends OperatorOptions {
+  readonly account?: string;
+  readonly name: string;
+  readonly permission: Permission;
+  readonly expires?: string;
+}
+
+/** Adds `edgetap token create|list|revoke`. */
+export function registerTokenCommands(program: Command, deps: OperatorDeps): void {
+  const token = program.command('token').description('API tokens');
+
+  withOperatorOptions(
+    token
+      .command('create')
+      .description('make a token and print it, this once')
+      .addOption(accountOption())
+      .requiredOption('--name <name>', 'what it is for')
+      .addOption(permissionOption('read'))
+      .option('--expires <when>', 'a time to live such as 12h or 90d, or an RFC 3339 moment; never by default'),
+  ).action(async (options: CreateOptions) => {
+    const { name, permission, expires } = options;
+    const { token: made, secret } = await onDatabase(options, deps, async (db) => {
+      const expires_at = expires === undefined ? {} : { expires_at: readExpiry(expires, await db.now()) };
+      const account_id = await accountFor(db, options.account);
+      return await createToken(db, { account_id, name, permission, ...expires_at }, deps.random);
+    });
+    if (options.json) return deps.print(jsonText({ ...made, token: secret }));
+    const end = made.expires_at === undefined ? 'does not expire' : `expires ${timeText(made.expires_at)}`;
+    deps.note(`Token "${name}" (${made.id}), ${permission}, ${end}. It is shown this once:\n`);
+    deps.print(`${secret}\n`);
+  });
+
+  withOperatorOptions(
+    token.command('list').description('list the tokens, without their secrets').addOption(accountOption()),
+  ).action(async (options: OperatorOptions & { readonly account?: string }) => {
+    const tokens = await onDatabase(options, deps, async (db) =>
+      listTokens(db, options.account === undefined ? undefined : await accountFor(db, options.account)),
+    );
+    const now = deps.now();
+    if (options.json) return deps.print(jsonText(tokens.map((one) => ({ ...one, status: statusOf(one, now) }))));
+    const rows = tokens.map((one) => [
+      one.id,
+      one.account_id,
+      one.permission,
+      statusOf(one, now),
+      timeText(one.created),
+      timeText(one.expires_at),
+      timeText(one.last_used),
+      one.name,
+    ]);
+    deps.print(textTable(['ID', 'ACCOUNT', 'PERMISSION', 'STATUS', 'CREATED', 'EXPIRES', 'LAST USED', 'NAME'], rows));
+  });
+
+  withOperatorOptions(
+    token.command('revoke <id>').description('end a token for ever; a running edgetap refuses it within 5 seconds'),
+  ).action(async (id: string, options: OperatorOptions) => {
+    await onDatabase(options, deps, (db) => revokeTokenById(db, id, deps.random));
+    if (options.json) deps.print(jsonText({ id, status: 'revoked' }));
+    else deps.note(`Token ${id} is revoked.\n`);
+  });
+}
+
+function statusOf(token: TokenRecord, now: TimeNs): 'active' | 'expired' | 'revoked' {
+  if (token.revoked_at !== undefined) return 'revoked';
+  return token.expires_at !== undefined && token.expires_at <= now ? 'expired' : 'active';
+}
