@@ -58,7 +58,7 @@ childProcess('sensor', async (settings, logger, crash) => {
     spool,
     recovered,
     samples,
-    sender: (ask) => createPartSender({ ask, policy: policy.value, clock: wallClock, warn }),
+    sender: (ask) => createPartSender({ ask, policy: policy.value, clock: wallClock, random: Math.random }),
     clock: wallClock,
     interfaces,
     warn,

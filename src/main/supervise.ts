@@ -21,6 +21,11 @@ const farewell_ms = 40_000;
 
 type Name = 'control' | 'sensor';
 
+const programs = {
+  control: new URL('./control_process.ts', import.meta.url),
+  sensor: new URL('./sensor_process.ts', import.meta.url),
+};
+
 /**
  * Starts both children and keeps them running: one that dies is started again, at once the first time, with growing
  * pauses after. Resolves when both are ready. Throws what a child says that it cannot start with.
@@ -35,7 +40,7 @@ export async function supervise(
   let failures = 0;
 
   const launch = (name: Name): Promise<ReadyDetails> => {
-    const child = fork(new URL(`./${name}_process.ts`, import.meta.url), { serialization: 'advanced' });
+    const child = fork(programs[name], { serialization: 'advanced' });
     const born = performance.now();
     children.set(name, child);
     relay.attach(name === 'control' ? name : settings.sensor, processLink(child, name));

@@ -1,4 +1,5 @@
 import type { PartRecord } from '../model/record.ts';
+import type { StopReason } from '../model/stop_reason.ts';
 import type { CaptureState } from './capture_state.ts';
 
 const wholeReasons: ReadonlySet<string | undefined> = new Set([
@@ -8,6 +9,11 @@ const wholeReasons: ReadonlySet<string | undefined> = new Set([
   'byte_limit',
   'stopped',
 ]);
+
+/** Did a part end as it was meant to? */
+export function isWhole(reason: StopReason | undefined): boolean {
+  return wholeReasons.has(reason);
+}
 
 /** Why a delivered capture is `complete` and not `success`, for people; empty when it is whole. */
 export function partialReasons(state: CaptureState): readonly string[] {
@@ -20,7 +26,7 @@ export function partialReasons(state: CaptureState): readonly string[] {
 
 function reasonOf(part: PartRecord, shutDown: boolean): string | undefined {
   if (part.phase === 'failed' || part.phase === 'lost') return part.error ?? 'nothing came from it';
-  if (part.phase !== 'uploaded' || wholeReasons.has(part.stop_reason)) return undefined;
+  if (part.phase !== 'uploaded' || isWhole(part.stop_reason)) return undefined;
   if (part.stop_reason === 'shutdown' && shutDown) return undefined;
   return part.error ?? `ended early (${part.stop_reason})`;
 }

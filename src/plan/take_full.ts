@@ -2,7 +2,7 @@ import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import type { CaptureEvent, PartNews } from './capture_event.ts';
 import type { CaptureState, Effect, Step } from './capture_state.ts';
 import type { MachineTimes } from './machine_times.ts';
-import { partialReasons } from './partial_reasons.ts';
+import { isWhole, partialReasons } from './partial_reasons.ts';
 import { seconds } from './seconds.ts';
 import { sensorsOf } from './sensors_of.ts';
 
@@ -16,7 +16,7 @@ export function takeFull(state: CaptureState, event: CaptureEvent, times: Machin
         mapPart(state, event.sensor, event.interface, (part) =>
           // Only a part that has told its end can have been sent whole.
           part.phase === 'ended'
-            ? { ...part, phase: 'uploaded', size_bytes: event.size_bytes, sha256: event.sha256 }
+            ? { ...withoutTrouble(part), phase: 'uploaded', size_bytes: event.size_bytes, sha256: event.sha256 }
             : part,
         ),
       );
@@ -60,9 +60,16 @@ function mapPart(
   return { ...state, parts };
 }
 
-/** A part that has ended can only still fail: its sensor has given up delivering it. */
+/** A part that has ended can only have trouble with its delivery, or fail: its sensor has given up. */
 function mayFollow(before: PartRecord['phase'], told: PartNews['phase']): boolean {
-  return before === 'assigned' || before === 'armed' || (before === 'ended' && told === 'failed');
+  return before === 'assigned' || before === 'armed' || (before === 'ended' && (told === 'ended' || told === 'failed'));
+}
+
+/** Trouble on the way is over once the part has arrived; why it ended early is not. */
+function withoutTrouble(part: PartRecord): PartRecord {
+  if (!isWhole(part.stop_reason)) return part;
+  const { error: _error, ...rest } = part;
+  return rest;
 }
 
 /** What a sensor that died had told of its losses is no longer the whole of them: unknown is not zero. */

@@ -45,6 +45,9 @@ export interface PartRunner {
   readonly settled: Promise<void>;
 }
 
+/** The bucket lost what it had: the whole part is sent again. */
+const lost = new Set(['upload_gone', 'bucket_checksum']);
+const attempts_max = 5;
 const forgotten_reason = new Error('the part is wanted no more');
 
 /** Begins a part, or goes on with one that an earlier process has left in this state. */
@@ -132,42 +135,47 @@ export function runPart(
     await save({ phase: 'ended', ...endOf(end) });
   };
 
-  const send = async (
-    attempt: number,
-    part: Part | undefined,
-    ended: Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> => {
-    const path = attempt === 0 ? spool.path(capture_id, interfaceName) : paths.sorted;
+  const send = async (part: Part | undefined, ended: Promise<void>, signal: AbortSignal): Promise<void> => {
+    const { attempt } = state;
     const told = ended.then(report);
     told.catch(() => undefined); // the sender hears it when it comes to that
     await sender.send({
       assignment,
       interface: interfaceName,
       attempt,
-      path,
+      path: state.sorted === true ? paths.sorted : spool.path(capture_id, interfaceName),
       journal_path: paths.journal(attempt),
       part,
-      ended,
       told,
+      trouble: (failure) => {
+        deps.warn(failure, `delivering capture ${capture_id} of ${interfaceName}`);
+        if (state.phase === 'ended') void deps.report({ ...newsOf(state), fault: plain(failure) });
+      },
       signal,
     });
   };
 
-  /** Sends the part while it grows. One that has ended out of order is sorted and sent anew. */
-  const deliver = async (part: Part | undefined, ended: Promise<void>): Promise<void> => {
-    if (state.attempt === 0) {
+  /** Sends the part while it grows. One that has ended out of order is sorted and sent anew; one that got lost, too. */
+  const deliver = async (capturing: Part | undefined, ended: Promise<void>): Promise<void> => {
+    let part = capturing;
+    for (;;) {
       const unwanted = new AbortController();
-      const sent = send(0, part, ended, AbortSignal.any([forgotten.signal, unwanted.signal]));
-      sent.catch(() => undefined); // heard below, unless the part has to be sorted
-      await ended;
-      if (state.unordered !== true) return await sent;
-      unwanted.abort(forgotten_reason);
-      await sent.catch(() => undefined);
-      await writeSorted(spool.path(capture_id, interfaceName), paths.sorted);
-      await save({ attempt: 1 });
+      try {
+        const sent = send(part, ended, AbortSignal.any([forgotten.signal, unwanted.signal]));
+        sent.catch(() => undefined); // heard below, unless the part has to be sorted
+        await ended;
+        if (state.unordered !== true || state.sorted === true) return await sent;
+        unwanted.abort(forgotten_reason);
+        await sent.catch(() => undefined);
+        await writeSorted(spool.path(capture_id, interfaceName), paths.sorted);
+        await save({ sorted: true, attempt: state.attempt + 1 });
+      } catch (error) {
+        const again = error instanceof FaultError && lost.has(error.faults[0].name) && state.attempt < attempts_max;
+        if (!again) throw error;
+        await save({ attempt: state.attempt + 1 });
+      }
+      part = undefined;
     }
-    await send(1, undefined, ended, forgotten.signal);
   };
 
   const live = async (): Promise<void> => {
@@ -238,7 +246,7 @@ function newsOf(state: PartState): PartNews {
     ...(interface_dropped === undefined ? {} : { interface_dropped }),
     ...(stop_reason === undefined ? {} : { stop_reason }),
     ...(unordered === undefined ? {} : { unordered }),
-    ...(why === undefined ? {} : { fault: { name: why.name, code: why.code, message: why.message } }),
+    ...(why === undefined ? {} : { fault: plain(why) }),
   };
 }
 
@@ -253,4 +261,8 @@ function endOf(end: PartEnd): Partial<PartState> {
     ...(interface_dropped === undefined ? {} : { interface_dropped }),
     ...(error === undefined ? {} : { fault: error }),
   };
+}
+
+function plain({ name, code, message }: Fault): { name: string; code: number; message: string } {
+  return { name, code, message };
 }

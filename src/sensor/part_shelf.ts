@@ -9,6 +9,8 @@ export interface PartPaths {
   readonly state: string;
   /** The journal of one try of the upload. */
   journal(attempt: number): string;
+  /** What the journals' paths begin with. */
+  readonly upload_stem: string;
   /** The part in order of time, where it had to be sorted. */
   readonly sorted: string;
 }
@@ -22,6 +24,7 @@ export function partPaths(spool: string, captureId: string, interfaceName: strin
     state: beside(stateEnding),
     sorted: beside('sorted'),
     journal: (attempt) => beside(`upload-${attempt}`),
+    upload_stem: beside('upload-'),
   };
 }
 
@@ -53,8 +56,14 @@ async function syncDirectory(path: string): Promise<void> {
 
 /** Removes what is kept beside a part, and the capture's directory where nothing else is in it. */
 export async function removeBeside(paths: PartPaths): Promise<void> {
-  const files = [paths.state, `${paths.state}.new`, paths.sorted, paths.journal(0), paths.journal(1)];
-  for (const file of files) await rm(file, { force: true });
+  const names = await readdir(paths.directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.map((name) => join(paths.directory, name));
+  // The state goes last: a crash before it leaves a part that is known, and forgotten again.
+  const own = files.filter((path) => path.startsWith(paths.upload_stem) || path.startsWith(paths.sorted));
+  for (const path of [...own, `${paths.state}.new`, paths.state]) await rm(path, { force: true });
   await rmdir(paths.directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
   });

@@ -23,7 +23,9 @@ export interface PartState {
   readonly stop_reason?: StopReason;
   readonly unordered?: boolean;
   readonly fault?: Fault;
-  /** The upload's try: 1 once the part had to be sorted. */
+  /** The file to deliver is the sorted one. */
+  readonly sorted?: boolean;
+  /** The upload's try, from 0: a new one begins with the first byte again. */
   readonly attempt: number;
 }
 

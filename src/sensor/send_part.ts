@@ -1,4 +1,5 @@
 import type { Part } from '../capture/part.ts';
+import type { Fault } from '../model/errors/fault.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 
 /** A part on its way. */
@@ -10,15 +11,21 @@ export interface PartShipment {
   readonly journal_path: string;
   /** The part while it grows; left out where the file is complete. */
   readonly part: Part | undefined;
-  /** Resolves once the file is complete and its state written down. */
-  readonly ended: Promise<void>;
   /** Resolves once control has committed that the part has ended. */
   readonly told: Promise<void>;
+  /** Hears of what is tried again. */
+  readonly trouble: (fault: Fault) => void;
   readonly signal: AbortSignal;
 }
 
 /** Brings parts to their places. */
 export interface PartSender {
-  /** Resolves once control has confirmed that the part is in its place. */
+  /**
+   * Resolves once control has confirmed that the part is in its place; tries until then, or until the capture's own time
+   * is over. Throws `upload_gone` and `bucket_checksum`, where only a new try from the first byte can help,
+   * `upload_expired`, and the signal's reason.
+   */
   send(shipment: PartShipment): Promise<void>;
+  /** Closes connections. */
+  close(): void;
 }

@@ -60,7 +60,7 @@ async function writeRuns(from: string, to: string): Promise<readonly string[]> {
         current = run;
       }
       if (writer === undefined) continue;
-      appendMerged(writer, batch);
+      appendMerged(writer, batch, 0);
       for (const chunk of writer.ready()) await file?.write(chunk);
     }
     if (paths.length === 0) writer = await begin();

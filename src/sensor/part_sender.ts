@@ -1,0 +1,119 @@
+import { stat } from 'node:fs/promises';
+import type { Part } from '../capture/part.ts';
+import { anywhere, type EndpointPolicy } from '../model/endpoint_policy.ts';
+import { backoffMs } from '../model/backoff.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
+import { guardedAgents } from '../net/guarded_agent.ts';
+import { type GrowingFile, sealedFile } from '../upload/growing_file.ts';
+import { type UploadedFile, uploadFile } from '../upload/upload_file.ts';
+import type { AskControl } from './ask_control.ts';
+import type { Clock } from './clock.ts';
+import type { PartSender, PartShipment } from './send_part.ts';
+
+/** What sending parts takes. */
+export interface PartSenderDeps {
+  readonly ask: AskControl;
+  /** What signed URLs of users' buckets may lead to. */
+  readonly policy: EndpointPolicy;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+const growth_look_ms = 100;
+const pauses = { base_ms: 200, cap_ms: 30_000 };
+/** The bucket knows the upload no more, or has other bytes than were sent: only a new upload can help. */
+const lost = new Set(['upload_gone', 'bucket_checksum']);
+
+/** Makes the sender of a sensor's parts: pieces go to signed URLs, and control puts them together. */
+export function createPartSender(deps: PartSenderDeps): PartSender {
+  const { ask, clock } = deps;
+  const agents = { users: guardedAgents({ policy: deps.policy }), own: guardedAgents({ policy: anywhere }) };
+
+  /** Tries until it is done, it cannot be done this way, or the capture's own time is over. */
+  const persist = async <T>(shipment: PartShipment, run: () => Promise<T>): Promise<T> => {
+    const { assignment, signal, trouble } = shipment;
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await run();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof FaultError) || lost.has(error.faults[0].name)) throw error;
+        const [fault] = error.faults;
+        if (clock.now() >= assignment.deliver_before) {
+          raise('upload_expired', { limit_h: limits.upload_expiry_s / 3600, reason: fault.message }, { cause: error });
+        }
+        trouble(fault);
+        await clock.sleep(backoffMs(pauses, failures, deps.random()), signal);
+        signal.throwIfAborted();
+      }
+    }
+  };
+
+  const upload = async (shipment: PartShipment): Promise<UploadedFile> => {
+    const { assignment, interface: name, attempt, journal_path, path, part, signal, trouble } = shipment;
+    const { capture_id, piece_bytes, deliver_before } = assignment;
+    return await uploadFile({
+      file: part === undefined ? sealedFile(path, (await stat(path)).size) : growingPart(part, clock),
+      piece_bytes,
+      journal_path,
+      signal,
+      sign: async ({ number, length_bytes, md5_base64 }) => {
+        const piece = { number, length_bytes, md5_base64 };
+        const { url, headers, expires_at, own } = await ask(
+          { kind: 'sign', capture_id, interface: name, attempt, piece },
+          'signed',
+        );
+        return { url, method: 'PUT', headers, expires_at, own };
+      },
+      agentsFor: (signed) => (signed.own ? agents.own : agents.users),
+      now: () => clock.now(),
+      sleep: async (ms, until) => await clock.sleep(ms, until),
+      random: deps.random,
+      deliver_before,
+      warn: trouble,
+    });
+  };
+
+  return {
+    send: async (shipment) => {
+      const { assignment, interface: name, attempt, told } = shipment;
+      const { capture_id } = assignment;
+      const { pieces, size_bytes, sha256 } = await persist(shipment, async () => await upload(shipment));
+      // Control takes a part as delivered only after it has heard that it ended.
+      await told;
+      await persist(shipment, async () => {
+        const all = [...pieces];
+        await ask(
+          { kind: 'uploaded', capture_id, interface: name, attempt, pieces: all, size_bytes, sha256 },
+          'uploaded_ok',
+        );
+      });
+    },
+    close: () => {
+      agents.users.close();
+      agents.own.close();
+    },
+  };
+}
+
+/** A part's file, read while it is being written. */
+function growingPart(part: Part, clock: Clock): GrowingFile {
+  const end: { bytes?: number } = {};
+  const ended = (async (): Promise<void> => {
+    end.bytes = (await part.ended).file_bytes;
+  })();
+  const size = (): number => end.bytes ?? part.progress().file_bytes;
+  const sealed = (): boolean => end.bytes !== undefined;
+  return {
+    path: part.path,
+    size_bytes: size,
+    sealed,
+    reaches: async (size_bytes, signal) => {
+      while (!sealed() && size() < size_bytes && !signal.aborted) {
+        await Promise.race([ended, clock.sleep(growth_look_ms, signal)]);
+      }
+    },
+  };
+}

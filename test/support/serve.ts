@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from './wait_for.ts';
+
+const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
+
+/** A real `edgetap serve` in processes of its own. */
+export interface Served {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** With the API's base path, as an SDK wants it. */
+  readonly base_url: string;
+  readonly account_id: string;
+  readonly token: string;
+  readonly data_dir: string;
+  readonly process: ChildProcess;
+  /** Pid of a child, as it is now. */
+  pidOf(child: 'control' | 'sensor'): number;
+  /** All that it has written to standard output and standard error. */
+  output(): string;
+  /** One API call as a client makes it: status, headers and the envelope. */
+  call(method: string, path: string, body?: unknown): Promise<{ status: number; headers: Headers; body: Envelope }>;
+  /** SIGTERM, and waits for the end. Gives the exit code. */
+  stop(): Promise<number | null>;
+  /** Ends what is left and removes the data. */
+  remove(): Promise<void>;
+}
+
+/** The API's envelope. */
+export interface Envelope {
+  readonly success: boolean;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly errors: readonly {
+    readonly code: number;
+    readonly message: string;
+    readonly source?: { pointer?: string };
+  }[];
+}
+
+/** What to serve. */
+export interface ServeOptions {
+  readonly interfaces: readonly string[];
+  readonly colo?: string;
+  /** Goes on with the data of an earlier one. */
+  readonly data_dir?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const token = 'et-test-token-0123456789';
+const account_id = 'a'.repeat(32);
+
+/** Starts edgetap on a free port and waits until both its children are ready. */
+export async function startServe(options: ServeOptions): Promise<Served> {
+  const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
+  const child = spawn(process.execPath, [program, 'serve'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      EDGETAP_LISTEN: '127.0.0.1:0',
+      EDGETAP_DATA_DIR: data_dir,
+      EDGETAP_INTERFACES: options.interfaces.join(','),
+      EDGETAP_COLO: options.colo ?? 'lab01',
+      EDGETAP_SENSOR: 's1',
+      EDGETAP_ACCOUNT_ID: account_id,
+      EDGETAP_TOKEN: token,
+      EDGETAP_CREATES_PER_MINUTE: '100000',
+      EDGETAP_RUNNING_MAX: '1000',
+      EDGETAP_SPOOL_BYTES: '4000000000',
+      EDGETAP_SAMPLE_BYTES: '500000000',
+      ...options.env,
+    },
+  });
+  let written = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (written += chunk.toString()));
+  const exited = once(child, 'exit');
+  const remove = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await exited;
+    }
+    rmSync(data_dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+  };
+  const url = await Promise.race([
+    waitFor(() => /URL\s+(\S+)\/client\/v4/.exec(written)?.[1], {
+      what: 'edgetap serve to be ready',
+      limit_ms: 30_000,
+    }),
+    exited.then(() => {
+      throw new Error(`edgetap serve ended with ${child.exitCode}`);
+    }),
+  ]).catch(async (error: unknown) => {
+    await remove();
+    throw new Error(`${String(error)}\n${written}`, { cause: error });
+  });
+  return {
+    url,
+    base_url: `${url}/client/v4`,
+    account_id,
+    token,
+    data_dir,
+    process: child,
+    pidOf: (name) => Number(readFileSync(join(data_dir, name, `${name}.pid`), 'utf8')),
+    output: () => written,
+    call: async (method, path, body) => {
+      const response = await fetch(`${url}/client/v4/accounts/${account_id}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (text === '' ? {} : JSON.parse(text)) as Envelope,
+      };
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+      return child.exitCode;
+    },
+    remove,
+  };
+}

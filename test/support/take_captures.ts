@@ -1,0 +1,80 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Served } from './serve.ts';
+import { waitFor } from './wait_for.ts';
+
+/** A capture as the API shows it. */
+export type ShownCapture = Readonly<Record<string, unknown>> & { readonly id: string; readonly status: string };
+
+const finals = ['success', 'complete', 'failed'];
+
+/** Adds a `file://` bucket and proves it; gives its destination. */
+export async function provedFileBucket(served: Served, name = 'captures'): Promise<string> {
+  const directory = join(served.data_dir, 'buckets', name);
+  mkdirSync(directory, { recursive: true });
+  const destination_conf = `file://${directory}`;
+  const added = await served.call('POST', '/pcaps/ownership', { destination_conf });
+  if (added.status !== 200) throw new Error(JSON.stringify(added.body.errors));
+  const ownership_challenge = readFileSync(join(directory, String(added.body.result['filename'])), 'utf8');
+  const proved = await served.call('POST', '/pcaps/ownership/validate', { destination_conf, ownership_challenge });
+  if (proved.status !== 200) throw new Error(JSON.stringify(proved.body.errors));
+  return destination_conf;
+}
+
+/** Asks for a capture; anything but 200 is an error of the test. */
+export async function createCapture(served: Served, body: Readonly<Record<string, unknown>>): Promise<ShownCapture> {
+  const { status, body: answer } = await served.call('POST', '/pcaps', { system: 'magic-transit', ...body });
+  if (status !== 200) throw new Error(`${status}: ${JSON.stringify(answer.errors)}`);
+  return answer.result as ShownCapture;
+}
+
+/** A capture as it is now. */
+export async function showCapture(served: Served, id: string): Promise<ShownCapture> {
+  const { status, body } = await served.call('GET', `/pcaps/${id}`);
+  if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body.errors)}`);
+  return body.result as ShownCapture;
+}
+
+/** Waits until a capture has this status, or, with none named, any final one. */
+export async function captureBecomes(
+  served: Served,
+  id: string,
+  wanted: readonly string[] = finals,
+  limit_ms = 20_000,
+): Promise<ShownCapture> {
+  return await waitFor(
+    async () => {
+      const capture = await showCapture(served, id);
+      if (wanted.includes(capture.status)) return capture;
+      if (finals.includes(capture.status)) throw new Error(`it is ${JSON.stringify(capture)}`);
+      return undefined;
+    },
+    { what: `capture ${id} to be ${wanted.join(' or ')}`, limit_ms },
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${served.output().slice(-4000)}`, { cause: error });
+  });
+}
+
+/** Stops a full capture. */
+export async function stopCapture(served: Served, id: string): Promise<void> {
+  const { status } = await served.call('PUT', `/pcaps/${id}/stop`);
+  if (status !== 204) throw new Error(`stop answered ${status}`);
+}
+
+/** The delivered file of a capture in a `file://` bucket. */
+export function deliveredFile(destination_conf: string, id: string, format = 'pcap'): Buffer {
+  const directory = destination_conf.slice('file://'.length);
+  const names = readdirSync(directory).filter((name) => name.includes(id));
+  if (names.length !== 1 || names[0] !== `pcap_${id}.${format}`)
+    throw new Error(`the bucket holds ${names.join(', ')}`);
+  return readFileSync(join(directory, `pcap_${id}.${format}`));
+}
+
+/** A result file by the API. */
+export async function downloadFile(served: Served, id: string): Promise<Buffer> {
+  const response = await fetch(`${served.base_url}/accounts/${served.account_id}/pcaps/${id}/download`, {
+    headers: { authorization: `Bearer ${served.token}` },
+  });
+  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  return Buffer.from(await response.arrayBuffer());
+}
