@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ipcSensorBus } from '../bus/ipc.ts';
 import { processLink } from '../bus/process_link.ts';
 import { createCaptureEngine } from '../capture/capture_engine.ts';
@@ -11,7 +10,8 @@ import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { defaultRouteInterface } from '../libpcap/default_route.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
 import { FaultError } from '../model/errors/fault.ts';
-import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
+import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
+import { guardedAgents } from '../net/guarded_agent.ts';
 import { systemClock } from '../samples/clock.ts';
 import { defaultByteBudget } from '../samples/default_byte_budget.ts';
 import { openSampleStore } from '../samples/open_sample_store.ts';
@@ -48,6 +48,7 @@ childProcess('sensor', async (settings, logger, crash) => {
   });
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
+  const agents = { users: guardedAgents({ policy: policy.value }), own: guardedAgents({ policy: anywhere }) };
   const bus = ipcSensorBus(processLink(process, 'the supervisor'), settings.sensor);
   const interfaces = (): readonly HostInterface[] => served(settings);
   const sensor = await startSensor({
@@ -58,7 +59,13 @@ childProcess('sensor', async (settings, logger, crash) => {
     spool,
     recovered,
     samples,
-    sender: (ask) => createPartSender({ ask, policy: policy.value, clock: wallClock, random: Math.random }),
+    sender: (ask) =>
+      createPartSender({
+        ask,
+        agentsFor: (signed) => (signed.own ? agents.own : agents.users),
+        clock: wallClock,
+        random: Math.random,
+      }),
     clock: wallClock,
     interfaces,
     warn,
@@ -97,8 +104,9 @@ childProcess('sensor', async (settings, logger, crash) => {
       await sensor.stop();
       await Promise.all([engine.close('shutdown'), samples.close(), keepSampling]);
       await compiler.close();
+      agents.users.close();
+      agents.own.close();
       held.release();
-      await delay(0);
     },
   };
 });

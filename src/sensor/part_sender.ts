@@ -1,12 +1,10 @@
 import { stat } from 'node:fs/promises';
 import type { Part } from '../capture/part.ts';
-import { anywhere, type EndpointPolicy } from '../model/endpoint_policy.ts';
 import { backoffMs } from '../model/backoff.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
-import { guardedAgents } from '../net/guarded_agent.ts';
 import { type GrowingFile, sealedFile } from '../upload/growing_file.ts';
-import { type UploadedFile, uploadFile } from '../upload/upload_file.ts';
+import { type UploadedFile, type UploadOptions, uploadFile } from '../upload/upload_file.ts';
 import type { AskControl } from './ask_control.ts';
 import type { Clock } from './clock.ts';
 import type { PartSender, PartShipment } from './send_part.ts';
@@ -14,8 +12,8 @@ import type { PartSender, PartShipment } from './send_part.ts';
 /** What sending parts takes. */
 export interface PartSenderDeps {
   readonly ask: AskControl;
-  /** What signed URLs of users' buckets may lead to. */
-  readonly policy: EndpointPolicy;
+  /** The connections for signed URLs: guarded for users' buckets, free for control's own intake. */
+  readonly agentsFor: UploadOptions['agentsFor'];
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -29,7 +27,6 @@ const lost = new Set(['upload_gone', 'bucket_checksum']);
 /** Makes the sender of a sensor's parts: pieces go to signed URLs, and control puts them together. */
 export function createPartSender(deps: PartSenderDeps): PartSender {
   const { ask, clock } = deps;
-  const agents = { users: guardedAgents({ policy: deps.policy }), own: guardedAgents({ policy: anywhere }) };
 
   /** Tries until it is done, it cannot be done this way, or the capture's own time is over. */
   const persist = async <T>(shipment: PartShipment, run: () => Promise<T>): Promise<T> => {
@@ -67,7 +64,7 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
         );
         return { url, method: 'PUT', headers, expires_at, own };
       },
-      agentsFor: (signed) => (signed.own ? agents.own : agents.users),
+      agentsFor: deps.agentsFor,
       now: () => clock.now(),
       sleep: async (ms, until) => await clock.sleep(ms, until),
       random: deps.random,
@@ -90,10 +87,6 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
           'uploaded_ok',
         );
       });
-    },
-    close: () => {
-      agents.users.close();
-      agents.own.close();
     },
   };
 }

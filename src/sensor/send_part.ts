@@ -26,6 +26,4 @@ export interface PartSender {
    * `upload_expired`, and the signal's reason.
    */
   send(shipment: PartShipment): Promise<void>;
-  /** Closes connections. */
-  close(): void;
 }

@@ -5,7 +5,7 @@ const name = Type.String({ minLength: 1, maxLength: 64 });
 const bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
 
 /** Your desired work has changed: ask for it now instead of at the next heartbeat. Losing it costs 2 s, nothing else. */
-export const Nudge = Type.Object({ kind: Type.Literal('nudge'), version: Type.Integer(), generation: Type.BigInt() });
+const Nudge = Type.Object({ kind: Type.Literal('nudge'), version: Type.Integer(), generation: Type.BigInt() });
 
 /** The newest `packet_limit` samples in (from, to] that match. */
 export const LookbackRequest = Type.Object({

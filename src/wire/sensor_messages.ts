@@ -6,7 +6,7 @@ const name = Type.String({ minLength: 1, maxLength: 64 });
 const from = { version: Type.Integer(), sensor: name, epoch: Type.String({ minLength: 1, maxLength: 64 }) };
 
 /** Every 2 s: I live, this is what I am, this is the generation of the work that I have. */
-export const Heartbeat = Type.Object({
+const Heartbeat = Type.Object({
   kind: Type.Literal('heartbeat'),
   ...from,
   colo: name,
@@ -29,17 +29,17 @@ export const Heartbeat = Type.Object({
 });
 
 /** What should I be doing? All of it. */
-export const DesiredRequest = Type.Object({ kind: Type.Literal('desired'), ...from });
+const DesiredRequest = Type.Object({ kind: Type.Literal('desired'), ...from });
 
 /** States of parts; repeated until the answer lists them as committed. */
-export const ReportRequest = Type.Object({
+const ReportRequest = Type.Object({
   kind: Type.Literal('report'),
   ...from,
   reports: Type.Array(PartReport, { maxItems: 1024 }),
 });
 
 /** Sign one piece of a part, so that I can PUT it. */
-export const SignRequest = Type.Object({
+const SignRequest = Type.Object({
   kind: Type.Literal('sign'),
   ...from,
   capture_id: id,
@@ -54,7 +54,7 @@ export const SignRequest = Type.Object({
 });
 
 /** Every piece of a part is in the bucket: put it together. */
-export const UploadedRequest = Type.Object({
+const UploadedRequest = Type.Object({
   kind: Type.Literal('uploaded'),
   ...from,
   capture_id: id,
