@@ -25,9 +25,9 @@ interface Bench {
   readonly state: SamplerState;
   readonly sent: FromSampler[];
   readonly clock: { monotonic: bigint };
-  offer(slot: number): void;
-  marks(slot: number): SegmentMark['kind'][];
-  records(slot: number): Uint8Array;
+  readonly offer: (slot: number) => void;
+  readonly marks: (slot: number) => SegmentMark['kind'][];
+  readonly records: (slot: number) => Uint8Array;
 }
 
 function bench(options: { limit_bytes?: number } = {}): Bench {

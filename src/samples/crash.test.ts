@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
+import { type FrameSender, openFrameSender } from '../../test/support/replay_frames.ts';
+import { withoutRoot } from '../../test/support/without_root.ts';
+import type { Fault } from '../model/errors/fault.ts';
+import { systemClock } from './clock.ts';
+import { openSampleStore } from './open_sample_store.ts';
+import { numberedFrame, numberOf } from './test_frames.ts';
+import { packetsOf, runs } from './test_packets.ts';
+
+const rounds = runs(6).numRuns;
+const child_path = fileURLToPath(new URL('./test_crash_child.ts', import.meta.url));
+
+describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', () => {
+  let pair: NamespacePair;
+  let sender: FrameSender;
+  let directory = '';
+  let sent = 0;
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'edgetap-crash-'));
+    pair = await createNamespacePair();
+    sender = openFrameSender(pair.far);
+  });
+  afterAll(async () => {
+    sender.close();
+    await pair.remove();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const folder = (): string => join(directory, `${pair.near.name}@1`);
+
+  function sealedSizes(): Map<string, number> {
+    const names = readdirSync(folder()).filter((name) => /^[0-9]+\.pcap$/.test(name));
+    return new Map(names.map((name) => [name, statSync(join(folder(), name)).size]));
+  }
+
+  /** The numbers of all packets on the disk, in the order of the stream. */
+  function stored(): number[] {
+    const files = [...sealedSizes().keys()].sort();
+    return files.flatMap((name) => {
+      const bytes = new Uint8Array(readFileSync(join(folder(), name)));
+      return packetsOf(bytes.subarray(24)).map((packet) => numberOf(packet.bytes));
+    });
+  }
+
+  /** Lets a child sample at speed and kills it after a while; returns what it said. */
+  async function killAfter(ms: number): Promise<{ said: Record<string, unknown>[]; sealed: Map<string, number> }> {
+    const child = spawn(process.execPath, [child_path, directory, pair.near.name], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+    });
+    for (let until: number | undefined; until === undefined || performance.now() < until; ) {
+      if (until === undefined && text.includes('ready')) until = performance.now() + ms;
+      if (child.exitCode !== null) throw new Error(`the child ended: ${text}`);
+      sender.send(Array.from({ length: 500 }, () => numberedFrame(sent++)));
+      await systemClock.sleep(4);
+    }
+    const sealed = sealedSizes();
+    child.kill('SIGKILL');
+    await ended;
+    const lines = text.split('\n').slice(0, -1);
+    return { said: lines.map((line) => JSON.parse(line) as Record<string, unknown>), sealed };
+  }
+
+  test(`loses no sealed segment and no packet that could be found, ${rounds} times`, {
+    timeout: 20_000 * rounds,
+  }, async () => {
+    let checked = 0;
+    for (let round = 0; round < rounds; round++) {
+      const before = round === 0 ? [] : stored();
+      const { said, sealed } = await killAfter(30 + Math.random() * 900);
+      const visible = Number(said.findLast((line) => 'visible' in line)?.['visible'] ?? -1);
+      expect(said.filter((line) => Number(line['dropped']) > 0)).toEqual([]);
+      const faults: Fault[] = [];
+      const begun = performance.now();
+      const report = (fault: Fault): void => void faults.push(fault);
+      const store = await openSampleStore({ directory, byte_budget: 1e9, clock: systemClock, report });
+      const opened_ms = performance.now() - begun;
+      const status = store.status();
+      await store.close();
+      expect(opened_ms).toBeLessThan(5000);
+      expect(faults.map(({ name }) => name).filter((name) => name !== 'segment_cut')).toEqual([]);
+      for (const [name, size] of sealed) expect([name, sealedSizes().get(name)]).toEqual([name, size]);
+      expect(readdirSync(folder()).filter((name) => name.startsWith('.'))).toEqual([]);
+      const after = stored();
+      expect(after.slice(0, before.length)).toEqual(before);
+      const fresh = after.slice(before.length);
+      // All from the first that was sampled on, without a hole, and at least up to the last that could be found.
+      const first = fresh[0] ?? sent;
+      expect(fresh).toEqual(Array.from({ length: fresh.length }, (_, index) => first + index));
+      if (visible >= first) {
+        expect(fresh.at(-1)).toBeGreaterThanOrEqual(visible);
+        checked++;
+      }
+      expect(status.segments).toBe(sealedSizes().size);
+    }
+    expect(checked).toBeGreaterThan(0);
+  });
+});
