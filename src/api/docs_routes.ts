@@ -7,6 +7,10 @@ import { errorsPage } from './errors_page.ts';
 
 /** What people read in a browser: the API's reference and the list of errors. Documents get the headers that browsers heed. */
 export async function docsRoutes(app: ApiInstance, { tls }: ApiOptions): Promise<void> {
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.removeHeader('content-security-policy').removeHeader('cache-control');
+    done();
+  });
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {

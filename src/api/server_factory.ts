@@ -15,7 +15,10 @@ export function serverFactory({ tls, public_url }: ApiOptions): (handler: Reques
     const server: Server =
       tls === undefined
         ? createServer(options, handler)
-        : createTlsServer({ ...options, cert: pem(tls.cert), key: pem(tls.key), minVersion: 'TLSv1.2' }, handler);
+        : createTlsServer(
+            { ...options, cert: pem(tls.cert), key: pem(tls.key), minVersion: 'TLSv1.2', handshakeTimeout: 10_000 },
+            handler,
+          );
     // Longer than proxies keep theirs, so that none of them sends into a connection that closes at that moment.
     server.keepAliveTimeout = 72_000;
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
