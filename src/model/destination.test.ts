@@ -7,7 +7,6 @@ import {
   checkSecrets,
   objectKey,
   parseDestination,
-  resultFilename,
 } from './destination.ts';
 
 const runs = 500 * Number(process.env['EDGETAP_SOAK'] ?? 1);
@@ -326,12 +325,11 @@ test('names under a destination', () => {
   const at = (text: string): string => {
     const parsed = parseDestination(text, '');
     if (!parsed.ok) throw new Error(text);
-    return objectKey(parsed.value.destination, resultFilename(id, 'pcap'));
+    return objectKey(parsed.value.destination, `pcap_${id}.pcap`);
   };
   expect(at('s3://captures')).toBe(`pcap_${id}.pcap`);
   expect(at('s3://captures/a/b')).toBe(`a/b/pcap_${id}.pcap`);
   expect(at('file:///a')).toBe(`/a/pcap_${id}.pcap`);
   expect(at('file:///')).toBe(`/pcap_${id}.pcap`);
-  expect(resultFilename(id, 'pcapng')).toBe(`pcap_${id}.pcapng`);
   expect(challengeFilename(id)).toBe(`ownership-challenge-${id}.txt`);
 });

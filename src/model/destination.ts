@@ -111,11 +111,6 @@ export function objectKey({ directory }: Destination, name: string): string {
   return directory === '' || directory === '/' ? `${directory}${name}` : `${directory}/${name}`;
 }
 
-/** The name of a capture's delivered object. */
-export function resultFilename(capture_id: string, format: 'pcap' | 'pcapng'): string {
-  return `pcap_${capture_id}.${format}`;
-}
-
 /** The name of an ownership's challenge object. */
 export function challengeFilename(ownership_id: string): string {
   return `ownership-challenge-${ownership_id}.txt`;

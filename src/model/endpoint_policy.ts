@@ -58,24 +58,6 @@ export function endpointVerdict(
   return isPublicAddress(address) ? 'allowed' : 'refused';
 }
 
-/**
- * What can be said of an endpoint before its name is looked up: `insecure` and `refused` are final, `allowed` means that
- * the address decides when the connection is made.
- */
-export function endpointForecast(policy: EndpointPolicy, url: URL): 'allowed' | 'insecure' | 'refused' {
-  const target = targetOf(url);
-  if (parseIp(target.host) !== undefined) return endpointVerdict(policy, target, target.host);
-  if (target.secure || policy.some((entry) => 'network' in entry)) return 'allowed';
-  return isListed(policy, target, undefined) ? 'allowed' : 'insecure';
-}
-
-/** Where a request to this URL connects. */
-export function targetOf(url: URL): EndpointTarget {
-  const secure = url.protocol === 'https:';
-  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
-  return { secure, host: plainHost(url.hostname), port };
-}
-
 /** A host for comparing: lower case, without brackets and without the root's dot. */
 export function plainHost(host: string): string {
   return host
@@ -84,8 +66,8 @@ export function plainHost(host: string): string {
     .replace(/\.$/, '');
 }
 
-function isListed(policy: EndpointPolicy, target: EndpointTarget, address: string | undefined): boolean {
-  const bytes = address === undefined ? undefined : parseIp(address);
+function isListed(policy: EndpointPolicy, target: EndpointTarget, address: string): boolean {
+  const bytes = parseIp(address);
   return policy.some((entry) => {
     if (entry.port !== undefined && entry.port !== target.port) return false;
     if ('host' in entry) return entry.host === plainHost(target.host);
