@@ -108,6 +108,20 @@ describe('openDatabase', () => {
   });
 });
 
+test('a full disk ends the transaction with its own reason, and the next one works', async () => {
+  const db = await openDatabase({ url: `sqlite:${join(directory, 'full.db')}` });
+  const { rows } = await sql<{ page_count: bigint }>`pragma page_count`.execute(db.query);
+  await sql.raw(`pragma max_page_count = ${(rows[0]?.page_count ?? 0n) + 10n}`).execute(db.query);
+  const filling = db.transaction(async (tx) => {
+    for (let count = 0; count < 100; count += 1) await writeSetting(tx, `key ${count}`, 'x'.repeat(4000));
+  });
+  await expect(filling).rejects.toThrow('The database failed: database or disk is full');
+  expect(await readSetting(db, 'key 0')).toBeUndefined();
+  await db.transaction((tx) => writeSetting(tx, 'small', 'fits'));
+  expect(await readSetting(db, 'small')).toBe('fits');
+  await db.close();
+});
+
 describe('two processes on one file', () => {
   test('both may find it new, and neither loses an update of the other', async () => {
     const url = `sqlite:${join(directory, 'shared.db')}`;

@@ -12,10 +12,11 @@ import { createUser, revokeUserById } from './manage_users.ts';
 
 const random = (count: number): Uint8Array => randomBytes(count);
 let db: Database;
+let now = 0n;
 let account_id: string;
 
 beforeEach(async () => {
-  db = await openDatabase({ url: ':memory:' });
+  db = await openDatabase({ url: ':memory:', clock: () => (now += 1n) });
   account_id = (await createAccount(db, { name: 'team', scope: {} }, random)).id;
   return () => db.close();
 });
