@@ -1,4 +1,5 @@
-import { type FileHandle, open, readFile, rename, unlink } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
@@ -47,23 +48,24 @@ interface HeaderFile {
 export async function recoverSegment(number: number, open_name: boolean, context: RecoverContext): Promise<Recovered> {
   const files = segmentFiles(number);
   const name = open_name ? files.open : files.sealed;
-  const header = await readHeaderFile(join(context.directory, files.header));
+  const header = readHeaderFile(join(context.directory, files.header));
   if (header.read.kind === 'newer') {
     context.report(fault('segment_newer', { segment: label(context, files.sealed), version: header.read.version }));
-    return { kind: 'foreign', name: files.sealed };
+    return { kind: 'foreign', name };
   }
-  const packets = await open(join(context.directory, name), open_name ? 'r+' : 'r');
+  // A store of a day has thousands of files: without a promise for each, opening takes a quarter of the time.
+  const descriptor = openSync(join(context.directory, name), 'r');
   try {
-    const { size } = await packets.stat();
+    const { size } = fstatSync(descriptor);
     if (size < pcapHeaderBytes && open_name) return await removeEmpty(number, context);
     const begin = new Uint8Array(pcapHeaderBytes);
-    await packets.read(begin, 0, pcapHeaderBytes, 0);
+    readSync(descriptor, begin, 0, pcapHeaderBytes, 0);
     const expected = packetFileHeader(context.stream.linktype);
     if (expected.some((byte, index) => begin[index] !== byte)) return { kind: 'foreign', name };
-    if (open_name) return await sealTorn(number, packets, size, header, context);
-    return { kind: 'sealed', segment: await openSealed(number, packets, size, header, context) };
+    if (open_name) return await sealTorn(number, size, header, context);
+    return { kind: 'sealed', segment: await openSealed(number, descriptor, size, header, context) };
   } finally {
-    await packets.close();
+    closeSync(descriptor);
   }
 }
 
@@ -72,11 +74,13 @@ export function packetFileHeader(linktype: number): Uint8Array {
   return encodePcapHeader({ linktype, snaplen: limits.sample_snaplen_bytes });
 }
 
-async function readHeaderFile(path: string): Promise<HeaderFile> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
+function readHeaderFile(path: string): HeaderFile {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
   const read = bytes === undefined ? { kind: 'damaged' as const, reason: 'it is missing' } : readSegmentHeader(bytes);
   const marks = read.kind === 'good' && bytes !== undefined ? readSegmentMarks(bytes, read.length) : undefined;
   return { bytes: bytes?.length ?? 0, read, marks: marks ?? { marks: [], torn_bytes: 0 } };
@@ -95,45 +99,53 @@ async function removeEmpty(number: number, { directory }: RecoverContext): Promi
   return { kind: 'removed' };
 }
 
-async function sealTorn(
+async function sealTorn(number: number, size: number, header: HeaderFile, context: RecoverContext): Promise<Recovered> {
+  const files = segmentFiles(number);
+  const packets = await open(join(context.directory, files.open), 'r+');
+  try {
+    const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes);
+    const last = lastMark(header);
+    if (content.records === 0 && last === undefined) return await removeEmpty(number, context);
+    if (content.end < size) {
+      await packets.truncate(content.end);
+      const cut = { segment: label(context, files.sealed), cut_bytes: size - content.end, kept_bytes: content.end };
+      context.report(fault('segment_cut', cut));
+    }
+    if (isTrusted(header, number, context) && last !== undefined) {
+      await sealAgain(number, packets, last, endMark(content, last, 'crash'), context);
+    } else {
+      const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
+      context.report(fault('segment_header_invalid', { segment: label(context, files.sealed), reason }));
+      await rebuildHeader(number, content, header, context);
+      await packets.sync();
+      await rename(join(context.directory, files.open), join(context.directory, files.sealed));
+      await syncDirectory(context.directory);
+    }
+    const sealed = readHeaderFile(join(context.directory, files.header));
+    return { kind: 'sealed', segment: describe(number, content.end, content.end, sealed, context) };
+  } finally {
+    await packets.close();
+  }
+}
+
+async function sealAgain(
   number: number,
   packets: FileHandle,
-  size: number,
-  header: HeaderFile,
-  context: RecoverContext,
-): Promise<Recovered> {
-  const files = segmentFiles(number);
-  const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes);
-  const last = lastMark(header);
-  if (content.records === 0 && last === undefined) return removeEmpty(number, context);
-  if (content.end < size) {
-    await packets.truncate(content.end);
-    const cut = { segment: label(context, files.sealed), cut_bytes: size - content.end, kept_bytes: content.end };
-    context.report(fault('segment_cut', cut));
+  last: SegmentMark,
+  seal: SegmentMark,
+  { directory }: RecoverContext,
+): Promise<void> {
+  const header = await open(join(directory, segmentFiles(number).header), 'r+');
+  try {
+    await sealSegment({ directory, number, packets, header }, last, seal);
+  } finally {
+    await header.close();
   }
-  if (!isTrusted(header, number, context) || last === undefined) {
-    const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
-    context.report(fault('segment_header_invalid', { segment: label(context, files.sealed), reason }));
-    await rebuildHeader(number, content, header, context);
-    await packets.sync();
-    await rename(join(context.directory, files.open), join(context.directory, files.sealed));
-    await syncDirectory(context.directory);
-  } else {
-    const file = await open(join(context.directory, files.header), 'r+');
-    try {
-      const segment = { directory: context.directory, number, packets, header: file };
-      await sealSegment(segment, last, endMark(content, last, 'crash'));
-    } finally {
-      await file.close();
-    }
-  }
-  const sealed = await readHeaderFile(join(context.directory, files.header));
-  return { kind: 'sealed', segment: describe(number, content.end, content.end, sealed, context) };
 }
 
 async function openSealed(
   number: number,
-  packets: FileHandle,
+  descriptor: number,
   size: number,
   header: HeaderFile,
   context: RecoverContext,
@@ -142,16 +154,16 @@ async function openSealed(
   const seal = lastMark(header);
   if (seal?.kind === 'seal' && isTrusted(header, number, context)) {
     if (seal.offset === size) return describe(number, size, size, header, context);
-    const content = readPacketFile(packets.fd, Math.min(size, seal.offset), limits.sample_snaplen_bytes);
+    const content = readPacketFile(descriptor, Math.min(size, seal.offset), limits.sample_snaplen_bytes);
     const lengths = { found_bytes: size, expected_bytes: seal.offset, used_bytes: content.end };
     context.report(fault('segment_length', { segment, ...lengths }));
     return describe(number, content.end, size, header, context, content);
   }
   const reason = header.read.kind === 'damaged' ? header.read.reason : 'it is not that of a sealed segment';
   context.report(fault('segment_header_invalid', { segment, reason }));
-  const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes);
+  const content = readPacketFile(descriptor, size, limits.sample_snaplen_bytes);
   await rebuildHeader(number, content, header, context);
-  const rebuilt = await readHeaderFile(join(context.directory, segmentFiles(number).header));
+  const rebuilt = readHeaderFile(join(context.directory, segmentFiles(number).header));
   return describe(number, content.end, size, rebuilt, context);
 }
 

@@ -1,0 +1,110 @@
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
+import { replayFrames } from '../../test/support/replay_frames.ts';
+import { withoutRoot } from '../../test/support/without_root.ts';
+import { Waiter } from '../libpcap/waiter.ts';
+import { systemClock } from './clock.ts';
+import { runSampleLoop, type SampleLoopPorts } from './sample_loop.ts';
+import type { FromSampler, ToSampler } from './sampler_messages.ts';
+import { SamplerState } from './sampler_state.ts';
+import { numberedFrame, numberOf } from './test_frames.ts';
+import { packetsOf } from './test_packets.ts';
+
+const hour = 3_600_000_000_000n;
+
+describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
+  let pair: NamespacePair;
+  let root = '';
+  beforeAll(async () => {
+    root = mkdtempSync(join(tmpdir(), 'edgetap-loop-'));
+    pair = await createNamespacePair();
+  });
+  afterAll(async () => {
+    await pair.remove();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  /** Runs the loop in this thread, which it blocks; `round` is called whenever it looks for messages. */
+  function run(
+    name: string,
+    round: (count: number, clock: { offset: bigint }, state: SamplerState) => void,
+  ): { sent: FromSampler[]; file: (slot: number) => string } {
+    const state = new SamplerState();
+    const clock = { offset: 0n };
+    const sent: FromSampler[] = [];
+    const inbox: ToSampler[] = [];
+    const file = (slot: number): string => join(root, `${name}-${slot}.pcap`);
+    let [count, slot] = [0, 0];
+    const offer = (generation: number): void => {
+      const [packets_descriptor, header_descriptor] = [openSync(file(slot), 'w+'), openSync(join(root, 'seg'), 'w+')];
+      inbox.push({ kind: 'segment', generation, slot, packets_descriptor, header_descriptor, limit_bytes: 1e9 });
+      slot++;
+    };
+    const ports: SampleLoopPorts = {
+      waiter: new Waiter(),
+      now: () => systemClock.now() + clock.offset,
+      monotonic: () => systemClock.monotonic(),
+      send: (message) => {
+        sent.push(message);
+        if (message.kind === 'opened') offer(message.generation);
+        if (message.kind === 'taken') offer(1);
+      },
+      receive: () => {
+        const message = inbox.shift();
+        if (message === undefined) round(++count, clock, state);
+        return message;
+      },
+    };
+    const order = { rate: 1, ring_bytes: 1 << 20, promiscuous: true, segment_age_ms: 60_000, state: state.buffer };
+    runSampleLoop({ ...order, interface: name }, ports);
+    return { sent, file };
+  }
+
+  test('begins a new segment when the clock is set, and what each covers is told by the clock of its time', () => {
+    const begun = systemClock.now();
+    const { sent, file } = run(pair.near.name, (count, clock, state) => {
+      if (count === 4) replayFrames(pair.far, [numberedFrame(1)]);
+      // The ring hands a packet over within 50 ms; each round waits as long.
+      if (count === 10) clock.offset = hour;
+      if (count === 12) replayFrames(pair.far, [numberedFrame(2)]);
+      if (count === 18) state.stop();
+    });
+    const finished = sent.filter((message) => message.kind === 'finished');
+    expect(finished.map(({ seal }) => seal.reason)).toEqual(['clock_set', 'shutdown']);
+    const [first, second] = finished;
+    if (first === undefined || second === undefined) throw new Error('two segments were to be finished');
+    expect(first.seal.watermark - begun).toBeLessThan(hour / 2n);
+    expect(second.start.watermark - begun).toBeGreaterThan(hour / 2n);
+    expect(second.seal.watermark).toBeGreaterThan(second.start.watermark);
+    const numbers = [0, 1].map((slot) =>
+      packetsOf(new Uint8Array(readFileSync(file(slot)).subarray(24))).map(({ bytes }) => numberOf(bytes)),
+    );
+    expect(numbers).toEqual([[1], [2]]);
+    expect(sent.at(-1)).toEqual({ kind: 'ended' });
+  });
+
+  test('what comes between the last look and the end is kept', () => {
+    const { sent, file } = run(pair.near.name, (count, _clock, state) => {
+      if (count !== 5) return;
+      replayFrames(pair.far, [numberedFrame(8), numberedFrame(9)]);
+      state.stop();
+    });
+    const kept = packetsOf(new Uint8Array(readFileSync(file(0)).subarray(24))).map(({ bytes }) => numberOf(bytes));
+    expect(kept).toEqual([8, 9]);
+    const finished = sent.find((message) => message.kind === 'finished');
+    expect(finished?.seal).toMatchObject({ records: 2, accepted: 2n, dropped: 0n, lost: 0n, reason: 'shutdown' });
+  });
+
+  test('an interface that is not there is waited for, and said once', () => {
+    const { sent } = run('et-not-there', (count, _clock, state) => {
+      if (count > 3) state.stop();
+    });
+    expect(sent).toMatchObject([
+      { kind: 'trouble', fault: { name: 'sampling_interrupted', message: expect.stringContaining('et-not-there') } },
+      { kind: 'ended' },
+    ]);
+  });
+});
