@@ -18,7 +18,7 @@ import type { UploadedFile } from './upload_file.ts';
 const piece_bytes = 300_000;
 const signing_keys = [randomBytes(32)];
 const now = (): TimeNs => BigInt(Date.now()) * 1_000_000n;
-const program = join(import.meta.dirname, '../../test/support/upload_child.ts');
+const program = new URL('../../test/support/upload_child.ts', import.meta.url);
 
 let folder: string;
 let server: Server;
