@@ -25,7 +25,7 @@ import { wallClock } from './wall_clock.ts';
 
 const workers_max = 16;
 const takeover_ms = 20_000;
-const known_ms = 5000;
+const known_ms = 20_000;
 
 childProcess('sensor', async (settings, logger, crash) => {
   const warn = warnBy(logger);
