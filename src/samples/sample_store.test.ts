@@ -1,80 +1,29 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
-import { quietLink } from '../../test/support/quiet_link.ts';
-import { type FrameSender, openFrameSender, replayFrames } from '../../test/support/replay_frames.ts';
+import { type FrameSender, openFrameSender } from '../../test/support/replay_frames.ts';
 import { startTcpdump } from '../../test/support/tcpdump_peer.ts';
-import { testLinkName } from '../../test/support/test_link_name.ts';
-import { createTunDevice } from '../../test/support/tun_device.ts';
-import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
-import type { Fault } from '../model/errors/fault.ts';
 import { systemClock } from './clock.ts';
-import type { LookbackAnswer, LookbackQuery } from './lookback.ts';
-import { openSampleStore } from './open_sample_store.ts';
-import type { SampleStore, SampleStoreOptions } from './sample_store.ts';
-import { numberedFrame, numberOf } from './test_frames.ts';
-import { packetsOf, type TestPacket } from './test_packets.ts';
-import { takeAll } from './test_programs.ts';
+import { numberedFrame } from './test_frames.ts';
+import { isLate, numbersIn, packetsIn, recent, settled, testStores } from './test_lookback.ts';
 
-const second = 1_000_000_000n;
-
-/** The last half minute, up to now: the clock of `now` is cut to milliseconds. */
-function recent(more: Partial<LookbackQuery> = {}): LookbackQuery {
-  const to = systemClock.now() + 1_000_000n;
-  return { programs: takeAll, from: to - 30n * second, to, packet_limit: 10_000, ...more };
-}
-
-function packets(answer: LookbackAnswer): TestPacket[] {
-  return answer.chunks.flatMap(({ records }) => packetsOf(records));
-}
-
-const numbers = (answer: LookbackAnswer): number[] => packets(answer).map(({ bytes }) => numberOf(bytes));
-
-/** Asks until the answer covers all of the window up to now. */
-async function settled(store: SampleStore, query: LookbackQuery = recent()): Promise<LookbackAnswer> {
-  return waitFor(
-    async () => {
-      const answer = await store.query(query);
-      const late = answer.coverage.some(({ gaps }) => gaps.some(({ reason }) => reason === 'not_visible_yet'));
-      return late ? undefined : answer;
-    },
-    { what: 'the watermark has passed the window' },
-  );
-}
+const openStore = testStores();
 
 describe.skipIf(withoutRoot('sampling'))('a sample store at work', { timeout: 60_000 }, () => {
   let pair: NamespacePair;
   let sender: FrameSender;
-  const opened: { readonly store: SampleStore; readonly directory: string }[] = [];
 
   beforeAll(async () => {
     pair = await createNamespacePair();
     sender = openFrameSender(pair.far);
   });
-  afterEach(async () => {
-    for (const { store, directory } of opened.splice(0)) {
-      await store.close();
-      rmSync(directory, { recursive: true, force: true });
-    }
-  });
   afterAll(async () => {
     sender.close();
     await pair.remove();
   });
-
-  const faults: Fault[] = [];
-  async function openStore(more: Partial<SampleStoreOptions> = {}): Promise<{ store: SampleStore; directory: string }> {
-    faults.length = 0;
-    const directory = more.directory ?? mkdtempSync(join(tmpdir(), 'edgetap-samples-'));
-    const report = (fault: Fault): void => void faults.push(fault);
-    const store = await openSampleStore({ byte_budget: 1e9, clock: systemClock, report, ...more, directory });
-    opened.push({ store, directory });
-    return { store, directory };
-  }
 
   test('a packet is found within a second of its arrival, and an answer without a gap has it', async () => {
     const { store } = await openStore();
@@ -84,12 +33,11 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', { timeout: 60
       sender.send([numberedFrame(number)]);
       const window = recent();
       let answer = await store.query(window);
-      const late = answer.coverage[0]?.gaps.some(({ reason }) => reason === 'not_visible_yet');
-      if (late === false) expect(numbers(answer)).toContain(number);
-      while (!numbers(answer).includes(number)) answer = await store.query(window);
+      if (!isLate(answer)) expect(numbersIn(answer)).toContain(number);
+      while (!numbersIn(answer).includes(number)) answer = await store.query(window);
       expect(performance.now() - begun).toBeLessThan(1000);
     }
-    expect(numbers(await settled(store))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(numbersIn(await settled(store))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   test('it keeps what tcpdump sees, the first 160 bytes of each, tagged frames too', async () => {
@@ -108,7 +56,7 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', { timeout: 60
       original: original_bytes,
       bytes: bytes.slice(0, 160),
     }));
-    expect(packets(await settled(store))).toEqual(wanted);
+    expect(packetsIn(await settled(store))).toEqual(wanted);
     expect(wanted.map(({ original }) => original)).toEqual([...lengths, 400]);
   });
 
@@ -166,7 +114,7 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', { timeout: 60
     // Only the time before sampling began is not covered.
     expect(answer.coverage[0]?.gaps.length).toBe(1);
     expect(answer.truncated).toBe(true);
-    expect(numbers(answer)).toEqual(Array.from({ length: 10_000 }, (_, index) => total - 10_000 + index));
+    expect(numbersIn(answer)).toEqual(Array.from({ length: 10_000 }, (_, index) => total - 10_000 + index));
   });
 
   test('sealed segments are files that tcpdump and capinfos read without complaint', async () => {
@@ -206,108 +154,14 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', { timeout: 60
       faults: [{ name: 'samples_closed' }],
     });
     sender.send([numberedFrame(2)]);
-    const { store: again } = await openStore({ directory });
+    const { store: again, faults } = await openStore({ directory });
     await again.startSampling({ interface: pair.near.name });
     sender.send([numberedFrame(3)]);
     const answer = await settled(again);
-    expect(numbers(answer)).toEqual([1, 3]);
+    expect(numbersIn(answer)).toEqual([1, 3]);
     expect(answer.coverage[0]?.gaps.map(({ reason }) => reason)).toEqual(['not_sampled', 'shutdown']);
     expect(faults).toEqual([]);
     expect(again.linktypes()).toEqual([1]);
-  });
-
-  test('an interface that is taken away and comes back is sampled again', async () => {
-    const name = testLinkName();
-    const ip = (...args: string[]): unknown => execFileSync('ip', args);
-    const { store } = await openStore();
-    const phase = (): string | undefined =>
-      store.status().interfaces.find((one) => one.interface === name)?.sampling?.phase;
-    await store.startSampling({ interface: name });
-    expect(phase()).toBe('interrupted');
-    expect(faults.map((fault) => fault.name)).toEqual(['sampling_interrupted']);
-    // It never was there: the answer says that it knows nothing of it.
-    const before = recent();
-    expect((await store.query(before)).coverage).toMatchObject([
-      { interface: name, gaps: [{ from: before.from, to: before.to, reason: 'not_sampled' }], packets: 0 },
-    ]);
-    try {
-      for (const round of [1, 2]) {
-        ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}b`);
-        for (const end of [name, `${name}b`]) {
-          quietLink(end);
-          ip('link', 'set', end, 'arp', 'off', 'up');
-        }
-        await waitFor(() => phase() === 'sampling', { what: 'it is sampled' });
-        replayFrames({ name: `${name}b` }, [numberedFrame(round)]);
-        await settled(store);
-        ip('link', 'del', name);
-        await waitFor(() => faults.length === round + 1, { what: 'it is missed' });
-        expect(phase()).toBe('interrupted');
-      }
-      const answer = await store.query(recent());
-      expect(numbers(answer)).toEqual([1, 2]);
-      const reasons = answer.coverage.find((one) => one.interface === name)?.gaps.map(({ reason }) => reason);
-      expect(reasons).toEqual(['not_sampled', 'interface_away', 'interface_away']);
-      expect(faults.map((fault) => fault.name)).toEqual(Array.from({ length: 3 }, () => 'sampling_interrupted'));
-      expect(store.status().interfaces[0]?.sampling).toMatchObject({
-        packets: 2n,
-        fault: { name: 'sampling_interrupted' },
-      });
-    } finally {
-      execFileSync('sh', ['-c', `ip link del ${name} 2>/dev/null || true`]);
-    }
-  });
-
-  test('an interface that goes down and up is sampled on', async () => {
-    const { store } = await openStore();
-    await store.startSampling({ interface: pair.near.name });
-    sender.send([numberedFrame(1)]);
-    await settled(store);
-    execFileSync('ip', ['link', 'set', pair.near.name, 'down']);
-    await systemClock.sleep(300);
-    execFileSync('ip', ['link', 'set', pair.near.name, 'up']);
-    await waitFor(
-      async () => {
-        sender.send([numberedFrame(2)]);
-        return numbers(await settled(store)).includes(2);
-      },
-      { what: 'a packet comes after it', every_ms: 50 },
-    );
-    expect(numbers(await settled(store))[0]).toBe(1);
-  });
-
-  test('loopback packets are kept once, raw IP as raw IP', async () => {
-    const tun = await createTunDevice();
-    try {
-      const { store } = await openStore();
-      await store.startSampling({ interface: 'lo' });
-      await store.startSampling({ interface: tun.name });
-      await expect(store.startSampling({ interface: 'lo' })).rejects.toMatchObject({
-        faults: [{ name: 'sampling_twice' }],
-      });
-      const ip = numberedFrame(77, 90).subarray(14);
-      tun.write(ip);
-      replayFrames({ name: 'lo' }, [numberedFrame(0xfeed_beef)]);
-      const answer = await settled(store);
-      expect(store.linktypes()).toEqual([1, 101]);
-      const raw = answer.chunks.filter((chunk) => chunk.interface === tun.name);
-      expect(raw.map(({ linktype }) => linktype)).toEqual([101]);
-      expect(raw.flatMap(({ records }) => packetsOf(records)).map(({ bytes }) => bytes)).toEqual([ip]);
-      const ours = answer.chunks
-        .filter((chunk) => chunk.interface === 'lo')
-        .flatMap(({ records }) => packetsOf(records))
-        .filter(({ bytes }) => bytes.length >= 46 && numberOf(bytes) === 0xfeed_beef);
-      expect(ours.length).toBe(1);
-      const one = await store.query(
-        recent({ programs: new Map([...takeAll].filter(([linktype]) => linktype === 101)) }),
-      );
-      expect(one.coverage.map((of) => [of.interface, of.excluded])).toEqual([
-        [tun.name, false],
-        ['lo', true],
-      ]);
-    } finally {
-      tun.close();
-    }
   });
 
   test('the byte budget holds while packets come, the oldest go first', async () => {
@@ -326,7 +180,7 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', { timeout: 60
     await store.evict();
     expect(store.status().bytes).toBeLessThanOrEqual(byte_budget);
     expect(most).toBeGreaterThan(byte_budget / 2);
-    const left = numbers(answer);
+    const left = numbersIn(answer);
     expect(left.at(-1)).toBe(total - 1);
     expect(left).toEqual(Array.from({ length: left.length }, (_, index) => total - left.length + index));
     expect(left.length).toBeLessThan(total);
