@@ -10,11 +10,22 @@ interface IpcEnd {
     | undefined;
   disconnect?: (() => void) | undefined;
   on(event: 'message', listener: (message: unknown) => void): unknown;
+  off(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'disconnect', listener: () => void): unknown;
 }
 
-/** A link over Node IPC. Fork with `serialization: 'advanced'`: messages hold bigints and bytes. */
+/**
+ * A link over Node IPC. Fork with `serialization: 'advanced'`: messages hold bigints and bytes. What comes before the first
+ * listener is kept for it, and handed over once the code that attached it has run to its end.
+ */
 export function processLink(end: IpcEnd, peer: string): Link {
+  const listeners: ((message: unknown) => void)[] = [];
+  const early: unknown[] = [];
+  const keep = (message: unknown): void => void early.push(message);
+  const hand = (message: unknown): void => {
+    for (const listener of listeners) listener(message);
+  };
+  end.on('message', keep);
   return {
     send: (value) =>
       new Promise((resolve, reject) => {
@@ -25,7 +36,13 @@ export function processLink(end: IpcEnd, peer: string): Link {
         end.send(value as Serializable, undefined, undefined, (error) => (error === null ? resolve() : failed(error)));
       }),
     onMessage: (listener) => {
-      end.on('message', listener);
+      listeners.push(listener);
+      if (listeners.length > 1) return;
+      setImmediate(() => {
+        end.off('message', keep);
+        end.on('message', hand);
+        for (const message of early.splice(0)) hand(message);
+      });
     },
     onClose: (listener) => {
       end.on('disconnect', listener);

@@ -42,6 +42,8 @@ const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count))
 
 childProcess('control', async (settings, logger, crash) => {
   const warn = warnBy(logger);
+  // From the first moment: what a sensor says before control can answer waits here.
+  const link = processLink(process, 'the supervisor');
   const version = edgetapVersion();
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
@@ -100,7 +102,7 @@ childProcess('control', async (settings, logger, crash) => {
   const keep_ns = BigInt(settings.keep_days) * day_ns;
   const running = startControl({
     db,
-    bus: ipcControlBus(processLink(process, 'the supervisor')),
+    bus: ipcControlBus(link),
     authenticator,
     ownerships,
     openOwnership: async (id) => {

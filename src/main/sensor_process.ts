@@ -29,6 +29,8 @@ const known_ms = 20_000;
 
 childProcess('sensor', async (settings, logger, crash) => {
   const warn = warnBy(logger);
+  // From the first moment: what control says before the sensor can answer waits here.
+  const link = processLink(process, 'the supervisor');
   const directory = join(settings.data_dir, 'sensor');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   // An earlier supervisor's sensor may still be sealing what it has.
@@ -49,7 +51,7 @@ childProcess('sensor', async (settings, logger, crash) => {
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   const agents = { users: guardedAgents({ policy: policy.value }), own: guardedAgents({ policy: anywhere }) };
-  const bus = ipcSensorBus(processLink(process, 'the supervisor'), settings.sensor);
+  const bus = ipcSensorBus(link, settings.sensor);
   const interfaces = (): readonly HostInterface[] => served(settings);
   const sensor = await startSensor({
     who: { sensor: settings.sensor, colo: settings.colo, epoch: randomUUID() },
