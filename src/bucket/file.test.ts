@@ -188,3 +188,16 @@ test('a piece that the disk altered is found before the object appears', async (
   expect(await faultOf(bucket.completeUpload({ key: 'x.pcap', upload_id, pieces }))).toBe('bucket_checksum');
   expect(await content('x.pcap')).toBeUndefined();
 });
+
+test('a stream of 400 MB takes no more memory than its two pieces', async () => {
+  const { bucket } = await openFresh();
+  const chunk = randomBytes(1_000_000);
+  async function* source(): AsyncGenerator<Uint8Array> {
+    for (let count = 0; count < 400; count += 1) yield chunk;
+  }
+  const before_kib = process.resourceUsage().maxRSS;
+  const { size_bytes } = await bucket.putStream('big.pcap', source(), { piece_bytes: 8_388_608 });
+  expect(size_bytes).toBe(400_000_000n);
+  expect(process.resourceUsage().maxRSS - before_kib).toBeLessThan(150_000);
+  await bucket.removeObject('big.pcap');
+});
