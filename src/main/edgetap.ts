@@ -1,8 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
 import { FaultError } from '../model/errors/fault.ts';
+import { registerAccountCommands } from './account_command.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { serve } from './serve.ts';
 import { serveSettings } from './settings.ts';
+import { registerTokenCommands } from './token_command.ts';
+import { registerUserCommands } from './user_command.ts';
+import { wallClock } from './wall_clock.ts';
 
 const program = new Command('edgetap')
   .description('Packets from any host of the fleet, on demand: one API, one clean capture file.')
@@ -19,6 +24,16 @@ for (const { name, value_name, help, fallback } of serveSettings) {
   const shown = fallback === undefined || fallback === '' ? '' : ` (default: ${fallback})`;
   serving.addOption(new Option(`${flagOf(name)} <${value_name}>`, `${help}${shown}; or ${name}`));
 }
+
+const operator = {
+  random: (count: number): Uint8Array => new Uint8Array(randomBytes(count)),
+  now: wallClock.now,
+  print: (text: string): void => void process.stdout.write(text),
+  note: (text: string): void => void process.stderr.write(text),
+};
+registerAccountCommands(program, operator);
+registerTokenCommands(program, operator);
+registerUserCommands(program, operator);
 
 /** `EDGETAP_DATA_DIR` is `--data-dir`. */
 function flagOf(name: string): string {
