@@ -19,9 +19,10 @@ export function bindable(value: unknown): Bindable {
     if (Number.isFinite(value) && !Number.isInteger(value)) return value;
     throw new TypeError(`${value} cannot be stored exactly: use a bigint`);
   }
-  throw new TypeError(`a ${describe(value)} cannot be stored: use text, a number, a bigint, bytes or null`);
+  throw new TypeError(`${describe(value)} cannot be stored: use text, a number, a bigint, bytes or null`);
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'object' ? (value?.constructor?.name ?? 'object') : typeof value;
+  if (value === undefined) return 'undefined';
+  return `a ${typeof value === 'object' ? (value?.constructor.name ?? 'object') : typeof value}`;
 }
