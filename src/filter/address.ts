@@ -1,3 +1,5 @@
+import { parseIp } from '../model/ip_address.ts';
+
 /** An IPv4 or IPv6 network; a single address is a network with the longest prefix. */
 export interface Network {
   readonly family: 4 | 6;
@@ -8,7 +10,6 @@ export interface Network {
 }
 
 const decimal = /^(?:0|[1-9][0-9]{0,2})$/;
-const hexGroup = /^[0-9A-Fa-f]{1,4}$/;
 
 /**
  * Reads an address (`192.0.2.1`, `2001:db8::1`) or a network in CIDR form (`192.0.2.0/24`, `2001:db8::/32`); host bits are
@@ -33,7 +34,8 @@ export function parseNetwork(text: string): Network | undefined {
  * IPv4-mapped ones. Undefined for any other text.
  */
 export function parseAddress(text: string): Uint8Array | undefined {
-  return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+  // A zone names an interface of this host; no packet carries one.
+  return text.includes('%') ? undefined : parseIp(text);
 }
 
 /** Writes a network: `192.0.2.0/24`; without the prefix where it names one address. IPv6 as in RFC 5952 section 4. */
@@ -68,40 +70,6 @@ function network(bytes: Uint8Array, prefix_bits: number): Network {
 
 function zeroHostBits(bytes: Uint8Array, prefix_bits: number): Uint8Array {
   return bytes.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix_bits - index * 8))));
-}
-
-function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => decimal.test(part) && Number(part) <= 255)) return undefined;
-  return Uint8Array.from(parts, Number);
-}
-
-function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::');
-  const [left, right] = [groupsOf(halves[0] ?? '', halves.length === 1), groupsOf(halves[1] ?? '', true)];
-  if (halves.length > 2 || left === undefined || right === undefined) return undefined;
-  const missing = 16 - left.length - right.length;
-  // `::` stands for at least one group.
-  if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
-  return Uint8Array.from([...left, ...Array.from({ length: missing }, () => 0), ...right]);
-}
-
-/** The bytes of `a:b:c`, with a dotted quad allowed as the last part where `is_tail`. */
-function groupsOf(text: string, is_tail: boolean): readonly number[] | undefined {
-  if (text === '') return [];
-  const bytes: number[] = [];
-  const parts = text.split(':');
-  for (const [index, part] of parts.entries()) {
-    if (is_tail && index === parts.length - 1 && part.includes('.')) {
-      const quad = parseIpv4(part);
-      if (quad === undefined) return undefined;
-      bytes.push(...quad);
-    } else {
-      if (!hexGroup.test(part)) return undefined;
-      bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff);
-    }
-  }
-  return bytes;
 }
 
 function isMapped(bytes: Uint8Array): boolean {
