@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Cloudflare from 'cloudflare';
+import Cloudflare, { AuthenticationError, NotFoundError } from 'cloudflare';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { parsePcap } from '../support/packet_samples.ts';
@@ -114,24 +114,22 @@ describe('the official SDK with nothing but a base URL and a token', () => {
   test("each class of error is the SDK's own class", async () => {
     const { pcaps } = client.magicTransit;
     const unknown = 'f'.repeat(32);
-    await expect(pcaps.get(unknown, account)).rejects.toBeInstanceOf(Cloudflare.NotFoundError);
-    await expect(pcaps.stop(unknown, account)).rejects.toBeInstanceOf(Cloudflare.NotFoundError);
-    await expect(pcaps.download.get(unknown, account)).rejects.toBeInstanceOf(Cloudflare.NotFoundError);
-    await expect(pcaps.get(unknown, { account_id: 'b'.repeat(32) })).rejects.toBeInstanceOf(Cloudflare.NotFoundError);
+    await expect(pcaps.get(unknown, account)).rejects.toBeInstanceOf(NotFoundError);
+    await expect(pcaps.stop(unknown, account)).rejects.toBeInstanceOf(NotFoundError);
+    await expect(pcaps.download.get(unknown, account)).rejects.toBeInstanceOf(NotFoundError);
+    await expect(pcaps.get(unknown, { account_id: 'b'.repeat(32) })).rejects.toBeInstanceOf(NotFoundError);
     const bad = { ...account, type: 'simple', system: 'magic-transit', time_limit: 301, packet_limit: 1 } as const;
     await expect(pcaps.create(bad)).rejects.toMatchObject({
       status: 400,
       errors: [{ code: 1103, source: { pointer: '/time_limit' } }],
     });
     const nobody = new Cloudflare({ apiToken: `${served.token}x`, baseURL: served.base_url, maxRetries: 0 });
-    await expect(nobody.magicTransit.pcaps.get(unknown, account)).rejects.toBeInstanceOf(
-      Cloudflare.AuthenticationError,
-    );
+    await expect(nobody.magicTransit.pcaps.get(unknown, account)).rejects.toBeInstanceOf(AuthenticationError);
   });
 
   test('removes a bucket', async () => {
     const { ownership } = client.magicTransit.pcaps;
     await ownership.delete(ownership_id, account);
-    await expect(ownership.delete(ownership_id, account)).rejects.toBeInstanceOf(Cloudflare.NotFoundError);
+    await expect(ownership.delete(ownership_id, account)).rejects.toBeInstanceOf(NotFoundError);
   });
 });

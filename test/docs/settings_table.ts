@@ -1,4 +1,4 @@
-import { serveSettings } from './settings.ts';
+import { serveSettings } from '../../src/main/settings.ts';
 
 /** The table of settings in docs/operations.md. */
 export function settingsTable(): string {

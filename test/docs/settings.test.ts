@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { settingsTable } from './test_settings_table.ts';
+import { settingsTable } from './settings_table.ts';
 
 test('docs/operations.md has every setting as it is', () => {
   const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
