@@ -5,7 +5,7 @@ import type { Memories } from './part_file.ts';
 /** A memory is filled up to here before the next is taken: what one write(2) then gets. */
 export const fill_bytes = 1 << 20;
 /** Memories of one capture at most: with the ring, what bounds its memory. */
-export const memories_max = 24;
+export const memories_max = 8;
 
 /**
  * The memories that one capture reads into, numbered. One is filled at a time; a full one waits until its records are

@@ -12,6 +12,7 @@ import type { RunEnd } from './run_end.ts';
 
 /** Progress and file are never older than this while packets come. */
 const write_interval_ns = 100e6;
+const write_max_bytes = 2 * fill_bytes;
 const statistics_interval_ns = 1e9;
 /** The longest sleep: an interface that was removed is noticed within it, even if its event was missed. */
 const sleep_max_ms = 200;
@@ -50,6 +51,7 @@ export class CaptureRun {
   #lastArrival = 0;
   #lastWrite = 0;
   #nextStatistics = 0;
+  #nextLook = 0;
   #gone = false;
   #first: RecordTime | undefined;
   #last: RecordTime | undefined;
@@ -92,7 +94,7 @@ export class CaptureRun {
     if (this.#error !== undefined) return 'error';
     if (count > 0) {
       if (this.#gathered_bytes >= fill_bytes || now - this.#lastWrite >= write_interval_ns) {
-        this.#write(now, this.#sorter.newest - this.#hold_ns);
+        this.#write(now, this.#sorter.newest - this.#hold_ns, write_max_bytes);
       }
       return undefined;
     }
@@ -100,9 +102,15 @@ export class CaptureRun {
     const held = this.#sorter.waiting > 0 && now - this.#lastArrival >= this.#hold_ns;
     if (held) this.#write(now, Number.POSITIVE_INFINITY);
     else waiter.wait(handle.descriptor, this.#sleep_ms(now));
-    // One more round, for what came before it went.
-    this.#gone = handle.gone();
+    this.#lookForInterface(now);
     return undefined;
+  }
+
+  /** Was it removed? Then one more round is read, for what came before. */
+  #lookForInterface(now: number): void {
+    if (now < this.#nextLook) return;
+    this.#gone = this.#options.handle.gone();
+    this.#nextLook = now + sleep_max_ms * 1e6;
   }
 
   #sleep_ms(now: number): number {
@@ -131,12 +139,10 @@ export class CaptureRun {
     return count;
   }
 
-  /** All memory waits to be written: some of it goes out before its time, the oldest first. */
+  /** All memory waits to be written: the oldest goes out before its time. */
   #makeRoom(now: number): void {
-    for (const hold_ns of [this.#hold_ns, this.#hold_ns / 8, Number.NEGATIVE_INFINITY]) {
-      this.#write(now, this.#sorter.newest - hold_ns);
-      if (this.#memories.advance()) return;
-    }
+    do this.#write(now, Number.POSITIVE_INFINITY, fill_bytes);
+    while (!this.#memories.advance());
   }
 
   #readFailed(result: number, got_bytes: number): number {
@@ -155,13 +161,13 @@ export class CaptureRun {
     this.#error = fault('batch_inconsistent', { interface: name, got_bytes, expected_bytes });
   }
 
-  /** Writes the records with times up to `until`. */
-  #write(now: number, until: number): void {
+  /** Writes the records with times up to `until`, in order, until it has written enough: the ring must not wait for long. */
+  #write(now: number, until: number, enough_bytes: number = Number.POSITIVE_INFINITY): void {
     const sorter = this.#sorter;
     const { file, control } = this.#options;
     const before = { packets: sorter.taken, bytes: sorter.taken_bytes, written: file.packets };
     this.#runs.clear();
-    sorter.take(until, this.#runs);
+    sorter.take(until, this.#runs, enough_bytes);
     const packets = sorter.taken - before.packets;
     file.append(this.#runs, this.#memories, { packets, bytes: sorter.taken_bytes - before.bytes });
     const written = Number(file.packets - before.written);

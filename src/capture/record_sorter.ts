@@ -120,8 +120,8 @@ export class RecordSorter {
     return true;
   }
 
-  /** Moves the records with times up to `until` into `runs`, in order. */
-  take(until: number, runs: ByteRuns): void {
+  /** Moves the records with times up to `until` into `runs`, in order, until these have `enough_bytes`. */
+  take(until: number, runs: ByteRuns, enough_bytes: number = Number.POSITIVE_INFINITY): void {
     let head = this.#head;
     const tail = this.#tail;
     const times = this.#times;
@@ -134,7 +134,7 @@ export class RecordSorter {
     if (earliest < this.#latestTaken || earliest < -exact_max_ns) this.unordered = true;
     if (earliest < this.#first) this.#first = earliest;
     let bytes = 0;
-    while (head < tail && (times[head] ?? 0) <= until) {
+    while (head < tail && bytes < enough_bytes && (times[head] ?? 0) <= until) {
       const memory = memories[head] ?? 0;
       const start = starts[head] ?? 0;
       const end = ends[head] ?? 0;

@@ -4,6 +4,8 @@ import { nativeBytes } from './native_bytes.ts';
 import { raiseErrno } from './native_fault.ts';
 import type { DumperPointer, FilePointer } from './pointer.ts';
 
+// stdio_ext.h
+const FSETLOCKING_BYCALLER = 2;
 const fileHeaderBytes = 24;
 const recordHeaderBytes = 16;
 
@@ -40,6 +42,8 @@ export class BatchMemory {
     this.view = new DataView(this.#bytes.buffer);
     const file = native.libc.fmemopen(this.#bytes, this.#bytes.length, 'w');
     if (file === null) raiseErrno('fmemopen');
+    // Two writes and a check for each packet, each of which would take the stream's lock.
+    native.libc.__fsetlocking(file, FSETLOCKING_BYCALLER);
     const dumper = native.pcap.pcap_dump_fopen(handle.pointer, file);
     if (dumper === null) {
       native.libc.fclose(file);

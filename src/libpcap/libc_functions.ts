@@ -18,6 +18,8 @@ export interface LibcFunctions {
   /** `bytes`: a 32-bit length, of the room before and of the address after. */
   getsockname(socket: number, address: Uint8Array, bytes: Uint8Array): number;
   fmemopen(memory: Uint8Array, bytes: number, mode: string): FilePointer | null;
+  /** `kind` 2: the caller sees to it that one thread at a time uses the stream (`FSETLOCKING_BYCALLER`). */
+  __fsetlocking(file: FilePointer, kind: number): number;
   fclose(file: FilePointer): number;
   ftell(file: FilePointer): number | bigint;
   rewind(file: FilePointer): void;
@@ -37,6 +39,7 @@ export function libcFunctions(program: LibraryHandle): LibcFunctions {
     bind: declare('int bind(int fd, const void *address, uint32_t bytes)'),
     getsockname: declare('int getsockname(int fd, void *address, void *bytes)'),
     fmemopen: declare('void *fmemopen(void *memory, size_t bytes, const char *mode)'),
+    __fsetlocking: declare('int __fsetlocking(void *file, int kind)'),
     fclose: declare('int fclose(void *file)'),
     ftell: declare('long ftell(void *file)'),
     rewind: declare('void rewind(void *file)'),

@@ -1,0 +1,122 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { type CaptureCost, capturePeers, measurePeer, requirePeers } from './support/capture_peer.ts';
+import { compared, type Figure } from './support/figure.ts';
+import { startLines } from './support/line_process.ts';
+import { startTraffic, type Traffic } from './support/traffic.ts';
+
+/** Runs of each; the first of all is not counted. */
+const runs = 5;
+
+interface Case {
+  readonly name: string;
+  readonly frame_bytes: number;
+  readonly captures: number;
+  readonly packets: number;
+  /** The least ratio of CPU wanted. */
+  readonly cpu_goal: number;
+}
+
+const cases: readonly Case[] = [
+  // 64 bytes on the wire have 4 of a checksum that no capture sees.
+  { name: '64 B', frame_bytes: 60, captures: 1, packets: 3_000_000, cpu_goal: 0.75 },
+  { name: '242 B', frame_bytes: 242, captures: 1, packets: 2_000_000, cpu_goal: 0.83 },
+  { name: '1500 B', frame_bytes: 1500, captures: 1, packets: 1_000_000, cpu_goal: 0.83 },
+  { name: '242 B x 8 captures', frame_bytes: 242, captures: 8, packets: 500_000, cpu_goal: 0.83 },
+];
+
+interface Run {
+  readonly loss_percent: number;
+  readonly cpu_s_per_Mpkt: number;
+}
+
+/** What capturing costs and loses, against the capture programs of the field, on one cable with as many packets as it takes. */
+export async function* benchmark(): AsyncGenerator<Figure> {
+  await requirePeers();
+  // Before whatever else runs on this machine, all of them alike.
+  setPriority(-20);
+  // In memory: what is compared is capturing, not the disk.
+  const directory = await mkdtemp('/dev/shm/edgetap-bench-');
+  const traffic = await startTraffic();
+  const subject = startLines(process.execPath, [
+    new URL('support/capture_subject.ts', import.meta.url).pathname,
+    join(directory, 'spool'),
+    traffic.interface.name,
+  ]);
+  try {
+    for (const one of cases)
+      yield* measure(one, traffic, directory, async (count, send) => {
+        subject.tell(`arm ${count}`);
+        await subject.read();
+        await send();
+        subject.tell('stop');
+        return JSON.parse(await subject.read()) as CaptureCost;
+      });
+  } finally {
+    await subject.end();
+    await traffic.close();
+    await rm(directory, { recursive: true });
+  }
+}
+
+/**
+ * Fills as much memory as the captured files will take, and frees it. Otherwise whoever comes first after a pause pays for
+ * memory that a virtual machine's host has taken back.
+ */
+async function warmMemory(directory: string, bytes: number): Promise<void> {
+  const path = join(directory, 'warm');
+  const file = await open(path, 'w');
+  const piece = new Uint8Array(16 << 20).fill(1);
+  for (let written = 0; written < bytes; written += piece.length) await file.write(piece);
+  await file.close();
+  await rm(path);
+}
+
+type Capture = (count: number, send: () => Promise<void>) => Promise<CaptureCost>;
+
+async function* measure(one: Case, traffic: Traffic, directory: string, ours: Capture): AsyncGenerator<Figure> {
+  const all = new Map<string, Run[]>();
+  const programs: readonly [string, Capture][] = [
+    ['ours', ours],
+    ...capturePeers.map((peer): [string, Capture] => [
+      peer.name,
+      async (count, send) => await measurePeer(peer, { interface: traffic.interface.name, directory, count }, send),
+    ]),
+  ];
+  const file_bytes = one.packets * one.captures * (one.frame_bytes + 32);
+  for (let run = 0; run <= runs; run += 1) {
+    for (const [name, capture] of programs) {
+      await warmMemory(directory, file_bytes);
+      const result = await oneRun(one, traffic, capture);
+      if (run > 0) all.set(name, [...(all.get(name) ?? []), result]);
+    }
+  }
+  const of = (name: string, unit: keyof Run): number[] => (all.get(name) ?? []).map((run) => run[unit]);
+  for (const unit of ['loss_percent', 'cpu_s_per_Mpkt'] as const) {
+    for (const { name: peer } of capturePeers) {
+      const figures = { ours: of('ours', unit), theirs: of(peer, unit) };
+      // The small ring of the defaults stays in the processor's cache, and loses packets for it: no goal for its cost.
+      const cpu_goal = peer === 'tcpdump' ? 0 : one.cpu_goal;
+      const goal = unit === 'loss_percent' ? { goal: 1, resolution: 0.001 } : { goal: cpu_goal };
+      yield compared({ bench: 'capture', case: one.name, unit, better: 'less', peer, ...figures, ...goal });
+    }
+  }
+}
+
+async function oneRun(one: Case, traffic: Traffic, capture: Capture): Promise<Run> {
+  let offered = 0;
+  const cost = await capture(one.captures, async () => {
+    const { packets, seconds } = await traffic.send(one.frame_bytes, one.packets);
+    offered = packets * one.captures;
+    if (process.env['EDGETAP_BENCH_VERBOSE'] !== undefined) {
+      console.error(`${one.name}: ${(packets / seconds / 1e6).toFixed(3)} Mpps`);
+    }
+  });
+  const result = {
+    loss_percent: Math.max(0, (100 * (offered - cost.packets)) / offered),
+    cpu_s_per_Mpkt: cost.cpu_s / (cost.packets / 1e6),
+  };
+  if (process.env['EDGETAP_BENCH_VERBOSE'] !== undefined) console.error(JSON.stringify(result));
+  return result;
+}

@@ -1,0 +1,138 @@
+import type { InterfaceChange } from '../libpcap/interface_changes.ts';
+import type { HostInterface } from '../libpcap/interfaces.ts';
+import { watchInterfaces } from '../libpcap/watch_interfaces.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import type { StopReason } from '../model/stop_reason.ts';
+import type { ArmRequest, Part } from './part.ts';
+import type { PooledWorker } from './pooled_worker.ts';
+import { RunningPart } from './running_part.ts';
+import type { Spool, SpoolFile } from './spool.ts';
+import { WorkerPool } from './worker_pool.ts';
+import type { FromWorker, OpenOptions, ToWorker } from './worker_messages.ts';
+
+const probe_ring_bytes = 1 << 20;
+
+/** How the engine works. */
+export interface CaptureEngineOptions {
+  readonly spool: Spool;
+  /** Captures of one interface at one time at most. Each takes its ring and up to about 30 MB more. */
+  readonly workers_max: number;
+  /** Workers kept ready; 2 by default. */
+  readonly workers_warm?: number;
+  /** 64 MiB by default. */
+  readonly ring_bytes?: number;
+  /** After this long a packet is handed over at the latest, and so long records wait to be put in order; 20 by default. */
+  readonly block_timeout_ms?: number;
+  /** See also what is addressed to others; on by default. */
+  readonly promiscuous?: boolean;
+  /** Wall clock, in milliseconds, for the notes. */
+  readonly now_ms?: () => number;
+}
+
+/** Captures interfaces into the spool. */
+export interface CaptureEngine {
+  /** The LINKTYPE_ number of an interface's packets: what its filter must be compiled for. */
+  probeLinktype(of: HostInterface): Promise<number>;
+  /**
+   * Begins to capture; resolves when packets are surely captured.
+   *
+   * @throws FaultError `interface_unknown`, `interface_changed`, `capture_denied`, `capture_open_failed`,
+   * `filter_attach_failed`, `spool_full`, `spool_write_failed`, `workers_exhausted`, `libpcap_missing`.
+   */
+  arm(request: ArmRequest): Promise<Part>;
+  /** Ends all parts with a reason, and the workers. Resolves when every part is on the disk. */
+  close(reason: StopReason): Promise<void>;
+}
+
+/** Starts an engine with its workers ready. */
+export async function createCaptureEngine(options: CaptureEngineOptions): Promise<CaptureEngine> {
+  const { spool, workers_max, workers_warm = 2 } = options;
+  const pool = new WorkerPool({ workers_max, workers_warm, budget: spool.budget });
+  const running = new Set<RunningPart>();
+  const linktypes = new Map<string, number>();
+  const now_ms = options.now_ms ?? Date.now;
+  const onChange = (change: InterfaceChange): void => {
+    for (const part of running) part.interfaceChanged(change, now_ms());
+  };
+  const watch = watchInterfaces({ onChange });
+  const counting = setInterval(() => {
+    for (const part of running) part.lookAround(watch.interfaces);
+  }, 1000).unref();
+  let closed = false;
+  await pool.warm();
+
+  const openOptions = (of: HostInterface, snaplen_bytes: number, ring_bytes: number): OpenOptions => ({
+    interface: of,
+    snaplen_bytes,
+    ring_bytes,
+    block_timeout_ms: options.block_timeout_ms ?? 20,
+    promiscuous: options.promiscuous ?? true,
+  });
+
+  const probeLinktype = async (of: HostInterface): Promise<number> => {
+    const key = `${of.ifindex} ${of.arphrd}`;
+    const known = linktypes.get(key);
+    if (known !== undefined) return known;
+    const worker = await pool.acquire();
+    const answer = await ask(worker, { kind: 'probe', open: openOptions(of, 256, probe_ring_bytes) }, () =>
+      pool.release(worker),
+    );
+    if (answer.kind !== 'probed') throw new Error(`a probe was answered with ${answer.kind}`);
+    linktypes.set(key, answer.linktype);
+    return answer.linktype;
+  };
+
+  const arm = async (request: ArmRequest): Promise<Part> => {
+    if (closed) raise('workers_exhausted', { limit: 0 });
+    const worker = await pool.acquire();
+    let file: SpoolFile;
+    try {
+      file = await spool.create(request.capture_id, request.part);
+    } catch (error) {
+      pool.release(worker);
+      throw error;
+    }
+    const part = new RunningPart(request, file, worker, () => pool.release(worker));
+    try {
+      await part.arm(openOptions(request.interface, request.snaplen_bytes, options.ring_bytes ?? 64 << 20));
+    } catch (error) {
+      await file.handle.close();
+      await spool.remove(request.capture_id, request.part);
+      throw error;
+    }
+    running.add(part);
+    void part.ended.then(() => running.delete(part));
+    return part;
+  };
+
+  return {
+    probeLinktype,
+    arm,
+    async close(reason) {
+      closed = true;
+      for (const part of running) part.stop(reason);
+      await Promise.all([...running].map((part) => part.ended));
+      clearInterval(counting);
+      watch.stop();
+      await pool.close();
+    },
+  };
+}
+
+/** Sends a request that has one answer; `released` is called when the worker is idle again, or dead. */
+async function ask(worker: PooledWorker, message: ToWorker, released: () => void): Promise<FromWorker> {
+  return await new Promise<FromWorker>((resolve, reject) => {
+    worker.listener = {
+      message(answer) {
+        if (answer.kind === 'idle') released();
+        else if (answer.kind === 'failed') reject(new FaultError(answer.faults));
+        else resolve(answer);
+      },
+      died(fault) {
+        released();
+        reject(new FaultError([fault]));
+      },
+    };
+    worker.send(message);
+  });
+}

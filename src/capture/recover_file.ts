@@ -1,0 +1,45 @@
+import { closeSync, fsyncSync, ftruncateSync, fstatSync, openSync, readSync } from 'node:fs';
+import { lastWholeRecord } from '../pcap/last_whole_record.ts';
+
+const piece_bytes = 1 << 20;
+
+/** What of a part's file survived the process that wrote it. */
+export interface RecoveredFile {
+  /** Length of the file now: up to the end of its last whole record; 0 where not even its header was whole. */
+  readonly file_bytes: number;
+  readonly packets: number;
+  /** Sum of the captured lengths. */
+  readonly bytes: number;
+  /** Bytes that were cut off. */
+  readonly cut_bytes: number;
+}
+
+/** Cuts a part's file after its last whole record, and tells what is left. */
+export function recoverFile(path: string): RecoveredFile {
+  const descriptor = openSync(path, 'r+');
+  try {
+    const { size } = fstatSync(descriptor);
+    const whole = lastWholeRecord(pieces(descriptor));
+    if (whole.whole_bytes < size) {
+      ftruncateSync(descriptor, whole.whole_bytes);
+      fsyncSync(descriptor);
+    }
+    return {
+      file_bytes: whole.whole_bytes,
+      packets: whole.packets,
+      bytes: whole.captured_bytes,
+      cut_bytes: size - whole.whole_bytes,
+    };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function* pieces(descriptor: number): Generator<Uint8Array, void, undefined> {
+  for (;;) {
+    const piece = new Uint8Array(piece_bytes);
+    const length = readSync(descriptor, piece);
+    if (length === 0) return;
+    yield piece.subarray(0, length);
+  }
+}

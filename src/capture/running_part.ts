@@ -1,0 +1,207 @@
+import type { InterfaceChange } from '../libpcap/interface_changes.ts';
+import { type HostInterface, interfaceDrops } from '../libpcap/interfaces.ts';
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import type { StopReason } from '../model/stop_reason.ts';
+import { formatTime, type TimeNs } from '../model/time.ts';
+import type { ArmRequest, Part, PartEnd, PartProgress } from './part.ts';
+import type { PooledWorker } from './pooled_worker.ts';
+import type { RecordTime } from './record_sorter.ts';
+import type { RunEnd } from './run_end.ts';
+import type { SpoolFile } from './spool.ts';
+import type { FromWorker, OpenOptions } from './worker_messages.ts';
+
+/** A part while a worker captures it: joins the worker, its file and what is seen of the interface from outside. */
+export class RunningPart implements Part {
+  readonly path: string;
+  readonly ended: Promise<PartEnd>;
+  linktype = -1;
+  armed_at: TimeNs = 0n;
+  readonly #request: ArmRequest;
+  readonly #file: SpoolFile;
+  readonly #worker: PooledWorker;
+  readonly #armed = Promise.withResolvers<undefined>();
+  readonly #ended = Promise.withResolvers<PartEnd>();
+  readonly #released: () => void;
+  readonly #drops_before: bigint | undefined;
+  readonly #notes: string[] = [];
+  #interface_dropped: bigint | undefined;
+  #name: string;
+  #isArmed = false;
+  #final: PartEnd | undefined;
+  #over = false;
+  #synced_bytes = 0;
+  #syncing = false;
+
+  /** `released` is called once, when the worker can take another capture. */
+  constructor(request: ArmRequest, file: SpoolFile, worker: PooledWorker, released: () => void) {
+    this.#request = request;
+    this.#file = file;
+    this.#worker = worker;
+    this.#released = released;
+    this.#name = request.interface.name;
+    this.path = file.path;
+    this.ended = this.#ended.promise;
+    this.#drops_before = interfaceDrops(this.#name);
+    this.#interface_dropped = this.#drops_before === undefined ? undefined : 0n;
+  }
+
+  /** Makes the worker capture. Throws what keeps it from that; the file is then the caller's again. */
+  async arm(open: OpenOptions): Promise<void> {
+    const { program, packet_limit, byte_limit, time_limit_ms } = this.#request;
+    this.#worker.control.reset();
+    this.#worker.listener = {
+      message: (message) => this.#heard(message),
+      died: (dead) => {
+        this.#failed([dead]);
+        this.#released();
+      },
+    };
+    this.#worker.send({
+      kind: 'arm',
+      open,
+      program,
+      limits: { packets: packet_limit ?? Number.POSITIVE_INFINITY, bytes: byte_limit ?? Number.POSITIVE_INFINITY },
+      time_limit_ms,
+      descriptor: this.#file.handle.fd,
+    });
+    await this.#armed.promise;
+  }
+
+  progress(): PartProgress {
+    const { packets, bytes, dropped, file_bytes } = this.#final ?? this.#worker.control.progress;
+    return { packets, bytes, dropped, file_bytes, ...this.#interfaceDropped() };
+  }
+
+  stop(reason: StopReason): void {
+    if (this.#over) return;
+    this.#worker.control.stop(reason);
+    this.#worker.wake();
+  }
+
+  setDeadline(ms: number): void {
+    if (this.#over) return;
+    this.#worker.control.deadline_ns = Number(process.hrtime.bigint()) + ms * 1e6;
+    this.#worker.wake();
+  }
+
+  /** Notes what became of the interface, if it is this part's. */
+  interfaceChanged(change: InterfaceChange, now_ms: number): void {
+    if (change.interface.ifindex !== this.#request.interface.ifindex) return;
+    const what = {
+      added: 'appeared',
+      removed: 'was removed',
+      renamed: `was renamed to ${change.interface.name}`,
+      down: 'went down',
+      up: 'came up',
+    }[change.kind];
+    this.#notes.push(
+      `${formatTime(BigInt(now_ms) * 1_000_000n)} ${change.previous_name ?? change.interface.name} ${what}`,
+    );
+    this.#name = change.interface.name;
+  }
+
+  /** Once a second: counts the interface's own losses and lets the disk have what was written, without waiting for it. */
+  lookAround(interfaces: readonly HostInterface[]): void {
+    if (this.#over) return;
+    this.#name = interfaces.find((one) => one.ifindex === this.#request.interface.ifindex)?.name ?? this.#name;
+    this.#countDrops();
+    void this.#sync(this.#worker.control.progress.file_bytes);
+  }
+
+  async #sync(file_bytes: number): Promise<void> {
+    if (this.#syncing || file_bytes === this.#synced_bytes) return;
+    this.#syncing = true;
+    try {
+      await this.#file.handle.datasync();
+      this.#synced_bytes = file_bytes;
+    } catch {
+      // Told again, and then heard, when the file is closed.
+    } finally {
+      this.#syncing = false;
+    }
+  }
+
+  #heard(message: FromWorker): void {
+    if (message.kind === 'armed') {
+      this.linktype = message.linktype;
+      this.armed_at = message.armed_at;
+      this.#isArmed = true;
+      this.#armed.resolve(undefined);
+    } else if (message.kind === 'ended') void this.#finish(message.end);
+    else if (message.kind === 'failed') this.#failed(message.faults);
+    else if (message.kind === 'idle') this.#released();
+  }
+
+  #failed(faults: readonly [Fault, ...Fault[]]): void {
+    if (!this.#isArmed) {
+      this.#over = true;
+      this.#armed.reject(new FaultError(faults));
+      return;
+    }
+    if (this.#over) return;
+    const { packets, bytes, dropped, file_bytes } = this.#worker.control.progress;
+    const notes = ['the worker failed: what it had read and not yet written is lost and not counted'];
+    void this.#finish({
+      stop_reason: 'error',
+      packets,
+      bytes,
+      accepted: packets + dropped,
+      dropped,
+      beyond_limit: 0n,
+      unread: 0n,
+      unordered: false,
+      file_bytes,
+      first: undefined,
+      last: undefined,
+      error: faults[0],
+      notes,
+    });
+  }
+
+  /** Puts the file on the disk and tells how the part ended. */
+  async #finish(run: RunEnd): Promise<void> {
+    this.#over = true;
+    this.#countDrops();
+    const { first, last, error, ...counts } = run;
+    const failure = await this.#close(run.file_bytes);
+    const shown = error ?? failure;
+    this.#final = {
+      ...counts,
+      ...(failure === undefined ? {} : { stop_reason: 'error' as const }),
+      ...this.#interfaceDropped(),
+      ...(first === undefined ? {} : { first_time: timeNs(first) }),
+      ...(last === undefined ? {} : { last_time: timeNs(last) }),
+      ...(shown === undefined ? {} : { error: shown }),
+      notes: [...this.#notes, ...run.notes],
+    };
+    this.#ended.resolve(this.#final);
+  }
+
+  async #close(file_bytes: number): Promise<Fault | undefined> {
+    const { handle, named } = this.#file;
+    try {
+      // A worker that failed may have left a piece of a record.
+      await handle.truncate(file_bytes);
+      await handle.sync();
+      await named;
+    } catch (cause) {
+      return fault('spool_write_failed', { reason: cause instanceof Error ? cause.message : String(cause) });
+    } finally {
+      await handle.close().catch(() => undefined);
+    }
+    return undefined;
+  }
+
+  #countDrops(): void {
+    const drops = interfaceDrops(this.#name);
+    if (drops !== undefined && this.#drops_before !== undefined) this.#interface_dropped = drops - this.#drops_before;
+  }
+
+  #interfaceDropped(): { readonly interface_dropped?: bigint } {
+    return this.#interface_dropped === undefined ? {} : { interface_dropped: this.#interface_dropped };
+  }
+}
+
+function timeNs({ seconds, nanos }: RecordTime): TimeNs {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanos);
+}

@@ -1,0 +1,108 @@
+import { type FileHandle, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { raise } from '../model/errors/fault.ts';
+import { isId } from '../model/id.ts';
+import { type RecoveredFile, recoverFile } from './recover_file.ts';
+import { SpoolBudget } from './spool_budget.ts';
+
+const suffix = '.pcap';
+
+/** A part that an earlier process left in the spool, cut to its last whole record. */
+export interface RecoveredPart extends RecoveredFile {
+  readonly capture_id: string;
+  readonly part: string;
+  readonly path: string;
+}
+
+/** A part's file, open for writing and empty. */
+export interface SpoolFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** Resolves when the file's name would survive a power cut. */
+  readonly named: Promise<void>;
+}
+
+/**
+ * The sensor's disk area for parts that are not delivered yet: `<directory>/<capture id>/<part>.pcap`, where a part is named
+ * by its interface. Others may keep their files beside a part's.
+ */
+export class Spool {
+  readonly directory: string;
+  readonly budget: SpoolBudget;
+
+  /** Use `Spool.open`. */
+  private constructor(directory: string, limit_bytes: number) {
+    this.directory = directory;
+    this.budget = new SpoolBudget(limit_bytes);
+  }
+
+  /** Opens a spool, makes its directory, and cuts the torn tails of what is in it. */
+  static async open(
+    directory: string,
+    limit_bytes: number,
+  ): Promise<{ readonly spool: Spool; readonly recovered: readonly RecoveredPart[] }> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const spool = new Spool(directory, limit_bytes);
+    const recovered: RecoveredPart[] = [];
+    for (const capture_id of (await readdir(directory)).filter(isId).sort()) {
+      for (const name of (await readdir(join(directory, capture_id))).sort()) {
+        if (!name.endsWith(suffix)) continue;
+        const part = name.slice(0, -suffix.length);
+        const path = spool.path(capture_id, part);
+        const file = recoverFile(path);
+        spool.budget.occupy(file.file_bytes);
+        recovered.push({ capture_id, part, path, ...file });
+      }
+    }
+    return { spool, recovered };
+  }
+
+  /** Where a part's file is. */
+  path(capture_id: string, part: string): string {
+    if (!isId(capture_id)) throw new RangeError(`"${capture_id}" is not the id of a capture`);
+    // An interface's name has no slash, and is neither "." nor "..".
+    if (!/^[^/\0]{1,64}$/.test(part) || part.startsWith('..'))
+      throw new RangeError(`"${part}" is not the name of a part`);
+    return join(this.directory, capture_id, `${part}${suffix}`);
+  }
+
+  /** Makes a part's file. Throws `spool_write_failed`, also where there is one already. */
+  async create(capture_id: string, part: string): Promise<SpoolFile> {
+    const path = this.path(capture_id, part);
+    const directory = join(this.directory, capture_id);
+    let handle: FileHandle;
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      handle = await open(path, 'wx', 0o600);
+    } catch (cause) {
+      return raise('spool_write_failed', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+    }
+    const named = syncDirectory(directory).then(() => syncDirectory(this.directory));
+    // Heard by whoever awaits it.
+    named.catch(() => undefined);
+    return { path, handle, named };
+  }
+
+  /** Removes a part's file and gives its bytes back to the budget. No error where there is none. */
+  async remove(capture_id: string, part: string): Promise<void> {
+    const path = this.path(capture_id, part);
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => undefined,
+    );
+    if (size === undefined) return;
+    await rm(path);
+    this.budget.release(size);
+    // Stays where others have files in it.
+    await rmdir(join(this.directory, capture_id)).catch(() => undefined);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,43 @@
+import type { HostInterface } from '../libpcap/interfaces.ts';
+import type { Program } from '../libpcap/program.ts';
+import type { Fault } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
+import type { RecordLimits } from './record_sorter.ts';
+import type { RunEnd } from './run_end.ts';
+
+/** What every capture of a worker shares: given at its start. */
+export interface WorkerData {
+  readonly control: SharedArrayBuffer;
+  readonly budget: { readonly shared: SharedArrayBuffer; readonly limit_bytes: number };
+}
+
+/** How interfaces are opened. */
+export interface OpenOptions {
+  readonly interface: HostInterface;
+  readonly snaplen_bytes: number;
+  readonly ring_bytes: number;
+  readonly block_timeout_ms: number;
+  readonly promiscuous: boolean;
+}
+
+/** To a worker that is idle. */
+export type ToWorker =
+  | { readonly kind: 'probe'; readonly open: OpenOptions }
+  | {
+      readonly kind: 'arm';
+      readonly open: OpenOptions;
+      readonly program: Program;
+      readonly limits: RecordLimits;
+      readonly time_limit_ms: number;
+      /** An empty file, open for writing; it stays the sender's. */
+      readonly descriptor: number;
+    };
+
+/** From a worker. An `arm` is answered by `armed`, then `ended`; or by `failed`. `idle` follows every answer. */
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly wake_descriptor: number }
+  | { readonly kind: 'probed'; readonly linktype: number }
+  | { readonly kind: 'armed'; readonly linktype: number; readonly armed_at: TimeNs }
+  | { readonly kind: 'ended'; readonly end: RunEnd }
+  | { readonly kind: 'failed'; readonly faults: readonly [Fault, ...Fault[]] }
+  | { readonly kind: 'idle' };
