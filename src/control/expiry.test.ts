@@ -8,7 +8,7 @@ import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { insertParts, partsOf } from '../db/parts.ts';
 import type { CaptureRecord } from '../model/record.ts';
-import { default_keep_ns, expire } from './expiry.ts';
+import { expire } from './expiry.ts';
 
 const day = 86_400_000_000_000n;
 const random = (count: number): Uint8Array => randomBytes(count);
@@ -62,7 +62,7 @@ async function store(change: Partial<CaptureRecord>): Promise<string> {
 }
 
 const run = (removeResult: (record: CaptureRecord) => Promise<void>): ReturnType<typeof expire> =>
-  expire({ db, keep_ns: default_keep_ns, removeResult, random });
+  expire({ db, keep_ns: 7n * day, removeResult, random });
 const remove = async (record: CaptureRecord): Promise<void> => {
   removed.push(record.id);
 };

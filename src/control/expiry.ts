@@ -6,9 +6,6 @@ import { operatorOf, type RandomBytes, writeAudit } from './audit.ts';
 
 const batch_count = 100;
 
-/** What the operator gets who says nothing: 7 days. */
-export const default_keep_ns = 604_800_000_000_000n;
-
 /** What expiry needs. */
 export interface ExpiryDeps {
   readonly db: Database;

@@ -48,7 +48,7 @@ export async function grantScope(
 }
 
 /** A scope for people: `all sensors, networks 10.0.0.0/8`. */
-export function scopeText(scope: Scope): string {
+function scopeText(scope: Scope): string {
   const part = (values: Scope['sensors'], what: string): string => {
     if (values === 'all') return `all ${what}`;
     return values.length === 0 ? `no ${what}` : `${what} ${values.join(' ')}`;

@@ -17,9 +17,6 @@ export interface CreateLimits {
   readonly running_full: number;
 }
 
-/** What the operator gets who says nothing. */
-export const defaultCreateLimits: CreateLimits = { creates_per_minute: 60, running_full: 10 };
-
 /** What to do with a create. */
 export type Admission =
   /** Make the capture, and `claimCreate` it in the same transaction. */

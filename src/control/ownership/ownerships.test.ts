@@ -12,7 +12,7 @@ import { listAudit } from '../../db/audit.ts';
 import { insertCapture, updateCapture } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
-import { ownershipById, sealedOwnerships } from '../../db/ownerships.ts';
+import { insertOwnership, ownershipById, removeOwnership, sealedOwnerships } from '../../db/ownerships.ts';
 import type { BucketSecrets, Destination } from '../../model/destination.ts';
 import { type Fault, FaultError, raise } from '../../model/errors/fault.ts';
 import type { Caller } from '../control.ts';
@@ -205,6 +205,30 @@ describe('add', () => {
     const ownership_challenge = await content('one', only?.filename ?? '');
     const validated = await ownerships.validate(mine, { destination_conf: file('one'), ownership_challenge });
     expect(validated.status).toBe('success');
+  });
+
+  test('an add that others undo again and again gives up', async () => {
+    const rival = (id: string) => ({
+      id,
+      account_id: mine.account_id,
+      destination_conf: file('one'),
+      filename: 'f',
+      status: 'pending' as const,
+      submitted: 1n,
+      challenge_digest: '00',
+    });
+    let turn = 0;
+    beforeWrite = async () => {
+      turn += 1;
+      await db.transaction(async (tx) => {
+        if (turn === 2) await removeOwnership(tx, 'rival 1', 1n);
+        else await insertOwnership(tx, rival(`rival ${turn}`));
+      });
+    };
+    expect(await faults(ownerships.add(mine, { destination_conf: file('one') }))).toEqual(['unavailable -']);
+    expect(turn).toBe(3);
+    expect((await ownerships.list(mine)).map((one) => one.id)).toEqual(['rival 3']);
+    expect(await trail(mine)).toEqual([]);
   });
 
   test('secrets are sealed, and in no answer, row or message', async () => {

@@ -172,6 +172,18 @@ export function createsSuite(database: () => Database): void {
     expect((await decide({ ...base, retry_count: 0, received_at: 11n, at: 31n })).kind).toBe('new');
   });
 
+  test('a claim that was not asked for takes nothing from the one that is there', async () => {
+    const db = database();
+    const attempt = { account_id: 'a', principal_id: freshId(), body_hash: 'x', retry_count: 0 };
+    const keyed = { ...attempt, idempotency_key: 'k', received_at: 5n, at: 5n };
+    const [first, second_one] = [freshId(), freshId()];
+    await db.transaction((tx) => claimCreate(tx, keyed, first));
+    const again = db.transaction((tx) => claimCreate(tx, keyed, second_one));
+    await expect(again).rejects.toMatchObject({ faults: [{ name: 'unavailable' }] });
+    await db.transaction((tx) => rememberRefusal(tx, keyed));
+    expect(await decide(keyed)).toEqual({ kind: 'repeat', capture_id: first });
+  });
+
   test('claims are forgotten after ten minutes, not before', async () => {
     const db = database();
     const base = { account_id: 'a', principal_id: freshId(), body_hash: 'x', retry_count: 0 };

@@ -21,7 +21,7 @@ export function freshId(): string {
 }
 
 /** Any moment, count or size that a database can hold. */
-export const anyBigint: fc.Arbitrary<bigint> = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+const anyBigint: fc.Arbitrary<bigint> = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 
 const anyText = fc.string({ unit: 'binary', maxLength: 40 }).filter((text) => !text.includes('\0'));
 const anyCount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
