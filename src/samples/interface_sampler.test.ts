@@ -121,4 +121,24 @@ describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', { t
       tun.close();
     }
   });
+
+  test('without the right to capture, sampling is refused with what to do, not tried for ever', async () => {
+    const { directory } = await openStore();
+    const code = `
+      import { openSampleStore } from '${new URL('./open_sample_store.ts', import.meta.url).href}';
+      import { systemClock } from '${new URL('./clock.ts', import.meta.url).href}';
+      const report = () => undefined;
+      const store = await openSampleStore({ directory: '${directory}/other', byte_budget: 1e9, clock: systemClock, report });
+      try {
+        await store.startSampling({ interface: 'lo' });
+      } catch (error) {
+        console.log(JSON.stringify([error.faults[0].name, store.status().interfaces.length]));
+      }
+      await store.close();
+    `;
+    const dropped = ['--bounding-set=-net_raw,-net_admin', '--inh-caps=-net_raw,-net_admin'];
+    const child = [...dropped, process.execPath, '--input-type=module', '-e', code];
+    const said = execFileSync('setpriv', child, { encoding: 'utf8', timeout: 20_000 });
+    expect(JSON.parse(said)).toEqual(['capture_denied', 0]);
+  });
 });

@@ -125,7 +125,7 @@ export class InterfaceSampler {
   #launch(): void {
     this.#state = new SamplerState();
     const order: SamplerOrder = { ...this.#options, state: this.#state.buffer };
-    const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order });
+    const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
     this.#worker = worker;
     this.#wake_descriptor = undefined;
     worker.on('message', (message: FromSampler) => this.#hear(message));
@@ -145,10 +145,10 @@ export class InterfaceSampler {
 
   /** The worker says `ended` before it goes; one that does not has failed, and another takes its place. */
   async #afterExit(failure: unknown): Promise<void> {
-    const ended = this.#state.phase === 'ended';
-    this.#state.phase = 'ended';
+    const ended = this.#state.phase === 'ended' || this.#closing;
+    this.#state.phase = ended ? 'ended' : 'interrupted';
     await this.#segments.salvage();
-    if (ended || this.#closing) return;
+    if (ended) return;
     const params = { interface: this.#options.interface, reason: String(failure) };
     this.#trouble(fault('sampling_interrupted', params));
     this.#begun.resolve();

@@ -84,14 +84,17 @@ class DiskStore implements SampleStore {
     }
     this.#opened.sort(compareStreams);
     await this.#ring.evict(0, this.#options.clock.monotonic());
+    this.#pool.warm();
     this.#timer = setInterval(() => void this.#evictNow(), evict_interval_ms).unref();
   }
 
   async startSampling(what: StartSampling): Promise<void> {
     if (this.#closed !== undefined) raise('samples_closed');
+    const { rate = 1 } = what;
+    if (!Number.isInteger(rate) || rate < 1 || rate >= 2 ** 32) throw new RangeError(`a rate of 1 in ${rate} cannot be`);
     if (this.#samplers.has(what.interface)) raise('sampling_twice', { interface: what.interface });
     const options: SamplingOptions = {
-      rate: 1,
+      rate,
       ring_bytes: 16 << 20,
       promiscuous: true,
       segment_age_ms: 60_000,

@@ -8,6 +8,14 @@ export class ScanPool {
   readonly #idle: Worker[] = [];
   readonly #all = new Set<Worker>();
 
+  /** Makes a worker now, so that the first look-back need not wait for it. */
+  warm(): void {
+    if (this.#all.size > 0) return;
+    const worker = this.#start();
+    worker.unref();
+    this.#idle.push(worker);
+  }
+
   /** Runs a job. On `signal` it is given up, and the promise is rejected with the signal's reason once the worker has let go. */
   async run(job: ScanJob, signal: AbortSignal | undefined): Promise<ScanResult> {
     signal?.throwIfAborted();
@@ -40,7 +48,7 @@ export class ScanPool {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./scan_worker.ts', import.meta.url));
+    const worker = new Worker(new URL('./scan_worker.ts', import.meta.url), { execArgv: [] });
     this.#all.add(worker);
     // Whoever waits for its answer hears of it by himself.
     worker.on('error', () => undefined);

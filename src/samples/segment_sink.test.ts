@@ -116,27 +116,24 @@ test('age ends a segment too, and marks are written once a second, or every ten 
   });
 });
 
-test('a disk that fails ends the segment, and the fault is said', () => {
-  const { sink, sent, offer, state } = bench();
-  offer(0);
+test.each(['packets', 'header'] as const)('a %s file that fails ends the segment, and the fault is said', (which) => {
+  const { sink, sent, state } = bench();
   const readable = openSync('/dev/null', 'r');
-  sink.offer({
-    kind: 'segment',
-    generation: 1,
-    slot: 0,
-    packets_descriptor: readable,
-    header_descriptor: openSync(join(root, 'h'), 'w'),
-    limit_bytes: 9,
-  });
-  sink.begin(0n);
+  const writable = openSync(join(root, 'other'), 'w+');
+  const [packets_descriptor, header_descriptor] = which === 'packets' ? [readable, writable] : [writable, readable];
+  sink.offer({ kind: 'segment', generation: 1, slot: 0, packets_descriptor, header_descriptor, limit_bytes: 1e6 });
+  sink.begin(6n);
+  const lost = sink.open ? 5n : 0n;
+  expect(sink.open).toBe(which === 'packets');
   sink.write(bytes, view, 7n);
   closeSync(readable);
   expect(sink.open).toBe(false);
-  expect(sent.slice(1)).toMatchObject([
-    { kind: 'finished', seal: { reason: 'write_failed', lost: 5n, records: 0, watermark: 7n } },
+  expect(sent).toMatchObject([
+    { kind: 'taken', slot: 0 },
+    { kind: 'finished', seal: { reason: 'write_failed', lost, records: 0, watermark: lost > 0n ? 7n : 6n } },
     { kind: 'trouble', fault: { name: 'samples_write_failed' } },
   ]);
-  expect(state.totals.lost).toBe(5n);
+  expect(state.totals.lost).toBe(lost);
 });
 
 test('what was offered and is not needed is given back', () => {

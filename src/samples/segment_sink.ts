@@ -1,4 +1,4 @@
-import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
+import { fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { FromSampler, SegmentOffer } from './sampler_messages.ts';
@@ -61,6 +61,7 @@ export class SegmentSink {
     state.watermark = watermark;
     state.phase = 'sampling';
     this.#ports.send({ kind: 'taken', slot: offer.slot });
+    this.#attempt(() => this.#writer?.begin(), watermark);
   }
 
   /** What the kernel has counted since sampling began. */
@@ -78,23 +79,19 @@ export class SegmentSink {
     const writer = this.#writer;
     if (writer === undefined || walk.records === 0) return walk;
     const before = writer.records;
-    let failure: unknown;
-    try {
-      writer.append(bytes, walk, snaplen, () => this.#ports.makeRoom());
-    } catch (error) {
-      failure = error;
-    }
-    const written = writer.records - before;
-    const { packets, lost } = this.#totals;
-    this.#totals = {
-      ...this.#totals,
-      packets: packets + BigInt(written),
-      lost: lost + BigInt(walk.records - written),
-    };
-    if (failure !== undefined) {
-      this.finish('write_failed', watermark);
-      this.#ports.send({ kind: 'trouble', fault: writeFault(failure) });
-    }
+    this.#attempt(() => {
+      try {
+        writer.append(bytes, walk, snaplen, () => this.#ports.makeRoom());
+      } finally {
+        const written = writer.records - before;
+        const { packets, lost } = this.#totals;
+        this.#totals = {
+          ...this.#totals,
+          packets: packets + BigInt(written),
+          lost: lost + BigInt(walk.records - written),
+        };
+      }
+    }, watermark);
     return walk;
   }
 
@@ -105,9 +102,10 @@ export class SegmentSink {
     const writer = this.#writer;
     state.totals = this.#totals;
     if (writer === undefined) return;
-    writer.progress(watermark, monotonic, this.#totals);
+    writer.publish(this.#totals);
     state.watermark = watermark;
-    if (this.#offered === undefined) return;
+    this.#attempt(() => writer.progress(watermark, monotonic, this.#totals), watermark);
+    if (this.#writer === undefined || this.#offered === undefined) return;
     if (writer.full) this.finish('size', watermark);
     else if (monotonic - writer.started_monotonic >= segment_age_ns) this.finish('age', watermark);
     this.begin(watermark);
@@ -117,16 +115,22 @@ export class SegmentSink {
   finish(reason: SealReason, watermark: TimeNs): void {
     const writer = this.#writer;
     if (writer === undefined) return;
-    writer.progress(watermark, this.#ports.monotonic(), this.#totals);
+    writer.publish(this.#totals);
     const seal = writer.mark('seal', watermark, this.#ports.monotonic(), this.#totals, reason);
     this.#writer = undefined;
     this.#finished = this.#totals;
     this.#ports.state.totals = this.#totals;
     this.#ports.send({ kind: 'finished', slot: writer.slot, start: writer.start_mark, seal });
   }
-}
 
-function writeFault(error: unknown): Fault {
-  if (error instanceof FaultError) return error.faults[0];
-  return fault('samples_write_failed', { reason: error instanceof Error ? error.message : String(error) });
+  /** Does something with the segment's files; where they fail, other than for want of room, the segment ends and the fault is said. */
+  #attempt(work: () => void, watermark: TimeNs): void {
+    try {
+      work();
+    } catch (error) {
+      this.finish('write_failed', watermark);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ports.send({ kind: 'trouble', fault: fault('samples_write_failed', { reason }) });
+    }
+  }
 }

@@ -42,9 +42,13 @@ export class SegmentWriter {
     this.#state = state;
     this.#start = start;
     this.#marked = { monotonic: start.monotonic, sum: 0n };
-    this.#publish(start.before);
+    this.publish(start.before);
     this.start_mark = this.mark('start', start.watermark, start.monotonic, start.before);
     this.#unwritten = this.start_mark;
+  }
+
+  /** Writes the first mark; before the first record. */
+  begin(): void {
     this.#writeMarks([]);
   }
 
@@ -88,9 +92,8 @@ export class SegmentWriter {
     }
   }
 
-  /** Lets readers see what was appended, and writes a mark now and then. */
+  /** Writes a mark now and then. */
   progress(watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
-    this.#publish(totals);
     const sum = totals.packets + totals.accepted + totals.dropped + totals.lost;
     const since = monotonic - this.#marked.monotonic;
     if (since < busy_mark_interval_ns || (sum === this.#marked.sum && since < idle_mark_interval_ns)) return;
@@ -144,7 +147,8 @@ export class SegmentWriter {
     if (this.#greatest === undefined || greatest > this.#greatest) this.#greatest = greatest;
   }
 
-  #publish(totals: SamplerTotals): void {
+  /** Lets readers see what was appended. */
+  publish(totals: SamplerTotals): void {
     this.#state.publish(this.slot, {
       length: this.#length,
       records: this.#records,

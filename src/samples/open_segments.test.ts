@@ -1,0 +1,109 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Fault } from '../model/errors/fault.ts';
+import { bootId } from './boot_id.ts';
+import { systemClock } from './clock.ts';
+import { OpenSegments } from './open_segments.ts';
+import type { SealedSegment } from './sealed_segment.ts';
+import { encodeSegmentMark, type SegmentMark } from './segment_mark.ts';
+import type { Stream } from './stream.ts';
+import { crowd_begin, recordsOf } from './test_packets.ts';
+
+let root = '';
+let stream: Stream;
+const faults: Fault[] = [];
+const sealed: SealedSegment[] = [];
+let slept_ms = 0;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'edgetap-open-'));
+  stream = { interface: 'eth0', linktype: 1, directory: join(root, 'eth0@1'), sealed: [], next_number: 1 };
+  mkdirSync(stream.directory);
+  faults.length = 0;
+  sealed.length = 0;
+  slept_ms = 0;
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function openSegments(): OpenSegments {
+  return new OpenSegments({
+    clock: { ...systemClock, sleep: (ms) => Promise.resolve(void (slept_ms += ms)) },
+    boot: bootId(),
+    rate: 3,
+    report: (fault) => faults.push(fault),
+    makeRoom: () => Promise.resolve(0),
+    sealed: (_, segment) => sealed.push(segment),
+  });
+}
+
+const start: SegmentMark = {
+  kind: 'start',
+  rate: 3,
+  watermark: crowd_begin,
+  monotonic: 1n,
+  offset: 24,
+  records: 0,
+  accepted: 0n,
+  dropped: 0n,
+  lost: 0n,
+};
+const record = recordsOf([{ time: crowd_begin + 5n, original: 9, bytes: new Uint8Array(9) }]);
+const times = { least: crowd_begin + 5n, greatest: crowd_begin + 5n };
+const seal: SegmentMark = { ...start, kind: 'seal', offset: 24 + record.length, records: 1, ...times, reason: 'size' };
+
+test('at most four segments are open, and each has its own place', async () => {
+  const segments = openSegments();
+  const made = [];
+  for (let index = 0; index < 4; index++) made.push(await segments.make(stream));
+  expect(made.map((one) => [one?.number, one?.slot])).toEqual([
+    [1, 0],
+    [2, 1],
+    [3, 2],
+    [4, 3],
+  ]);
+  expect(await segments.make(stream)).toBeUndefined();
+  for (const segment of segments.all) await segments.discard(segment);
+  expect(readdirSync(stream.directory)).toEqual([]);
+  expect(await segments.make(stream)).toMatchObject({ number: 5, slot: 0 });
+  for (const segment of segments.all) await segments.discard(segment);
+});
+
+test('a segment whose first mark the disk was too full for is sealed with it', async () => {
+  const segments = openSegments();
+  const segment = await segments.make(stream);
+  if (segment === undefined) throw new Error('no segment');
+  writeSync(segment.packets.fd, record, 0, record.length, 24);
+  await segments.seal(segment, start, seal);
+  expect(readFileSync(join(stream.directory, '0000000001.seg')).subarray(96)).toEqual(
+    Buffer.concat([start, seal].map(encodeSegmentMark)),
+  );
+  const cover = { from: crowd_begin, to: crowd_begin, reason: 'size' };
+  expect(sealed).toMatchObject([{ number: 1, length: 24 + record.length, records: 1, ...times, cover }]);
+  expect(segments.all).toEqual([]);
+});
+
+test('what a sampler left that has died is sealed as after a crash, and what it had not begun is removed', async () => {
+  const segments = openSegments();
+  const [begun] = [await segments.make(stream), await segments.make(stream)];
+  if (begun === undefined) throw new Error('no segment');
+  writeSync(begun.header.fd, encodeSegmentMark(start), 0, 96, 96);
+  writeSync(begun.packets.fd, Buffer.concat([record, record.subarray(0, 20)]), 0, record.length + 20, 24);
+  await segments.salvage();
+  expect(segments.all).toEqual([]);
+  expect(sealed).toMatchObject([{ number: 1, records: 1, ...times, cover: { from: crowd_begin, reason: 'crash' } }]);
+  expect(faults.map(({ name }) => name)).toEqual(['segment_cut']);
+  expect(readdirSync(stream.directory).sort()).toEqual(['0000000001.pcap', '0000000001.seg']);
+});
+
+test('a seal that fails is tried again, then said and left to the next start', async () => {
+  const segments = openSegments();
+  const segment = await segments.make(stream);
+  if (segment === undefined) throw new Error('no segment');
+  rmSync(stream.directory, { recursive: true });
+  await segments.seal(segment, start, seal);
+  expect(slept_ms).toBe(2000);
+  expect(faults.map(({ name }) => name)).toEqual(['samples_write_failed']);
+  expect({ sealed, open: segments.all }).toEqual({ sealed: [], open: [] });
+});
