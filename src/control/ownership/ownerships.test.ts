@@ -221,13 +221,13 @@ describe('add', () => {
     beforeWrite = async () => {
       turn += 1;
       await db.transaction(async (tx) => {
-        if (turn === 2) await removeOwnership(tx, 'rival 1', 1n);
-        else await insertOwnership(tx, rival(`rival ${turn}`));
+        if (turn === 2) await removeOwnership(tx, 'rival1', 1n);
+        else await insertOwnership(tx, rival(`rival${turn}`));
       });
     };
     expect(await faults(ownerships.add(mine, { destination_conf: file('one') }))).toEqual(['unavailable -']);
     expect(turn).toBe(3);
-    expect((await ownerships.list(mine)).map((one) => one.id)).toEqual(['rival 3']);
+    expect((await ownerships.list(mine)).map((one) => one.id)).toEqual(['rival3']);
     expect(await trail(mine)).toEqual([]);
   });
 
