@@ -97,9 +97,11 @@ describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', { t
       await expect(store.startSampling({ interface: 'lo' })).rejects.toMatchObject({
         faults: [{ name: 'sampling_twice' }],
       });
+      // Everybody shares this loopback.
+      const marker = 0xfe00_0000 + process.pid;
       const ip = numberedFrame(77, 90).subarray(14);
       tun.write(ip);
-      replayFrames({ name: 'lo' }, [numberedFrame(0xfeed_beef)]);
+      replayFrames({ name: 'lo' }, [numberedFrame(marker)]);
       const answer = await settled(store);
       expect(store.linktypes()).toEqual([1, 101]);
       const raw = answer.chunks.filter((chunk) => chunk.interface === tun.name);
@@ -108,7 +110,7 @@ describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', { t
       const ours = answer.chunks
         .filter((chunk) => chunk.interface === 'lo')
         .flatMap(({ records }) => packetsOf(records))
-        .filter(({ bytes }) => bytes.length >= 46 && numberOf(bytes) === 0xfeed_beef);
+        .filter(({ bytes }) => bytes.length >= 46 && numberOf(bytes) === marker);
       expect(ours.length).toBe(1);
       const one = await store.query(
         recent({ programs: new Map([...takeAll].filter(([linktype]) => linktype === 101)) }),

@@ -91,7 +91,8 @@ class DiskStore implements SampleStore {
   async startSampling(what: StartSampling): Promise<void> {
     if (this.#closed !== undefined) raise('samples_closed');
     const { rate = 1 } = what;
-    if (!Number.isInteger(rate) || rate < 1 || rate >= 2 ** 32) throw new RangeError(`a rate of 1 in ${rate} cannot be`);
+    if (!Number.isInteger(rate) || rate < 1 || rate >= 2 ** 32)
+      throw new RangeError(`a rate of 1 in ${rate} cannot be`);
     if (this.#samplers.has(what.interface)) raise('sampling_twice', { interface: what.interface });
     const options: SamplingOptions = {
       rate,
