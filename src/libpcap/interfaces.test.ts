@@ -1,0 +1,78 @@
+import { networkInterfaces } from 'node:os';
+import { expect, test } from 'vitest';
+import { createNamespacePair } from '../../test/support/namespace_pair.ts';
+import { createTunDevice } from '../../test/support/tun_device.ts';
+import { type InterfaceFiles, interfaceDrops, listInterfaces } from './interfaces.ts';
+
+function filesOf(texts: Readonly<Record<string, string>>): InterfaceFiles {
+  const paths = Object.keys(texts);
+  return {
+    list: (directory) => [
+      ...new Set(
+        paths
+          .filter((path) => path.startsWith(`${directory}/`))
+          .map((path) => path.slice(directory.length + 1).split('/')[0] ?? ''),
+      ),
+    ],
+    read: (path) => texts[path],
+  };
+}
+
+test('reads numbers, types, flags and addresses, in the order of the numbers', () => {
+  const files = filesOf({
+    '/sys/class/net/wg0/ifindex': '9\n',
+    '/sys/class/net/wg0/type': '65534\n',
+    '/sys/class/net/wg0/flags': '0x10d0\n',
+    '/sys/class/net/wg0/address': '\n',
+    '/sys/class/net/lo/ifindex': '1\n',
+    '/sys/class/net/lo/type': '772\n',
+    '/sys/class/net/lo/flags': '0x9\n',
+    '/sys/class/net/lo/address': '00:00:00:00:00:00\n',
+    '/sys/class/net/eth0/ifindex': '2\n',
+    '/sys/class/net/eth0/type': '1\n',
+    '/sys/class/net/eth0/flags': '0x1003\n',
+    '/sys/class/net/eth0/address': '02:fc:00:00:00:01\n',
+    '/sys/class/net/bonding_masters': 'bond0\n',
+    // Went away while it was being read.
+    '/sys/class/net/gone0/ifindex': '11\n',
+  });
+  expect(listInterfaces(files)).toEqual([
+    { name: 'lo', ifindex: 1, arphrd: 772, up: true, loopback: true },
+    { name: 'eth0', ifindex: 2, arphrd: 1, up: true, loopback: false, mac: '02:fc:00:00:00:01' },
+    { name: 'wg0', ifindex: 9, arphrd: 65534, up: false, loopback: false },
+  ]);
+  expect(listInterfaces(filesOf({}))).toEqual([]);
+});
+
+test('adds up what an interface lost, and does not know what it does not say', () => {
+  const statistics = '/sys/class/net/eth0/statistics';
+  const missed = { [`${statistics}/rx_missed_errors`]: '18446744073709551610\n' };
+  expect(interfaceDrops('eth0', filesOf({ ...missed, [`${statistics}/rx_fifo_errors`]: '2\n' }))).toBe(
+    18446744073709551612n,
+  );
+  expect(interfaceDrops('eth0', filesOf(missed))).toBeUndefined();
+});
+
+test('agrees with the system on its own interfaces', async () => {
+  const pair = await createNamespacePair({ ipv4: { near: '10.214.1.1', far: '10.214.1.2' } });
+  const tun = await createTunDevice();
+  try {
+    const found = listInterfaces();
+    expect(found.find(({ name }) => name === 'lo')).toMatchObject({ ifindex: 1, arphrd: 772, loopback: true });
+    expect(found.find(({ name }) => name === pair.near.name)).toEqual({
+      name: pair.near.name,
+      ifindex: pair.near.ifindex,
+      arphrd: 1,
+      up: true,
+      loopback: false,
+      mac: pair.near.mac,
+    });
+    expect(found.find(({ ifindex }) => ifindex === tun.ifindex)).toMatchObject({ name: tun.name, arphrd: 65534 });
+    for (const name of Object.keys(networkInterfaces())) expect(found.map((one) => one.name)).toContain(name);
+    expect(interfaceDrops(pair.near.name)).toBe(0n);
+    expect(interfaceDrops('no-such-thing')).toBeUndefined();
+  } finally {
+    tun.close();
+    await pair.remove();
+  }
+});
