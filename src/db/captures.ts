@@ -1,6 +1,7 @@
 import type { CaptureRecord } from '../model/record.ts';
 import { isFinal, type Status, statuses } from '../model/status.ts';
 import type { TimeNs } from '../model/time.ts';
+import { builtOnce } from './built_once.ts';
 import { captureOfRow, captureRow } from './capture_rows.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { Patch } from './patch.ts';
@@ -33,14 +34,13 @@ export async function captureById(db: Queries, id: string): Promise<CaptureRecor
   return row === undefined ? undefined : captureOfRow(row);
 }
 
+const rowOf = builtOnce((query, id: string, account_id: string) =>
+  query.selectFrom('captures').selectAll().where('id', '=', id).where('account_id', '=', account_id),
+);
+
 /** The capture of an id in an account; another account's is as unknown as one that does not exist. */
 export async function captureOf(db: Queries, account_id: string, id: string): Promise<CaptureRecord | undefined> {
-  const row = await db.query
-    .selectFrom('captures')
-    .selectAll()
-    .where('id', '=', id)
-    .where('account_id', '=', account_id)
-    .executeTakeFirst();
+  const [row] = await rowOf(db, id, account_id);
   return row === undefined ? undefined : captureOfRow(row);
 }
 

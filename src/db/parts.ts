@@ -1,6 +1,7 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { isFinal, statuses } from '../model/status.ts';
 import { captureOfRow } from './capture_rows.ts';
+import { builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { type PartPatch, partChanges, partOfRow, partRow } from './part_rows.ts';
 
@@ -14,15 +15,13 @@ export async function insertParts(tx: Transaction, parts: readonly PartRecord[])
   for (const part of parts) await tx.query.insertInto('parts').values(partRow(part)).execute();
 }
 
+const rowsOf = builtOnce((query, capture_id: string) =>
+  query.selectFrom('parts').selectAll().where('capture_id', '=', capture_id).orderBy('ordinal'),
+);
+
 /** The parts of a capture, in their total order. */
 export async function partsOf(db: Queries, capture_id: string): Promise<readonly PartRecord[]> {
-  const rows = await db.query
-    .selectFrom('parts')
-    .selectAll()
-    .where('capture_id', '=', capture_id)
-    .orderBy('ordinal')
-    .execute();
-  return rows.map(partOfRow);
+  return (await rowsOf(db, capture_id)).map(partOfRow);
 }
 
 /** The parts of several captures (one page of a list), by capture, each in its total order. */

@@ -7,7 +7,8 @@ export function createLogger(name: string, level: string): Logger {
   const { redact, serializers } = logRedaction;
   return pino(
     { name, level, base: { pid: process.pid }, redact: { ...redact, paths: [...redact.paths] }, serializers },
-    pino.destination({ dest: 2, sync: true }),
+    // Lines wait for no disk or pipe, and gather while one is being written.
+    pino.destination({ dest: 2, sync: false }),
   );
 }
 
