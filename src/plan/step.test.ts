@@ -205,6 +205,14 @@ describe('a full capture on one interface', () => {
     expect(run(held, uploaded(0)).record).not.toHaveProperty('error_message');
   });
 
+  test('trouble of a part is told as long as its sensor tells of it', () => {
+    const held = run(full(1), armed(0), news(0, { sequence: 2, error: 'denied' }));
+    expect(held.parts).toMatchObject([{ phase: 'armed', error: 'denied' }]);
+    expect(run(held, news(0, { sequence: 3 })).parts[0]).not.toHaveProperty('error');
+    const ending = run(held, ended(0, { sequence: 4, stop_reason: 'crashed', error: 'died, and denied' }));
+    expect(run(ending, ended(0, { sequence: 5, stop_reason: 'crashed', error: 'died' })).parts[0]?.error).toBe('died');
+  });
+
   test('a slow bucket is waited for, up to a day', () => {
     const over = run(full(1), armed(0), ended(0), tick(500));
     expect(over.record.status).toBe('conversion_pending');

@@ -72,10 +72,14 @@ function withoutTrouble(part: PartRecord): PartRecord {
   return rest;
 }
 
-/** What a sensor that died had told of its losses is no longer the whole of them: unknown is not zero. */
-function withoutUnknown(part: PartRecord, news: PartNews): PartRecord {
-  if (news.stop_reason !== 'crashed') return part;
-  const { dropped: _dropped, interface_dropped: _interfaceDropped, ...known } = part;
+/**
+ * What of a part stays when there is news of it: not its trouble, which the news repeats as long as it lasts; and what a
+ * sensor that died had told of its losses is no longer the whole of them: unknown is not zero.
+ */
+function lasting(part: PartRecord, news: PartNews): PartRecord {
+  const { error: _error, ...rest } = part;
+  if (news.stop_reason !== 'crashed') return rest;
+  const { dropped: _dropped, interface_dropped: _interfaceDropped, ...known } = rest;
   return known;
 }
 
@@ -87,7 +91,7 @@ function takeReport(state: CaptureState, news: PartNews): Step {
   // A part that goes on never changes hands: another epoch of the sensor can only tell how it ended.
   if (before.phase === 'armed' && news.phase === 'armed' && before.epoch !== news.epoch) return keep(state);
   const { sensor: _sensor, interface: _interface, armed_at, ...told } = news;
-  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({ ...withoutUnknown(part, news), ...told }));
+  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({ ...lasting(part, news), ...told }));
   const effects: Effect[] = [];
   let record = state1.record;
   if (armed_at !== undefined && record.spec.type === 'full') {

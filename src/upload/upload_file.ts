@@ -13,6 +13,8 @@ export interface UploadOptions extends DeliveryWorld {
   /** Beside the file; one for each upload. Who starts another upload of the file gives another one. */
   readonly journal_path: string;
   readonly signal: AbortSignal;
+  /** Hears of every piece once it is in the bucket and in the journal. */
+  readonly arrived?: (piece: UploadedPiece) => void;
 }
 
 /** A file whose every piece is in the bucket. */
@@ -65,6 +67,7 @@ async function uploadOpen(options: UploadOptions, file: FileHandle, journal: Upl
     const uploaded = await deliverPiece(piece, options, signal, signing);
     await journal.append(uploaded);
     pieces[piece.number - 1] = uploaded;
+    options.arrived?.(uploaded);
   };
 
   try {
