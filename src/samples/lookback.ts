@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../libpcap/program.ts';
+import { raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { OpenSegment } from './open_segments.ts';
@@ -81,18 +82,31 @@ export interface PreparedLookback {
 
 const piece_max_bytes = 256 * 1024;
 
-/** Takes down what there is at this moment and opens the files that the window touches, all at once. */
+/**
+ * Takes down what there is at this moment and opens the files that the window touches, all at once.
+ *
+ * @throws FaultError `lookback_failed` where a file is there and cannot be opened.
+ */
 export function prepareLookback(query: LookbackQuery, view: LookbackView): PreparedLookback {
   const viewed = viewStreams(query, view).sort((a, b) => compareStreams(a.stream, b.stream));
   const segments: ScanSegment[] = [];
   const damage: { stream: number; from: TimeNs; to: TimeNs }[] = [];
-  for (const [stream, { stream: of, segments: touched }] of viewed.entries()) {
-    if (!query.programs.has(of.linktype)) continue;
-    for (const { directory, ...segment } of touched) {
-      const descriptor = openPackets(directory, segment.number);
-      if (descriptor === undefined) damage.push({ stream, from: segment.least - 1n, to: segment.greatest });
-      else segments.push({ ...segment, stream, descriptor });
+  const close = (): void => {
+    for (const { descriptor } of segments.splice(0)) closeSync(descriptor);
+  };
+  try {
+    for (const [stream, { stream: of, segments: touched }] of viewed.entries()) {
+      if (!query.programs.has(of.linktype)) continue;
+      for (const { directory, ...segment } of touched) {
+        const descriptor = openPackets(directory, segment.number);
+        if (descriptor === undefined) damage.push({ stream, from: segment.least - 1n, to: segment.greatest });
+        else segments.push({ ...segment, stream, descriptor });
+      }
     }
+  } catch (cause) {
+    close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return raise('lookback_failed', { reason }, { cause });
   }
   const programs = viewed.flatMap(({ stream: { linktype } }, stream) => {
     const program = query.programs.get(linktype);
@@ -103,9 +117,7 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
   return {
     job: { from, to, packet_limit, snaplen_bytes: limits.sample_snaplen_bytes, piece_max_bytes, programs, segments },
     answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
-    close: () => {
-      for (const { descriptor } of segments) closeSync(descriptor);
-    },
+    close,
   };
 }
 
