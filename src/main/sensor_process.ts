@@ -69,6 +69,7 @@ childProcess('sensor', async (settings, logger, crash) => {
         random: Math.random,
       }),
     clock: wallClock,
+    random: Math.random,
     interfaces,
     warn,
     crash,

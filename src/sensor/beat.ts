@@ -32,6 +32,8 @@ export interface Beat {
 
 const heartbeat_ms = 2000;
 const progress_ms = 1000;
+/** What one message may hold. */
+const reports_max = 1024;
 
 /** Makes the beat of a sensor. */
 export function createBeat(deps: BeatDeps): Beat {
@@ -42,7 +44,7 @@ export function createBeat(deps: BeatDeps): Beat {
   const known = Promise.withResolvers<void>();
 
   const tellReports = async (): Promise<void> => {
-    const reports = [...outbox.pending()];
+    const reports = outbox.pending().slice(0, reports_max);
     if (reports.length === 0) return;
     const { committed } = await ask({ kind: 'report', reports }, 'report_ok');
     for (const { capture_id, interface: name, sequence } of committed) outbox.commit(capture_id, name, sequence);
@@ -50,8 +52,8 @@ export function createBeat(deps: BeatDeps): Beat {
   const fetchWork = async (): Promise<void> => {
     if (have === want) return;
     const { generation, assignments } = await ask({ kind: 'desired' }, 'work');
+    work.reconcile(assignments);
     have = generation;
-    await work.reconcile(assignments);
   };
   const heartbeat = async (): Promise<void> => {
     const { generation } = await ask(

@@ -20,22 +20,20 @@ export class Outbox {
     this.#urgent = urgent;
   }
 
+  /** Puts the newest state of a part. */
+  put(news: PartNews): void {
+    this.#put(news);
+  }
+
   /** Puts the newest state of a part; resolves once control has committed it or a newer one. */
-  put(news: PartNews): Promise<void> {
-    const key = partKey(news.capture_id, news.interface);
-    const before = this.#entries.get(key);
-    const report: PartReport = { ...news, sequence: (before?.report.sequence ?? 0) + 1 };
-    const entry: Entry = before ?? { report, committed: 0, waiting: [] };
-    const changed = before === undefined || before.report.phase !== report.phase;
-    entry.report = report;
-    this.#entries.set(key, entry);
+  tell(news: PartNews): Promise<void> {
+    const entry = this.#put(news);
     const { promise, resolve } = Promise.withResolvers<void>();
-    entry.waiting.push({ sequence: report.sequence, resolve });
-    if (changed) this.#urgent();
+    entry.waiting.push({ sequence: entry.report.sequence, resolve });
     return promise;
   }
 
-  /** What control has not committed yet. */
+  /** What control has not committed yet, the oldest first. */
   pending(): readonly PartReport[] {
     return [...this.#entries.values()].flatMap((entry) =>
       entry.committed < entry.report.sequence ? [entry.report] : [],
@@ -51,11 +49,23 @@ export class Outbox {
     entry.waiting = entry.waiting.filter((one) => one.sequence > sequence);
   }
 
-  /** Nothing more will be said of this part. */
+  /** Nothing more will be said of this part; whoever waits need not. */
   forget(captureId: string, interfaceName: string): void {
     const key = partKey(captureId, interfaceName);
     const entry = this.#entries.get(key);
     this.#entries.delete(key);
     for (const one of entry?.waiting ?? []) one.resolve();
+  }
+
+  #put(news: PartNews): Entry {
+    const key = partKey(news.capture_id, news.interface);
+    const before = this.#entries.get(key);
+    const report: PartReport = { ...news, sequence: (before?.report.sequence ?? 0) + 1 };
+    const entry: Entry = before ?? { report, committed: 0, waiting: [] };
+    const changed = before === undefined || before.report.phase !== report.phase;
+    entry.report = report;
+    this.#entries.set(key, entry);
+    if (changed) this.#urgent();
+    return entry;
   }
 }

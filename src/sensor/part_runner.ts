@@ -1,17 +1,20 @@
 import type { CaptureEngine } from '../capture/capture_engine.ts';
-import type { Part, PartEnd } from '../capture/part.ts';
+import type { Part } from '../capture/part.ts';
 import type { Spool } from '../capture/spool.ts';
 import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
+import { backoffMs } from '../model/backoff.ts';
 import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 import type { Clock } from './clock.ts';
-import type { PartNews } from './outbox.ts';
-import { partPaths, removeBeside, writeState } from './part_shelf.ts';
+import { writeEmptyPart } from './empty_part.ts';
+import { onSpool } from './on_spool.ts';
+import type { Outbox } from './outbox.ts';
+import { endOf, newsOf } from './part_news.ts';
+import { partPaths, removeBeside, removeSorted, writeState } from './part_shelf.ts';
 import type { PartState } from './part_state.ts';
 import type { PartSender } from './send_part.ts';
-import { writeEmptyPart } from './empty_part.ts';
 import { writeSorted } from './sort_part.ts';
 
 /** What running parts takes. */
@@ -21,10 +24,12 @@ export interface PartRunnerDeps {
   readonly compiler: FilterCompiler;
   readonly sender: PartSender;
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Where control is told of parts. */
+  readonly outbox: Outbox;
   /** The interface of a name, as it is now. */
   findInterface(name: string): HostInterface | undefined;
-  /** Tells control the newest state of a part; resolves once it has committed that. */
-  report(news: PartNews): Promise<void>;
   /** The sensor's operator is told. */
   warn(fault: Fault, context: string): void;
   /** A defect: nothing can be said of the sensor's state any more. */
@@ -47,7 +52,9 @@ export interface PartRunner {
 
 /** The bucket lost what it had: the whole part is sent again. */
 const lost = new Set(['upload_gone', 'bucket_checksum']);
-const attempts_max = 5;
+/** The disk may come right. */
+const passing = new Set([...lost, 'spool_read_failed', 'spool_write_failed']);
+const pauses = { base_ms: 200, cap_ms: 30_000 };
 const forgotten_reason = new Error('the part is wanted no more');
 
 /** Begins a part, or goes on with one that an earlier process has left in this state. */
@@ -57,21 +64,46 @@ export function runPart(
   interfaceName: string,
   left: PartState | undefined,
 ): PartRunner {
-  const { spool, engine, compiler, sender, clock } = deps;
+  const { spool, engine, compiler, sender, clock, outbox } = deps;
   const capture_id = first.capture_id;
   const paths = partPaths(spool.directory, capture_id, interfaceName);
+  const context = `capture ${capture_id} on ${interfaceName}`;
   const forgotten = new AbortController();
   const captured = Promise.withResolvers<void>();
   let assignment = first;
   let wantedStop: StopReason | undefined;
   let running: Part | undefined;
+  let trouble: Fault | undefined;
   let state: PartState = left ?? { layout: 1, assignment, interface: interfaceName, phase: 'arming', attempt: 0 };
 
+  /** Writes a change down before it is acted on. Throws `spool_write_failed`. */
   const save = async (change: Partial<PartState>): Promise<void> => {
-    state = { ...state, ...change, assignment };
-    await writeState(paths, state);
+    await writeState(paths, { ...state, ...change, assignment });
+    state = { ...state, ...change };
   };
-  const report = async (): Promise<void> => await deps.report(newsOf(state));
+  /** Runs what changes nothing for others: where the disk refuses, the operator is told, and that is all. */
+  const leniently = async (run: () => Promise<void>): Promise<void> => {
+    try {
+      await onSpool('spool_write_failed', run);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      deps.warn(error.faults[0], context);
+    }
+  };
+  /** Writes down what has happened: it has happened even where it cannot be written. */
+  const note = async (change: Partial<PartState>): Promise<void> => {
+    await leniently(async () => await save(change));
+    state = { ...state, ...change };
+  };
+  const report = (): void => outbox.put(newsOf(state, trouble));
+
+  /** Says what holds up the delivery, or that nothing does any more. */
+  const tellTrouble = (now: Fault | undefined): void => {
+    if (now?.message === trouble?.message) return;
+    trouble = now;
+    if (now !== undefined) deps.warn(now, `delivering ${context}`);
+    if (state.phase === 'armed' || state.phase === 'ended') report();
+  };
 
   /** Applies what was asked, to a part that captures. */
   const applyOrders = (): void => {
@@ -84,15 +116,17 @@ export function runPart(
   };
 
   const progress = (): void => {
-    if (running === undefined) return;
+    // Found `arming` after a crash it is begun anew, so control hears nothing before `armed` is on the disk.
+    if (running === undefined || state.phase !== 'armed') return;
     const { packets, bytes, dropped, interface_dropped } = running.progress();
     state = { ...state, packets, bytes, dropped, ...(interface_dropped === undefined ? {} : { interface_dropped }) };
-    void report();
+    report();
   };
 
   /** From `arming` to `armed`, with the part that captures; or to `ended` or `excluded`, without. */
   const begin = async (): Promise<Part | undefined> => {
     const stop = wantedStop ?? assignment.stop;
+    await save({});
     if (stop !== undefined) {
       await writeEmptyPart(spool, capture_id, interfaceName);
       await save({ phase: 'ended', packets: 0n, bytes: 0n, dropped: 0n, stop_reason: stop });
@@ -107,7 +141,7 @@ export function runPart(
       await save({ phase: 'excluded', linktype, fault: excluded });
       return undefined;
     }
-    await save({ linktype });
+    forgotten.signal.throwIfAborted();
     const { packet_limit, byte_limit, snaplen_bytes, time_limit_s } = assignment;
     const part = await engine.arm({
       capture_id,
@@ -120,11 +154,16 @@ export function runPart(
       ...(byte_limit === undefined ? {} : { byte_limit }),
     });
     running = part;
-    const deadline = part.armed_at + BigInt(time_limit_s) * 1_000_000_000n;
-    state = { ...state, phase: 'armed', armed_at: part.armed_at, deadline, linktype: part.linktype };
     applyOrders();
-    // Found `arming` after a crash, it was not told yet and is begun anew: so this is written before it is told.
-    await save({});
+    try {
+      const deadline = part.armed_at + BigInt(time_limit_s) * 1_000_000_000n;
+      await save({ phase: 'armed', armed_at: part.armed_at, deadline, linktype: part.linktype });
+    } catch (error) {
+      part.stop('error');
+      await part.ended;
+      running = undefined;
+      throw error;
+    }
     progress();
     return part;
   };
@@ -132,13 +171,12 @@ export function runPart(
   const finish = async (part: Part): Promise<void> => {
     const end = await part.ended;
     running = undefined;
-    await save({ phase: 'ended', ...endOf(end) });
+    await note({ phase: 'ended', ...endOf(end, interfaceName) });
+    report();
   };
 
   const send = async (part: Part | undefined, ended: Promise<void>, signal: AbortSignal): Promise<void> => {
     const { attempt } = state;
-    const told = ended.then(report);
-    told.catch(() => undefined); // the sender hears it when it comes to that
     await sender.send({
       assignment,
       interface: interfaceName,
@@ -146,35 +184,46 @@ export function runPart(
       path: state.sorted === true ? paths.sorted : spool.path(capture_id, interfaceName),
       journal_path: paths.journal(attempt),
       part,
-      told,
-      trouble: (failure) => {
-        deps.warn(failure, `delivering capture ${capture_id} of ${interfaceName}`);
-        if (state.phase === 'ended') void deps.report({ ...newsOf(state), fault: plain(failure) });
+      told: async () => {
+        await ended;
+        trouble = undefined;
+        await outbox.tell(newsOf(state, trouble));
       },
+      trouble: tellTrouble,
       signal,
     });
   };
 
+  const mustSort = (): boolean => state.phase === 'ended' && state.unordered === true && state.sorted !== true;
+
   /** Sends the part while it grows. One that has ended out of order is sorted and sent anew; one that got lost, too. */
   const deliver = async (capturing: Part | undefined, ended: Promise<void>): Promise<void> => {
-    let part = capturing;
-    for (;;) {
-      const unwanted = new AbortController();
+    for (let failures = 1; ; failures += 1) {
       try {
+        if (mustSort()) {
+          const from = spool.path(capture_id, interfaceName);
+          await onSpool('spool_write_failed', async () => await writeSorted(from, paths.sorted));
+          await save({ sorted: true, attempt: state.attempt + 1 });
+        }
+        const unwanted = new AbortController();
+        const part = state.sorted === true ? undefined : capturing;
         const sent = send(part, ended, AbortSignal.any([forgotten.signal, unwanted.signal]));
-        sent.catch(() => undefined); // heard below, unless the part has to be sorted
-        await ended;
-        if (state.unordered !== true || state.sorted === true) return await sent;
+        await Promise.race([ended, sent]);
+        if (!mustSort()) return await sent;
         unwanted.abort(forgotten_reason);
         await sent.catch(() => undefined);
-        await writeSorted(spool.path(capture_id, interfaceName), paths.sorted);
-        await save({ sorted: true, attempt: state.attempt + 1 });
+        failures = 0;
       } catch (error) {
-        const again = error instanceof FaultError && lost.has(error.faults[0].name) && state.attempt < attempts_max;
-        if (!again) throw error;
-        await save({ attempt: state.attempt + 1 });
+        const again =
+          error instanceof FaultError && passing.has(error.faults[0].name) && clock.now() < assignment.deliver_before;
+        if (!again || forgotten.signal.aborted) {
+          await ended;
+          throw error;
+        }
+        tellTrouble(error.faults[0]);
+        await clock.sleep(backoffMs(pauses, failures, deps.random()), forgotten.signal);
+        if (lost.has(error.faults[0].name)) await note({ attempt: state.attempt + 1 });
       }
-      part = undefined;
     }
   };
 
@@ -184,19 +233,24 @@ export function runPart(
       const ended = part === undefined ? Promise.resolve() : finish(part);
       void ended.then(captured.resolve, captured.resolve);
       if (state.phase === 'armed' || state.phase === 'ended') {
+        if (part === undefined) report();
         await deliver(part, ended);
-        await save({ phase: 'delivered' });
-        await spool.remove(capture_id, interfaceName);
+        await note({ phase: 'delivered' });
+        await leniently(async () => {
+          await spool.remove(capture_id, interfaceName);
+          await removeSorted(paths);
+        });
       } else if (state.phase !== 'delivered') {
-        await report();
+        await outbox.tell(newsOf(state, trouble));
       }
     } catch (error) {
       captured.resolve();
-      if (forgotten.signal.aborted) return;
+      if (forgotten.signal.aborted && (error === forgotten_reason || error instanceof FaultError)) return;
       if (!(error instanceof FaultError)) throw error;
-      deps.warn(error.faults[0], `capture ${capture_id} on ${interfaceName}`);
-      await save({ phase: 'failed', fault: error.faults[0] });
-      await report();
+      deps.warn(error.faults[0], context);
+      await note({ phase: 'failed', fault: error.faults[0] });
+      trouble = undefined;
+      await outbox.tell(newsOf(state, trouble));
     }
   };
   const life = live();
@@ -208,17 +262,22 @@ export function runPart(
       applyOrders();
     },
     stop: async (reason) => {
-      wantedStop = reason;
+      wantedStop ??= reason;
       applyOrders();
       await captured.promise;
     },
     forget: async () => {
       forgotten.abort(forgotten_reason);
-      wantedStop = 'stopped';
+      wantedStop ??= 'stopped';
       applyOrders();
+      // Whoever waits for control to hear of it waits no more.
+      outbox.forget(capture_id, interfaceName);
       await life;
-      await spool.remove(capture_id, interfaceName);
-      await removeBeside(paths);
+      outbox.forget(capture_id, interfaceName);
+      await leniently(async () => {
+        await spool.remove(capture_id, interfaceName);
+        await removeBeside(paths);
+      });
     },
     progress,
     settled: life,
@@ -228,41 +287,4 @@ export function runPart(
 function asError(faults: readonly Fault[]): FaultError {
   const [first, ...more] = faults;
   return new FaultError([first ?? fault('expression_compiler', { reason: 'it said nothing' }), ...more]);
-}
-
-/** A part's state as control is told it. */
-function newsOf(state: PartState): PartNews {
-  const phase = state.phase === 'arming' ? 'armed' : state.phase === 'delivered' ? 'ended' : state.phase;
-  const { armed_at, linktype, packets, bytes, dropped, interface_dropped, stop_reason, unordered, fault: why } = state;
-  return {
-    capture_id: state.assignment.capture_id,
-    interface: state.interface,
-    phase,
-    ...(armed_at === undefined ? {} : { armed_at }),
-    ...(linktype === undefined ? {} : { linktype }),
-    ...(packets === undefined ? {} : { packets }),
-    ...(bytes === undefined ? {} : { bytes }),
-    ...(dropped === undefined ? {} : { dropped }),
-    ...(interface_dropped === undefined ? {} : { interface_dropped }),
-    ...(stop_reason === undefined ? {} : { stop_reason }),
-    ...(unordered === undefined ? {} : { unordered }),
-    ...(why === undefined ? {} : { fault: plain(why) }),
-  };
-}
-
-function endOf(end: PartEnd): Partial<PartState> {
-  const { packets, bytes, dropped, unread, interface_dropped, stop_reason, unordered, error } = end;
-  return {
-    packets,
-    bytes,
-    dropped: dropped + unread,
-    stop_reason,
-    unordered,
-    ...(interface_dropped === undefined ? {} : { interface_dropped }),
-    ...(error === undefined ? {} : { fault: error }),
-  };
-}
-
-function plain({ name, code, message }: Fault): { name: string; code: number; message: string } {
-  return { name, code, message };
 }

@@ -7,6 +7,7 @@ import { type GrowingFile, sealedFile } from '../upload/growing_file.ts';
 import { type UploadedFile, type UploadOptions, uploadFile } from '../upload/upload_file.ts';
 import type { AskControl } from './ask_control.ts';
 import type { Clock } from './clock.ts';
+import { onSpool } from './on_spool.ts';
 import type { PartSender, PartShipment } from './send_part.ts';
 
 /** What sending parts takes. */
@@ -21,8 +22,8 @@ export interface PartSenderDeps {
 
 const growth_look_ms = 100;
 const pauses = { base_ms: 200, cap_ms: 30_000 };
-/** The bucket knows the upload no more, or has other bytes than were sent: only a new upload can help. */
-const lost = new Set(['upload_gone', 'bucket_checksum']);
+/** Only a new upload can help, or nothing can. */
+const final = new Set(['upload_gone', 'bucket_checksum', 'part_file_lost']);
 
 /** Makes the sender of a sensor's parts: pieces go to signed URLs, and control puts them together. */
 export function createPartSender(deps: PartSenderDeps): PartSender {
@@ -33,10 +34,12 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
     const { assignment, signal, trouble } = shipment;
     for (let failures = 1; ; failures += 1) {
       try {
-        return await run();
+        const done = await run();
+        trouble(undefined);
+        return done;
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof FaultError) || lost.has(error.faults[0].name)) throw error;
+        if (!(error instanceof FaultError) || final.has(error.faults[0].name)) throw error;
         const [fault] = error.faults;
         if (clock.now() >= assignment.deliver_before) {
           raise('upload_expired', { limit_h: limits.upload_expiry_s / 3600, reason: fault.message }, { cause: error });
@@ -70,6 +73,7 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
       random: deps.random,
       deliver_before,
       warn: trouble,
+      arrived: () => trouble(undefined),
     });
   };
 
@@ -77,10 +81,12 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
     send: async (shipment) => {
       const { assignment, interface: name, attempt, told } = shipment;
       const { capture_id } = assignment;
-      const { pieces, size_bytes, sha256 } = await persist(shipment, async () => await upload(shipment));
-      // Control takes a part as delivered only after it has heard that it ended.
-      await told;
+      const { pieces, size_bytes, sha256 } = await persist(shipment, async () =>
+        onSpool('spool_read_failed', async () => await upload(shipment)),
+      );
       await persist(shipment, async () => {
+        // Control takes a part as delivered only after it has heard that it ended, and keeps what it heard last.
+        await told();
         const all = [...pieces];
         await ask(
           { kind: 'uploaded', capture_id, interface: name, attempt, pieces: all, size_bytes, sha256 },

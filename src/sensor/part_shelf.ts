@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
+import { onSpool } from './on_spool.ts';
 import { type PartState, partKey } from './part_state.ts';
 
 /** What a sensor keeps beside a part's file in the spool. */
@@ -30,19 +31,24 @@ export function partPaths(spool: string, captureId: string, interfaceName: strin
 
 const stateEnding = 'state.json';
 
-/** Writes a part's state so that it is there, whole, after any crash: a new file, synced, renamed over the old one. */
+/**
+ * Writes a part's state so that it is there, whole, after any crash: a new file, synced, renamed over the old one. Throws
+ * `spool_write_failed`.
+ */
 export async function writeState(paths: PartPaths, state: PartState): Promise<void> {
-  await mkdir(paths.directory, { recursive: true, mode: 0o700 });
-  const fresh = `${paths.state}.new`;
-  const file = await open(fresh, 'w', 0o600);
-  try {
-    await file.writeFile(toJsonText(state));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, paths.state);
-  await syncDirectory(paths.directory);
+  await onSpool('spool_write_failed', async () => {
+    await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+    const fresh = `${paths.state}.new`;
+    const file = await open(fresh, 'w', 0o600);
+    try {
+      await file.writeFile(toJsonText(state));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(fresh, paths.state);
+    await syncDirectory(paths.directory);
+  });
 }
 
 async function syncDirectory(path: string): Promise<void> {
@@ -52,6 +58,11 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** Removes the sorted form of a part. */
+export async function removeSorted(paths: PartPaths): Promise<void> {
+  await rm(paths.sorted, { force: true });
 }
 
 /** Removes what is kept beside a part, and the capture's directory where nothing else is in it. */
@@ -71,6 +82,7 @@ export async function removeBeside(paths: PartPaths): Promise<void> {
 
 /** A part's state that cannot be read: kept for a person to look at, and told. */
 export interface UnreadablePart {
+  readonly key: string;
   readonly path: string;
   readonly cause: unknown;
 }
@@ -87,12 +99,13 @@ export async function readStates(
     for (const file of await readdir(join(spool, capture.name))) {
       if (!file.endsWith(`.${stateEnding}`)) continue;
       const path = join(spool, capture.name, file);
+      const key = partKey(capture.name, file.slice(0, -stateEnding.length - 1));
       try {
         const state = fromJsonText(await readFile(path, 'utf8')) as PartState;
         if (state.layout !== 1) throw new Error(`its layout is ${String(state.layout)}`);
-        states.set(partKey(capture.name, file.slice(0, -stateEnding.length - 1)), state);
+        states.set(key, state);
       } catch (cause) {
-        unreadable.push({ path, cause });
+        unreadable.push({ key, path, cause });
       }
     }
   }

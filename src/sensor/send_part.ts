@@ -11,10 +11,10 @@ export interface PartShipment {
   readonly journal_path: string;
   /** The part while it grows; left out where the file is complete. */
   readonly part: Part | undefined;
-  /** Resolves once control has committed that the part has ended. */
-  readonly told: Promise<void>;
-  /** Hears of what is tried again. */
-  readonly trouble: (fault: Fault) => void;
+  /** Resolves once control has committed that the part has ended, and that no trouble is left on its way. */
+  readonly told: () => Promise<void>;
+  /** Hears of what is tried again, and with nothing that it goes on. */
+  readonly trouble: (fault: Fault | undefined) => void;
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +23,7 @@ export interface PartSender {
   /**
    * Resolves once control has confirmed that the part is in its place; tries until then, or until the capture's own time
    * is over. Throws `upload_gone` and `bucket_checksum`, where only a new try from the first byte can help,
-   * `upload_expired`, and the signal's reason.
+   * `upload_expired`, `part_file_lost`, and the signal's reason.
    */
   send(shipment: PartShipment): Promise<void>;
 }

@@ -28,6 +28,8 @@ export interface SensorParts {
   /** Makes the sender of parts from the way to ask control. */
   readonly sender: (ask: AskControl) => PartSender;
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
   /** The interfaces that this sensor serves, as they are now. */
   interfaces(): readonly HostInterface[];
   /** The operator is told. */

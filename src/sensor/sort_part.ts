@@ -15,23 +15,23 @@ const chunk_bytes = 1 << 20;
  * same time keep theirs. Bounded memory: runs that are in order go to files beside it, and are merged.
  */
 export async function writeSorted(from: string, to: string): Promise<void> {
-  const runs = await writeRuns(from, to);
+  const runs: string[] = [];
   try {
+    await writeRuns(from, to, runs);
     const [only] = runs;
     if (runs.length === 1 && only !== undefined) return await rename(only, to);
     const chunks = runs.map((path) => ({ chunks: createReadStream(path, { highWaterMark: chunk_bytes }) }));
     await writeFile(`${to}.new`, mergeFiles(chunks, { format: 'pcap', application }));
     await rename(`${to}.new`, to);
   } finally {
-    for (const path of runs) await rm(path, { force: true });
+    for (const path of [...runs, `${to}.new`]) await rm(path, { force: true });
   }
 }
 
-/** Splits the file into sorted files; at least one, with a header at least. */
-async function writeRuns(from: string, to: string): Promise<readonly string[]> {
+/** Splits the file into sorted files, whose paths go to `paths`; at least one, with a header at least. */
+async function writeRuns(from: string, to: string, paths: string[]): Promise<void> {
   const reader = createCaptureReader();
   const source = readBatches(reader, createReadStream(from, { highWaterMark: chunk_bytes }));
-  const paths: string[] = [];
   let file: FileHandle | undefined;
   let writer: CaptureWriter | undefined;
   const begin = async (): Promise<CaptureWriter> => {
@@ -46,7 +46,7 @@ async function writeRuns(from: string, to: string): Promise<readonly string[]> {
     });
   };
   const end = async (): Promise<void> => {
-    for (const chunk of writer?.finish() ?? []) await file?.write(chunk);
+    for (const chunk of writer?.finish() ?? []) await file?.writeFile(chunk);
     await file?.sync();
     await file?.close();
     file = undefined;
@@ -61,11 +61,10 @@ async function writeRuns(from: string, to: string): Promise<readonly string[]> {
       }
       if (writer === undefined) continue;
       appendMerged(writer, batch, 0);
-      for (const chunk of writer.ready()) await file?.write(chunk);
+      for (const chunk of writer.ready()) await file?.writeFile(chunk);
     }
     if (paths.length === 0) writer = await begin();
     await end();
-    return paths;
   } finally {
     await file?.close();
   }
@@ -74,7 +73,7 @@ async function writeRuns(from: string, to: string): Promise<readonly string[]> {
 async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
-    for await (const chunk of chunks) await file.write(chunk);
+    for await (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();

@@ -1,15 +1,14 @@
 import type { RecoveredPart } from '../capture/spool.ts';
-import { fault } from '../model/errors/fault.ts';
+import { type Fault, fault } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
-import type { Outbox } from './outbox.ts';
 import { type PartRunner, type PartRunnerDeps, runPart } from './part_runner.ts';
-import { readStates } from './part_shelf.ts';
+import { partPaths, readStates, removeBeside } from './part_shelf.ts';
 import { type PartState, partKey } from './part_state.ts';
+import { reportingRunner } from './reporting_runner.ts';
 
 /** What keeping the work takes. */
-export interface WorkDeps extends Omit<PartRunnerDeps, 'report'> {
-  readonly outbox: Outbox;
+export interface WorkDeps extends PartRunnerDeps {
   /** What the spool held when it was opened, cut to whole records. */
   readonly recovered: readonly RecoveredPart[];
 }
@@ -17,7 +16,7 @@ export interface WorkDeps extends Omit<PartRunnerDeps, 'report'> {
 /** All parts that a sensor has to do with. */
 export interface Work {
   /** Makes what it does equal to what control wants: all of it. */
-  reconcile(wanted: readonly Assignment[]): Promise<void>;
+  reconcile(wanted: readonly Assignment[]): void;
   /** Notes how far every part is; once a second. */
   progress(): void;
   /** Ends all capturing and begins nothing any more. Resolves when every file is complete. */
@@ -30,25 +29,44 @@ export interface Work {
 export async function createWork(deps: WorkDeps): Promise<Work> {
   const { spool, clock, outbox } = deps;
   const runners = new Map<string, PartRunner>();
-  const runnerDeps: PartRunnerDeps = { ...deps, report: async (news) => await outbox.put(news) };
+  /** Parts that are wanted no more and not gone yet: putting one in order can take long. */
+  const leaving = new Set<string>();
+  /** What must be left as it is, and why. */
+  const untouched = new Map<string, Fault>();
   let stopping = false;
 
   const { states, unreadable } = await readStates(spool.directory);
-  for (const { path, cause } of unreadable)
-    deps.warn(fault('spool_state_unreadable', { path, reason: String(cause) }), path);
+  for (const { key, path, cause } of unreadable) {
+    const why = fault('spool_state_unreadable', { path, reason: String(cause) });
+    deps.warn(why, path);
+    untouched.set(key, why);
+  }
   const files = new Map(deps.recovered.map((file) => [partKey(file.capture_id, file.part), file]));
+  for (const [key, { capture_id, part }] of files) {
+    // Nothing captures before its state is written: this one is empty, or was to be removed.
+    if (!states.has(key) && !untouched.has(key)) await spool.remove(capture_id, part);
+  }
   for (const [key, state] of states) {
+    const { assignment, interface: name } = state;
     if (state.phase === 'arming') {
       // It never captured as far as anybody was told: if control still wants it, it is begun anew.
-      await spool.remove(state.assignment.capture_id, state.interface);
+      await spool.remove(assignment.capture_id, name);
+      await removeBeside(partPaths(spool.directory, assignment.capture_id, name));
       continue;
     }
     const settled = state.phase === 'armed' ? crashed(state, files.get(key)) : state;
-    runners.set(key, runPart(runnerDeps, state.assignment, state.interface, settled));
+    runners.set(key, runPart(deps, assignment, name, settled));
   }
 
+  const take = (assignment: Assignment, name: string): PartRunner => {
+    const kept = untouched.get(partKey(assignment.capture_id, name));
+    if (kept !== undefined) return reportingRunner(outbox, assignment, name, kept);
+    if (clock.now() < assignment.arm_before) return runPart(deps, assignment, name, undefined);
+    return reportingRunner(outbox, assignment, name, fault('part_unknown'));
+  };
+
   return {
-    reconcile: async (wanted) => {
+    reconcile: (wanted) => {
       const keys = new Set<string>();
       for (const assignment of wanted) {
         for (const name of assignment.interfaces) {
@@ -56,14 +74,15 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
           keys.add(key);
           const runner = runners.get(key);
           if (runner !== undefined) runner.update(assignment);
-          else if (!stopping && clock.now() < assignment.arm_before) {
-            runners.set(key, runPart(runnerDeps, assignment, name, undefined));
-          }
+          else if (!stopping && !leaving.has(key)) runners.set(key, take(assignment, name));
         }
       }
-      const over = [...runners].filter(([key]) => !keys.has(key));
-      for (const [key] of over) runners.delete(key);
-      await Promise.all(over.map(async ([, runner]) => await runner.forget()));
+      for (const [key, runner] of runners) {
+        if (keys.has(key)) continue;
+        runners.delete(key);
+        leaving.add(key);
+        void runner.forget().finally(() => leaving.delete(key));
+      }
     },
     progress: () => {
       for (const runner of runners.values()) runner.progress();

@@ -70,6 +70,8 @@ export async function deliverPiece(
       verdict = judgeAnswer(answer);
     } catch (error) {
       signal.throwIfAborted();
+      // Control's own word that only a new upload can help.
+      if (error instanceof FaultError && error.faults[0].name === 'upload_gone') throw error;
       refusal = finalRefusal(error);
       verdict = { is: refusal === undefined ? 'passing' : 'refused', reason: reasonOf(error) };
     }
@@ -90,8 +92,11 @@ export async function deliverPiece(
       raise('upload_expired', { limit_h: limits.upload_expiry_s / 3600, reason });
     }
     world.warn(failure);
-    // Only an answer that blames neither signature nor request leaves the signature good.
-    if (verdict.is !== 'passing' || (signed !== undefined && isOld(signed, world))) signed = undefined;
+    // Only an answer that blames neither signature nor request leaves the signature good. Edgetap's own intake may listen
+    // elsewhere now: control was started again.
+    if (verdict.is !== 'passing' || signed?.own === true || (signed !== undefined && isOld(signed, world))) {
+      signed = undefined;
+    }
     asked = undefined;
     await world.sleep(verdict.is === 'expired' && failures === 1 ? 0 : pause_ms, signal);
     signal.throwIfAborted();

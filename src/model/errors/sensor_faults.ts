@@ -12,4 +12,17 @@ export const sensorFaults = {
     retry: 'no',
     text: 'The state of a part, {path}, cannot be read ({reason}): its files are left where they are.',
   },
+  part_file_lost: {
+    code: 2002,
+    status: 500,
+    retry: 'no',
+    text: 'The file of this part is gone from the spool, or is shorter than it was ({reason}): it cannot be delivered.',
+  },
+  spool_read_failed: { code: 2003, status: 500, retry: 'soon', text: 'Reading from the spool failed: {reason}' },
+  part_unknown: {
+    code: 2004,
+    status: 500,
+    retry: 'no',
+    text: 'The sensor heard of this capture too late to begin it, or has lost what it had of it.',
+  },
 } as const;
