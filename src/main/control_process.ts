@@ -30,6 +30,7 @@ import { childProcess } from './child_process_body.ts';
 import { warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { databasePath } from './operator_command.ts';
 import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 
@@ -47,7 +48,7 @@ childProcess('control', async (settings, logger, crash) => {
   const version = edgetapVersion();
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
-  const db = await openDatabase({ url: `sqlite:${join(settings.data_dir, 'edgetap.sqlite')}`, clock: wallClock.now });
+  const db = await openDatabase({ url: `sqlite:${databasePath(settings.data_dir)}`, clock: wallClock.now });
   const key_file = settings.secret_key_file ?? join(settings.data_dir, 'secret.key');
   const keys = await openKeyFile(key_file, random);
   const vault: Vault = {

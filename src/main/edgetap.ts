@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { FaultError } from '../model/errors/fault.ts';
 import { registerAccountCommands } from './account_command.ts';
 import { edgetapVersion } from './edgetap_version.ts';
+import { registerKeyCommands } from './key_command.ts';
 import { serve } from './serve.ts';
 import { serveSettings } from './settings.ts';
 import { registerTokenCommands } from './token_command.ts';
@@ -34,6 +35,7 @@ const operator = {
 registerAccountCommands(program, operator);
 registerTokenCommands(program, operator);
 registerUserCommands(program, operator);
+registerKeyCommands(program, operator);
 
 /** `EDGETAP_DATA_DIR` is `--data-dir`. */
 function flagOf(name: string): string {

@@ -1,18 +1,42 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TimeNs } from '../model/time.ts';
 
-/** The host's clock (in whole milliseconds, and it follows when it is set), and its waiting. */
-export const wallClock: {
+/** Time and waiting as a process's loops see them. */
+interface WallClock {
+  /** The host's clock, to the microsecond; it follows when that is set. */
   readonly now: () => TimeNs;
+  /** Resolves after so many milliseconds, or early when the signal fires. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-} = {
-  now: () => BigInt(Date.now()) * 1_000_000n,
-  sleep: async (ms, signal) => {
-    try {
-      await delay(ms, undefined, { signal });
-    } catch (error) {
-      // Woken early: the caller looks at the signal.
-      if (!signal.aborted) throw error;
-    }
-  },
-};
+}
+
+const drift_ns = 2_000_000n;
+
+/** Makes a clock of a coarse wall clock, in milliseconds, and a fine monotonic one, in nanoseconds. */
+export function createWallClock(wall_ms: () => number, monotonic_ns: () => bigint): WallClock {
+  let ahead_ns: bigint | undefined;
+  return {
+    now: () => {
+      const coarse = BigInt(wall_ms()) * 1_000_000n;
+      const fine = monotonic_ns();
+      const between = ahead_ns === undefined ? coarse : fine + ahead_ns;
+      // Within the coarse clock's own millisecond the fine one is right; else the host's clock was set, or slewed.
+      const off = between - coarse;
+      if (ahead_ns === undefined || off < -drift_ns || off > drift_ns) ahead_ns = coarse - fine;
+      return ((fine + ahead_ns) / 1000n) * 1000n;
+    },
+    sleep: async (ms, signal) => {
+      try {
+        await delay(ms, undefined, { signal });
+      } catch (error) {
+        // Woken early: the caller looks at the signal.
+        if (!signal.aborted) throw error;
+      }
+    },
+  };
+}
+
+/** This host's clock. */
+export const wallClock: WallClock = createWallClock(
+  () => Date.now(),
+  () => process.hrtime.bigint(),
+);

@@ -12,9 +12,7 @@ export function welcome(settings: ServeSettings, control: ReadyDetails, sensor: 
     '',
     `  URL      ${url}/client/v4     documentation: ${url}/docs`,
     `  Account  ${account_id}`,
-    token === undefined
-      ? '  Token    the one that was made at the first start ("edgetap token create" makes another)'
-      : `  Token    ${token}     (shown this once: keep it)`,
+    `  Token    ${tokenText(settings, token)}`,
     `  Sensor   ${settings.sensor} in ${settings.colo}, on ${interfaces.length === 0 ? 'no interface' : interfaces.join(', ')}`,
     '',
     'The packets of the last minute, as a file for Wireshark:',
@@ -25,4 +23,10 @@ export function welcome(settings: ServeSettings, control: ReadyDetails, sensor: 
     ...(sensor.warnings ?? []).map((text) => `  ! ${text}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function tokenText(settings: ServeSettings, made: string | undefined): string {
+  if (made !== undefined) return `${made}     (shown this once: keep it)`;
+  if (settings.token !== undefined) return 'the one in EDGETAP_TOKEN';
+  return 'the one that was made at the first start ("edgetap token create" makes another)';
 }

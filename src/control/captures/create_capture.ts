@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../db/database.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
-import { accountById } from '../../db/accounts.ts';
-import { claimCreate, rememberRefusal } from '../../db/creates.ts';
+import { accountById, lockAccount } from '../../db/accounts.ts';
+import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
 import { listOwnerships, ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, listSensors, type SensorRecord } from '../../db/sensors.ts';
@@ -18,7 +18,7 @@ import { chooseDelivery, chooseParts, visibleSensors } from '../../plan/choose_p
 import { checkCaptureBody } from '../../wire/http/check_capture_body.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
-import { admitCreate, attemptOf, type CreateLimits } from '../creates/admit_create.ts';
+import { admitCreate, attemptOf, type CreateLimits, findRepeat } from '../creates/admit_create.ts';
 import { bodyHash } from '../creates/body_hash.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { captureView } from './capture_view.ts';
@@ -50,10 +50,16 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
   const { db } = deps;
   const received_at = await db.now();
   const body_hash = bodyHash(body);
+  const attemptAt = (at: TimeNs): CreateAttempt =>
+    attemptOf({ principal: by.principal, repeat, body_hash, received_at, at });
+  const earlier = await db.transaction(async (tx) => {
+    await lockAccount(tx, by.account_id);
+    return await findRepeat(tx, attemptAt(await tx.now()), deps.limits);
+  });
+  if (earlier !== undefined) return await repeated(db, earlier.capture_id, earlier.rate);
   const checked = await check(deps, by, body, received_at);
   const made = await db.transaction(async (tx) => {
-    const at = await tx.now();
-    const attempt = attemptOf({ principal: by.principal, repeat, body_hash, received_at, at });
+    const attempt = attemptAt(await tx.now());
     const admission = await admitCreate(tx, attempt, checked.spec.type, deps.limits);
     if (admission.kind === 'refused') {
       await rememberRefusal(tx, attempt);

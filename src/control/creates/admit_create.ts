@@ -73,6 +73,25 @@ export async function admitCreate(
   return { kind: 'new', rate: rateOf(withThis, attempt.at, limits.creates_per_minute) };
 }
 
+/**
+ * The capture that an attempt repeats, if it does, before the request is judged: what was good then is answered with its
+ * capture even where the world has changed since.
+ *
+ * @throws FaultError `idempotency_mismatch`
+ */
+export async function findRepeat(
+  tx: Transaction,
+  attempt: CreateAttempt,
+  limits: CreateLimits,
+): Promise<Extract<Admission, { kind: 'repeat' }> | undefined> {
+  const repeated = await findRepeated(tx, attempt);
+  if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
+  if (repeated.kind === 'new') return undefined;
+  const since = attempt.at - BigInt(window_s) * second_ns;
+  const used = await countCreates(tx, attempt, since + 1n);
+  return { ...repeated, rate: rateOf(used, attempt.at, limits.creates_per_minute) };
+}
+
 function rateOf(used: { readonly count: number; readonly oldest?: TimeNs }, at: TimeNs, limit: number): Rate {
   const left_ns = used.oldest === undefined ? 0n : used.oldest + BigInt(window_s) * second_ns - at;
   const reset_s = Math.max(0, Number((left_ns + second_ns - 1n) / second_ns));
