@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { rotateKeyFile } from '../bucket/key_file.ts';
+import { raise } from '../model/errors/fault.ts';
 import type { OperatorDeps } from './operator_command.ts';
 
 interface KeyOptions {
@@ -25,6 +27,8 @@ export function registerKeyCommands(program: Command, deps: OperatorDeps): void 
     )
     .action(async ({ dataDir, secretKeyFile }: KeyOptions) => {
       const path = secretKeyFile ?? join(dataDir, 'secret.key');
+      if (!existsSync(path))
+        raise('config_unreadable', { path, reason: 'there is none; edgetap makes it at its first start' });
       const keys = await rotateKeyFile(path, deps.random);
       deps.note(`${path} holds ${keys.length} keys now. Restart edgetap: it seals all credentials with the new one.\n`);
       deps.note('Once it has started, every line but the first key can be taken out of the file.\n');
