@@ -30,7 +30,7 @@ export interface ApiClient {
   getCapture(id: string): Promise<CaptureResponse>;
   stopCapture(id: string): Promise<void>;
   /** Opens the result file; the bytes come as they are read, and go on after a cut connection. */
-  download(id: string): Promise<CaptureFile>;
+  download(id: string, signal?: AbortSignal): Promise<CaptureFile>;
   listOwnerships(): Promise<readonly OwnershipResponse[]>;
   addOwnership(request: OwnershipRequest): Promise<OwnershipResponse>;
   validateOwnership(request: ValidateRequest): Promise<OwnershipResponse>;
@@ -86,7 +86,7 @@ export function createApiClient(
     stopCapture: async (id) => {
       await transport.send({ method: 'PUT', path: await at(`${one(id)}/stop`), repeatable: true });
     },
-    download: async (id) => await downloadCapture(transport, await at(`${one(id)}/download`), world),
+    download: async (id, signal) => await downloadCapture(transport, await at(`${one(id)}/download`), world, signal),
     listOwnerships: async () => (await ask('OwnershipList', read(await at('/ownership')))).result,
     addOwnership: async (body) =>
       (await ask('Ownership', { method: 'POST', path: await at('/ownership'), body, repeatable: false })).result,

@@ -18,11 +18,17 @@ export interface CaptureFile {
 /** Cut connections in a row, without a byte between them, that end a download. */
 const cuts_max = 5;
 
-/** Opens a result file. Leaving `chunks` early closes the connection. */
-export async function downloadCapture(transport: Transport, path: string, world: ClientWorld): Promise<CaptureFile> {
+/** Opens a result file. Leaving `chunks` early closes the connection, and so does the signal. */
+export async function downloadCapture(
+  transport: Transport,
+  path: string,
+  world: ClientWorld,
+  signal?: AbortSignal,
+): Promise<CaptureFile> {
   // What a proxy packed would not have the length that is compared below.
   const plain = { 'accept-encoding': 'identity' };
-  const first = await transport.send({ method: 'GET', path, headers: plain, repeatable: true });
+  const ending = signal === undefined ? {} : { signal };
+  const first = await transport.send({ method: 'GET', path, headers: plain, ...ending, repeatable: true });
   const size_bytes = Number(first.headers.get('content-length') ?? Number.NaN);
   const etag = first.headers.get('etag');
   if (!Number.isSafeInteger(size_bytes)) {
@@ -36,6 +42,7 @@ export async function downloadCapture(transport: Transport, path: string, world:
         method: 'GET',
         path,
         repeatable: true,
+        ...ending,
         headers: { ...plain, range: `bytes=${from}-`, ...(etag === null ? {} : { 'if-range': etag }) },
       });
       if (answer.status === 206 && startOf(answer) === from) return answer;
@@ -64,6 +71,7 @@ export async function downloadCapture(transport: Transport, path: string, world:
           yield chunk;
         }
       } catch (error) {
+        signal?.throwIfAborted();
         cause = error;
       }
       if (got === size) return;

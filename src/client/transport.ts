@@ -28,6 +28,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Ends the request, and the reading of its answer's body. */
+  readonly signal?: AbortSignal;
   /** May it be sent again after the connection was cut, when nobody knows whether it arrived? */
   readonly repeatable: boolean;
 }
@@ -49,7 +51,7 @@ const headers_timeout_ms = 60_000;
 /** Makes a transport. */
 export function createTransport({ url, token, tries_max = 3 }: ClientOptions, world: ClientWorld): Transport {
   const base = baseOf(url);
-  const once = async ({ method, path, body, headers }: ApiRequest): Promise<Response> => {
+  const once = async ({ method, path, body, headers, signal }: ApiRequest): Promise<Response> => {
     // The timeout is for the headers; a body may take as long as it takes.
     const giveUp = new AbortController();
     const timer = setTimeout(
@@ -60,7 +62,7 @@ export function createTransport({ url, token, tries_max = 3 }: ClientOptions, wo
       return await world.fetch(`${base}${path}`, {
         method,
         redirect: 'error',
-        signal: giveUp.signal,
+        signal: signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]),
         headers: {
           accept: '*/*',
           authorization: `Bearer ${token}`,
@@ -81,6 +83,7 @@ export function createTransport({ url, token, tries_max = 3 }: ClientOptions, wo
         try {
           answer = await once(request);
         } catch (cause) {
+          request.signal?.throwIfAborted();
           if (request.repeatable && tries < tries_max) {
             await world.sleep(waitFor(tries));
             continue;

@@ -36,4 +36,5 @@ export const operatorFaults = {
     retry: 'no',
     text: 'There is no database {path}: start edgetap once, or say where it keeps its data with --data-dir or EDGETAP_DATA_DIR.',
   },
+  output_failed: { code: 1911, status: 500, retry: 'no', text: '{path} cannot be written: {reason}' },
 } as const;

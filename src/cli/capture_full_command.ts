@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../client/api_client.ts';
+import { type CaptureOptions, requestFields, withCaptureOptions } from './capture_options.ts';
+import { checkOutput } from './check_output.ts';
+import type { CommandContext } from './command_context.ts';
+import { finishCapture } from './finish_capture.ts';
+import { durationValue, sizeValue } from './option_values.ts';
+import { clientFor } from './server_options.ts';
+
+interface Options extends CaptureOptions {
+  readonly time: number;
+  readonly bytes?: number;
+  readonly colo?: string;
+  readonly bucket?: string;
+}
+
+const examples = `
+Ctrl-C stops the capture, and what it has is delivered and shown; a second Ctrl-C leaves it to itself.
+
+Examples:
+  edgetap capture full --colo ord02 --time 30s --wait 'tcp port 443'
+  edgetap capture full --colo ORD --packets 1000 --bytes 10MB --bucket 's3://pcaps/dir?region=us-east-1'
+  edgetap capture full --colo ord02 --dst 10.0.0.0/8 -o - | tshark -r -`;
+
+/** `edgetap capture full`. */
+export function registerCaptureFull(parent: Command, context: CommandContext): void {
+  const command = parent
+    .command('full')
+    .description('capture all matching packets, whole, from now on, into a bucket of yours')
+    .option('--time <duration>', 'how long to capture', durationValue, 60)
+    .option('--bytes <size>', 'no more packet bytes than this, such as 10MB', sizeValue)
+    .option('--colo <name>', 'the site (ord02), or all of one name (ORD); "colo" of the configuration by default')
+    .option(
+      '--bucket <uri>',
+      'where the file goes; by default "bucket" of the configuration, or the one validated bucket there is',
+    );
+  withCaptureOptions(command)
+    .addHelpText('after', examples)
+    .action(async (expression: readonly string[], options: Options) => {
+      checkOutput(command, options, context.io);
+      const { client, config } = clientFor(options, context.io);
+      const colo_name = options.colo ?? config.colo ?? command.error('which site? Say --colo NAME');
+      const destination_conf = options.bucket ?? config.bucket ?? (await onlyBucket(client, command));
+      const capture = await client.createCapture({
+        type: 'full',
+        system: 'magic-transit',
+        time_limit: options.time,
+        ...(options.packets === undefined ? {} : { packet_limit: options.packets }),
+        ...(options.bytes === undefined ? {} : { byte_limit: options.bytes }),
+        colo_name,
+        destination_conf,
+        ...requestFields(expression, options),
+      });
+      await finishCapture(client, capture, options, context);
+    });
+}
+
+/** The bucket that nobody needs to name: the only one that is validated. */
+async function onlyBucket(client: ApiClient, command: Command): Promise<string> {
+  const proved = (await client.listOwnerships()).filter((one) => one.status === 'success');
+  const [only, another] = proved;
+  if (only === undefined) command.error('there is no validated bucket yet: see "edgetap bucket add --help"');
+  if (another !== undefined) command.error('which bucket? Say --bucket URI ("edgetap bucket list" shows them)');
+  return only.destination_conf;
+}

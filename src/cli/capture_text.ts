@@ -1,0 +1,80 @@
+import type { CaptureResponse, SensorResult } from '../wire/http/capture_response.ts';
+import type { FilterFields } from '../wire/http/filter_schema.ts';
+import { captureSum } from './capture_sum.ts';
+import { bytesText, countText, durationText, momentText, plainText } from './human.ts';
+import { textTable } from './text_table.ts';
+
+/** A capture's filter on one line; `all packets` when there is none. */
+export function filterText(filter: FilterFields, expression?: string): string {
+  const { source_address, destination_address, source_port, destination_port, protocol } = filter;
+  const words = [
+    source_address === undefined ? [] : [`src ${source_address}`],
+    destination_address === undefined ? [] : [`dst ${destination_address}`],
+    source_port === undefined ? [] : [`src port ${source_port}`],
+    destination_port === undefined ? [] : [`dst port ${destination_port}`],
+    protocol === undefined ? [] : [`protocol ${protocol}`],
+    expression === undefined ? [] : [`(${expression})`],
+  ].flat();
+  return words.length === 0 ? 'all packets' : plainText(words.join(' and '));
+}
+
+/** Everything about a capture, for people. */
+export function captureText(capture: CaptureResponse): string {
+  const { packets, bytes, dropped } = captureSum(capture);
+  const limits = [
+    durationText(capture.time_limit),
+    capture.packet_limit === undefined ? [] : [`${countText(capture.packet_limit)} packets`],
+    capture.type === 'simple' || capture.byte_limit === undefined ? [] : [bytesText(capture.byte_limit)],
+  ].flat();
+  const losses = dropped === undefined ? '' : `, ${countText(dropped)} dropped`;
+  const size = bytes === undefined ? '' : ` (${bytesText(bytes)})`;
+  const rows: (readonly [string, string | undefined])[] = [
+    ['Capture', capture.id],
+    ['Kind', `${capture.type}, ${capture.format}`],
+    ['Status', capture.status],
+    ['Submitted', momentText(capture.submitted)],
+    ['Limits', limits.join(', ')],
+    ['Filter', filterText(capture.filter_v1, capture.filter_expression)],
+    ...ownRows(capture),
+    ['Packets', packets === undefined ? undefined : `${countText(packets)}${size}${losses}`],
+  ];
+  const lines = rows
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name.padEnd(11)}${plainText(value ?? '')}\n`);
+  const sensors = capture.sensors ?? [];
+  return lines.join('') + (sensors.length === 0 ? '' : `\n${sensorTable(sensors)}`);
+}
+
+function ownRows(capture: CaptureResponse): (readonly [string, string | undefined])[] {
+  if (capture.type === 'simple') {
+    const rate = capture.sample_rate;
+    return [
+      ['Back from', momentText(capture.offset_time)],
+      ['Sampled', rate === undefined || rate === 1 ? undefined : `1 in ${countText(rate)}`],
+    ];
+  }
+  return [
+    ['Site', capture.colo_name],
+    ['Bucket', capture.destination_conf],
+    ['Stopped', capture.stop_requested === undefined ? undefined : momentText(capture.stop_requested)],
+    ['Problem', capture.error_message],
+  ];
+}
+
+function sensorTable(sensors: readonly SensorResult[]): string {
+  const rows = sensors.map((part) => [
+    plainText(part.name),
+    plainText(part.interface),
+    plainText(part.colo),
+    part.status,
+    part.packets === undefined ? '-' : countText(part.packets),
+    part.bytes === undefined ? '-' : bytesText(part.bytes),
+    part.dropped === undefined ? '-' : countText(part.dropped),
+    plainText([part.stop_reason, part.error, part.coverage].filter((text) => text !== undefined).join('; ')),
+  ]);
+  return textTable(['SENSOR', 'INTERFACE', 'SITE', 'STATUS', 'PACKETS', 'BYTES', 'DROPPED', 'NOTE'], rows, [
+    'PACKETS',
+    'BYTES',
+    'DROPPED',
+  ]);
+}
