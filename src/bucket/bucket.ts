@@ -40,6 +40,8 @@ export interface StreamOptions {
   readonly piece_bytes: number;
   readonly content_type?: string;
   readonly signal?: AbortSignal;
+  /** Hears of the upload before its first piece is sent; a stream that is written in one go has none. */
+  readonly started?: (upload: Upload) => Promise<void>;
 }
 
 /**
@@ -69,7 +71,10 @@ export interface Bucket {
   completeUpload(order: Upload & { readonly pieces: readonly UploadedPiece[] }): Promise<StoredObject>;
   /** Gives an upload up and frees its space; an upload that is gone already is well. */
   abortUpload(upload: Upload): Promise<void>;
-  /** Writes an object from a stream in constant memory. When it fails, no upload is left behind. */
+  /**
+   * Writes an object from a stream in constant memory. When it fails, the upload is aborted, if the bucket can be reached and
+   * allows that.
+   */
   putStream(key: string, bytes: AsyncIterable<Uint8Array>, options: StreamOptions): Promise<StreamedObject>;
   /**
    * Opens an object for reading. `range` must lie within it; all of it by default.

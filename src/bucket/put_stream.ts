@@ -38,7 +38,10 @@ export async function putStream(
       if (last && upload === undefined) {
         return { ...(await target.writeObject(key, bytes, content_type)), sha256: whole.digest('hex') };
       }
-      upload ??= { key, upload_id: await target.startUpload(key, piece_bytes, content_type) };
+      if (upload === undefined) {
+        upload = { key, upload_id: await target.startUpload(key, piece_bytes, content_type) };
+        await options.started?.(upload);
+      }
       await sending;
       number += 1;
       sending = send(upload, bytes, number);

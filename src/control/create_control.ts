@@ -52,14 +52,17 @@ export interface RunningControl {
   readonly control: Control;
   /**
    * Ends every full capture that runs as `complete`, reason shutdown, and waits until their files are delivered, at most
-   * `patience_ms`; what is not delivered by then goes on at the next start.
+   * `patience_ms`; what is not delivered by then goes on at the next start. When `unreachable` fires the sensors are gone:
+   * nothing is ended then, and nothing awaited.
    */
-  shutDown(patience_ms: number): Promise<void>;
+  shutDown(patience_ms: number, unreachable: AbortSignal): Promise<void>;
   /** Stops all work. */
   close(): Promise<void>;
 }
 
 const tick_ms = 1000;
+/** How often what could not be cleared up is tried again. */
+const clear_ms = 60_000;
 const buckets_open_max = 64;
 
 /** Starts a control: answers sensors, keeps captures, takes up what an earlier process left. */
@@ -72,17 +75,17 @@ export function startControl(parts: ControlParts): RunningControl {
     metrics.countWarning(fault.name);
     parts.warn(fault, context);
   };
-  const buckets = createCaptureBuckets(parts.openOwnership, buckets_open_max);
+  const buckets = createCaptureBuckets(db, parts.openOwnership, buckets_open_max);
   const shared = { ...parts, warn, buckets, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
   const lookbacks = createLookbackRunner(shared);
   const delivery = createPartDelivery(shared);
-  const discard = async (captureId: string): Promise<void> => {
+  const clearUp = async (run: () => Promise<void>): Promise<void> => {
     try {
-      await delivery.discard(captureId);
+      await run();
     } catch (error) {
       if (!(error instanceof FaultError)) return parts.crash(error);
-      warn(error.faults[0], `clearing up after ${captureId}`);
+      warn(error.faults[0], 'clearing up');
     }
   };
   const keeper = createKeeper(
@@ -91,7 +94,7 @@ export function startControl(parts: ControlParts): RunningControl {
       nudge: (sensor, generation) => bus.nudge(sensor, generation),
       convert: (captureId) => conversions.begin(captureId),
       lookback: (captureId) => lookbacks.begin(captureId),
-      discard: (captureId) => void discard(captureId),
+      discard: (captureId) => void clearUp(async () => await delivery.discard(captureId)),
     },
     parts.times,
   );
@@ -126,6 +129,13 @@ export function startControl(parts: ControlParts): RunningControl {
   })();
   ticking.catch((error: unknown) => parts.crash(error));
 
+  const clearing = (async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await clearUp(delivery.discardLeft);
+      await parts.sleep(clear_ms, closing.signal);
+    }
+  })();
+
   const control: Control = {
     authenticate: async (credentials) => await parts.authenticator.authenticate(credentials),
     verifyToken: async (principal) => await parts.authenticator.verifyToken(principal),
@@ -153,21 +163,22 @@ export function startControl(parts: ControlParts): RunningControl {
 
   return {
     control,
-    shutDown: async (patience_ms) => {
+    shutDown: async (patience_ms, unreachable) => {
       refusing = 'it is shutting down';
+      if (unreachable.aborted) return;
       const at = await db.now();
       const running = (await unfinishedCaptures(db)).filter((record) => record.spec.type === 'full');
       await keeper.take(
         running.map((record) => ({ capture_id: record.id, events: [{ kind: 'stop', at, cause: 'shutdown' }] })),
       );
       const until = performance.now() + patience_ms;
-      while (performance.now() < until && (await unfinishedCaptures(db)).length > 0) {
-        await parts.sleep(50, closing.signal);
+      while (!unreachable.aborted && performance.now() < until && (await unfinishedCaptures(db)).length > 0) {
+        await parts.sleep(50, unreachable);
       }
     },
     close: async () => {
       closing.abort();
-      await Promise.all([conversions.close(), lookbacks.close(), ticking]);
+      await Promise.all([conversions.close(), lookbacks.close(), ticking, clearing]);
       await parts.authenticator.flushUses();
       await bus.close();
     },

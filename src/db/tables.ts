@@ -11,6 +11,7 @@ export interface Tables {
   ownerships: OwnershipsTable;
   captures: CapturesTable;
   parts: PartsTable;
+  uploads: UploadsTable;
   sensors: SensorsTable;
   audit: AuditTable;
   creates: CreatesTable;
@@ -120,6 +121,15 @@ export interface PartsTable {
   sha256: string | null;
   sample_rate: number | null;
   coverage: string | null;
+}
+
+/** Multipart uploads from before their first piece until nothing is left of them that has to be cleared up. */
+export interface UploadsTable {
+  capture_id: string;
+  upload_id: string;
+  object_key: string;
+  /** The bucket that the capture is delivered into, or control's own staging area. */
+  place: 'bucket' | 'staging';
 }
 
 /** Sensors as their last heartbeat described them; interfaces and samples are JSON. */

@@ -1,12 +1,15 @@
-import type { Bucket } from '../../bucket/bucket.ts';
+import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import { captureById } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { acquireLease, releaseLease } from '../../db/leases.ts';
 import { partsOf } from '../../db/parts.ts';
+import { deleteUpload, type UploadRecord, uploadsOf } from '../../db/uploads.ts';
 import { type Fault, FaultError } from '../../model/errors/fault.ts';
+import type { CaptureRecord } from '../../model/record.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { Keeper } from '../captures/keeper.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
+import { abandonUpload, rememberUpload } from '../delivery/clear_uploads.ts';
 import { convert } from './convert.ts';
 
 /** Makes parts into delivered files, each capture's by one control at a time. */
@@ -47,6 +50,11 @@ export function createConversionRunner(deps: ConversionDeps): ConversionRunner {
     await keeper().take([{ capture_id, events: [event] }]);
   };
 
+  /** Does this with every upload of the delivered file: those that an earlier try has left, or the one that is complete. */
+  const forgetUploads = async (record: CaptureRecord, run: (upload: UploadRecord) => Promise<void>): Promise<void> => {
+    for (const upload of await uploadsOf(db, record.id)) if (upload.place === 'bucket') await run(upload);
+  };
+
   /** One try. True when there is nothing more to do. */
   const tryOnce = async (captureId: string): Promise<boolean> => {
     const lease = await acquireLease(db, `convert ${captureId}`, deps.holder, lease_ns);
@@ -56,12 +64,15 @@ export function createConversionRunner(deps: ConversionDeps): ConversionRunner {
       if (record?.status !== 'conversion_running') return true;
       const target = await buckets.ofCapture(record);
       const parts = await partsOf(db, captureId);
-      const done = await convert(record, parts, { staging, target, application }, closing.signal);
+      await forgetUploads(record, async (upload) => await abandonUpload(deps, record, upload));
+      const started = async (upload: Upload): Promise<void> => await rememberUpload(db, captureId, 'bucket', upload);
+      const done = await convert(record, parts, { staging, target, application, started }, closing.signal);
+      await forgetUploads(record, async (upload) => await db.transaction(async (tx) => await deleteUpload(tx, upload)));
       await tell(captureId, { kind: 'converted', at: await db.now(), ...done });
       return true;
     } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
       if (closing.signal.aborted) return true;
+      if (!(error instanceof FaultError)) throw error;
       const [fault] = error.faults;
       deps.warn(fault, `conversion of ${captureId}`);
       const record = await captureById(db, captureId);

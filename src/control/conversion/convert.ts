@@ -1,4 +1,4 @@
-import type { Bucket } from '../../bucket/bucket.ts';
+import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
@@ -13,6 +13,8 @@ export interface ConversionPlaces {
   readonly target: Bucket;
   /** Name and version of this program, for files that have a place for it. */
   readonly application: string;
+  /** Hears of the upload of the delivered file before its first piece is sent. */
+  readonly started: (upload: Upload) => Promise<void>;
 }
 
 /**
@@ -44,6 +46,7 @@ export async function convert(
     piece_bytes,
     content_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
     signal,
+    started: places.started,
   });
   const delivered = merged.counts.map((count) => BigInt(count.delivered_packets));
   return {

@@ -1,4 +1,6 @@
 import type { Bucket } from '../../bucket/bucket.ts';
+import type { Database } from '../../db/database.ts';
+import { ownershipById } from '../../db/ownerships.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 
@@ -8,8 +10,9 @@ export interface CaptureBuckets {
   ofCapture(record: CaptureRecord): Promise<Bucket>;
 }
 
-/** Opens each ownership's bucket once and keeps it open while it is used. */
+/** Opens each ownership's bucket once and keeps it open while it is used, until it is removed. */
 export function createCaptureBuckets(
+  db: Database,
   openOwnership: (ownershipId: string) => Promise<Bucket>,
   keep_count: number,
 ): CaptureBuckets {
@@ -18,6 +21,7 @@ export function createCaptureBuckets(
     ofCapture: async (record) => {
       if (record.spec.type !== 'full') return raise('not_found', { what: 'bucket' });
       const id = record.spec.ownership_id;
+      if ((await ownershipById(db, id))?.removed_at !== undefined) open.delete(id);
       const known = open.get(id);
       if (known !== undefined) return await known;
       const opening = openOwnership(id);

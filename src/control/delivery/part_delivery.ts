@@ -1,14 +1,15 @@
-import type { Bucket } from '../../bucket/bucket.ts';
+import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import { captureById } from '../../db/captures.ts';
-import type { Database } from '../../db/database.ts';
 import { partsOf, updatePart } from '../../db/parts.ts';
+import { capturesToClear, deleteUpload, insertUpload, type UploadRecord } from '../../db/uploads.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import type { SignedPiece } from '../../model/piece.ts';
 import type { SensorRequest } from '../../wire/sensor_messages.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import type { CaptureBuckets } from './capture_buckets.ts';
+import { abandonUpload, type ClearDeps, clearUploads } from './clear_uploads.ts';
+import { oneAtATime } from './one_at_a_time.ts';
 import { resultName, stagingName } from './place_of.ts';
 
 type SignRequest = Extract<SensorRequest, { kind: 'sign' }>;
@@ -20,33 +21,36 @@ export interface PartDelivery {
   sign(request: SignRequest): Promise<SignedPiece>;
   /** Puts a part's pieces together and takes it as delivered. Idempotent: also answers when that was done before. */
   complete(request: UploadedRequest): Promise<void>;
-  /** Aborts what uploads a capture still has and removes its staged parts. */
+  /** Aborts what uploads a capture still has and removes its staged parts: for one that is over. */
   discard(captureId: string): Promise<void>;
+  /** Does that for every capture that is over and has something left. */
+  discardLeft(): Promise<void>;
 }
 
-/** A part, its capture, and where it goes. */
+/** Where a part goes. */
 interface Place {
-  readonly record: CaptureRecord;
-  readonly part: PartRecord;
+  readonly place: UploadRecord['place'];
   readonly bucket: Bucket;
   readonly key: string;
+}
+
+/** An upload that takes pieces. */
+interface OpenUpload extends Upload {
+  readonly bucket: Bucket;
 }
 
 const pcap_type = 'application/vnd.tcpdump.pcap';
 
 /** Makes the delivery of parts over the buckets of captures and the staging area. */
-export function createPartDelivery(deps: {
-  readonly db: Database;
-  readonly keeper: () => Keeper;
-  readonly buckets: CaptureBuckets;
-  readonly staging: Bucket;
-}): PartDelivery {
+export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Keeper }): PartDelivery {
   const { db, buckets, staging } = deps;
+  const starting = oneAtATime<OpenUpload>();
+  const completing = oneAtATime<void>();
 
   const placeOf = async (record: CaptureRecord, part: PartRecord): Promise<Place> =>
     record.delivery === 'direct'
-      ? { record, part, bucket: await buckets.ofCapture(record), key: resultName(record) }
-      : { record, part, bucket: staging, key: stagingName(part) };
+      ? { place: 'bucket', bucket: await buckets.ofCapture(record), key: resultName(record) }
+      : { place: 'staging', bucket: staging, key: stagingName(part) };
 
   const find = async (request: {
     readonly capture_id: string;
@@ -61,59 +65,76 @@ export function createPartDelivery(deps: {
   };
 
   /** The upload of this attempt: begun and stored before a first piece is signed, the one before it aborted. */
-  const uploadOf = async (place: Place, attempt: number): Promise<string> => {
-    const { record, part, bucket, key } = place;
-    if (part.upload_id !== undefined && (part.upload_attempt ?? 0) === attempt) return part.upload_id;
+  const uploadOf = async (request: SignRequest): Promise<OpenUpload> => {
+    const { attempt } = request;
+    const { record, part } = await find(request);
+    if (isFinal(record.status) || (part.phase !== 'armed' && part.phase !== 'ended')) {
+      raise('not_found', { what: 'part' });
+    }
+    const { place, bucket, key } = await placeOf(record, part);
+    if (part.upload_id !== undefined && (part.upload_attempt ?? 0) === attempt) {
+      return { bucket, key, upload_id: part.upload_id };
+    }
     if (part.upload_id !== undefined && (part.upload_attempt ?? 0) > attempt) raise('not_found', { what: 'upload' });
     const upload_id = await bucket.startUpload(key, record.piece_bytes, pcap_type);
+    const uploadNamed = (id: string): UploadRecord => ({
+      capture_id: record.id,
+      upload_id: id,
+      object_key: key,
+      place,
+    });
     const kept = await db.transaction(async (tx) => {
       const now = (await partsOf(tx, part.capture_id)).find((one) => one.ordinal === part.ordinal);
-      // Two requests may have begun one each: the first that is stored counts.
+      // Two controls may have begun one each: the first that is stored counts.
       if (now === undefined || now.upload_id !== part.upload_id) return now?.upload_id;
       await updatePart(tx, part, { upload_id, upload_attempt: attempt, object_key: key });
+      await insertUpload(tx, uploadNamed(upload_id));
       return upload_id;
     });
-    if (kept !== upload_id) await bucket.abortUpload({ key, upload_id });
-    else if (part.upload_id !== undefined) await bucket.abortUpload({ key, upload_id: part.upload_id });
-    return kept ?? raise('not_found', { what: 'part' });
+    const unused = kept === upload_id ? part.upload_id : upload_id;
+    if (unused !== undefined) await abandonUpload(deps, record, uploadNamed(unused));
+    return { bucket, key, upload_id: kept ?? raise('not_found', { what: 'part' }) };
+  };
+
+  const complete = async (request: UploadedRequest): Promise<void> => {
+    const { record, part } = await find(request);
+    if (part.phase === 'uploaded' && part.sha256 === request.sha256) return;
+    if (isFinal(record.status) || part.phase !== 'ended' || part.upload_id === undefined) {
+      raise('not_found', { what: 'part' });
+    }
+    if ((part.upload_attempt ?? 0) !== request.attempt) raise('not_found', { what: 'upload' });
+    const { place, bucket, key } = await placeOf(record, part);
+    const { capture_id, sensor, interface: name, pieces, sha256 } = request;
+    const { size_bytes } = await bucket.completeUpload({ key, upload_id: part.upload_id, pieces });
+    const at = await db.now();
+    const states = await deps
+      .keeper()
+      .take([{ capture_id, events: [{ kind: 'uploaded', at, sensor, interface: name, size_bytes, sha256 }] }]);
+    const now = states.get(capture_id)?.parts.find((one) => one.ordinal === part.ordinal);
+    if (now?.phase !== 'uploaded') raise('not_found', { what: 'part' });
+    const upload = { capture_id, upload_id: part.upload_id };
+    if (place === 'bucket') await db.transaction(async (tx) => await deleteUpload(tx, upload));
+  };
+
+  const discard = async (captureId: string): Promise<void> => {
+    const record = await captureById(db, captureId);
+    if (record !== undefined) await clearUploads(deps, record);
   };
 
   return {
     sign: async (request) => {
-      const { record, part } = await find(request);
-      if (isFinal(record.status) || (part.phase !== 'armed' && part.phase !== 'ended')) {
-        raise('not_found', { what: 'part' });
-      }
-      const place = await placeOf(record, part);
-      const upload_id = await uploadOf(place, request.attempt);
-      return await place.bucket.signPiece({ key: place.key, upload_id, piece: request.piece });
+      const { bucket, key, upload_id } = await starting(keyOf(request), async () => await uploadOf(request));
+      return await bucket.signPiece({ key, upload_id, piece: request.piece });
     },
-    complete: async (request) => {
-      const { record, part } = await find(request);
-      if (part.phase === 'uploaded' && part.sha256 === request.sha256) return;
-      if (isFinal(record.status) || part.phase !== 'ended' || part.upload_id === undefined) {
-        raise('not_found', { what: 'part' });
-      }
-      if ((part.upload_attempt ?? 0) !== request.attempt) raise('not_found', { what: 'upload' });
-      const place = await placeOf(record, part);
-      await place.bucket.completeUpload({ key: place.key, upload_id: part.upload_id, pieces: request.pieces });
-      const { capture_id, sensor, interface: name, size_bytes, sha256 } = request;
-      const at = await db.now();
-      const states = await deps
-        .keeper()
-        .take([{ capture_id, events: [{ kind: 'uploaded', at, sensor, interface: name, size_bytes, sha256 }] }]);
-      const now = states.get(capture_id)?.parts.find((one) => one.ordinal === part.ordinal);
-      if (now?.phase !== 'uploaded') raise('not_found', { what: 'part' });
-    },
-    discard: async (captureId) => {
-      const record = await captureById(db, captureId);
-      if (record === undefined) return;
-      for (const part of await partsOf(db, captureId)) {
-        if (part.upload_id === undefined) continue;
-        const { bucket, key } = await placeOf(record, part);
-        if (part.phase !== 'uploaded') await bucket.abortUpload({ key, upload_id: part.upload_id });
-        if (record.delivery === 'staged') await bucket.removeObject(key);
-      }
+    // Putting a large object together takes longer than a sensor waits for an answer.
+    complete: async (request) => await completing(keyOf(request), async () => await complete(request)),
+    discard,
+    discardLeft: async () => {
+      for (const captureId of await capturesToClear(db)) await discard(captureId);
     },
   };
+}
+
+function keyOf(request: SignRequest | UploadedRequest): string {
+  return JSON.stringify([request.capture_id, request.sensor, request.interface, request.attempt]);
 }

@@ -142,6 +142,14 @@ async function captures(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('parts_key', ['capture_id', 'sensor', 'interface'])
     .execute();
   await db.schema.createIndex('parts_of_sensor').on('parts').columns(['sensor', 'phase']).execute();
+  await db.schema
+    .createTable('uploads')
+    .addColumn('capture_id', 'text', (column) => column.notNull().references('captures.id').onDelete('cascade'))
+    .addColumn('upload_id', 'text', required)
+    .addColumn('object_key', 'text', required)
+    .addColumn('place', 'text', required)
+    .addPrimaryKeyConstraint('uploads_key', ['capture_id', 'upload_id'])
+    .execute();
 }
 
 async function fleet(db: Kysely<unknown>): Promise<void> {

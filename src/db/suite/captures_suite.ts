@@ -16,6 +16,7 @@ import {
   updateCapture,
 } from '../captures.ts';
 import type { Database } from '../database.ts';
+import { capturesToClear, deleteUpload, insertUpload, type UploadRecord, uploadsOf } from '../uploads.ts';
 import { insertParts, partsOf, partsOfMany, partsOfSensor, updatePart, updateParts } from '../parts.ts';
 import {
   anyCapture,
@@ -178,6 +179,39 @@ export function capturesSuite(database: () => Database): void {
     expect(await ids(1)).toEqual([old.id]);
     expect(await ids(1, old)).toEqual([noEnd.id]);
     expect(await ids(1, noEnd)).toEqual([]);
+  });
+
+  test('uploads are remembered until they are cleared up; those of final captures are found', async () => {
+    const db = database();
+    const { account_id } = await plainAccount(db);
+    const [running, over, clear] = [
+      plainCapture(account_id, { status: 'running' }),
+      plainCapture(account_id, { status: 'failed' }),
+      plainCapture(account_id, { status: 'success' }),
+    ];
+    const upload = (of: CaptureRecord, upload_id: string, place: 'bucket' | 'staging' = 'bucket'): UploadRecord => ({
+      capture_id: of.id,
+      upload_id,
+      object_key: `${of.id}.pcap`,
+      place,
+    });
+    const all = [upload(running, 'a'), upload(over, 'a'), upload(over, 'b', 'staging')];
+    await db.transaction(async (tx) => {
+      for (const record of [running, over, clear]) await insertCapture(tx, record);
+      for (const one of all) await insertUpload(tx, one);
+    });
+    const mine = async (): Promise<string[]> =>
+      (await capturesToClear(db)).filter((id) => [running.id, over.id, clear.id].includes(id));
+    expect(await uploadsOf(db, running.id)).toEqual([all[0]]);
+    expect(await uploadsOf(db, over.id)).toEqual([all[1], all[2]]);
+    expect(await uploadsOf(db, clear.id)).toEqual([]);
+    expect(await mine()).toEqual([over.id]);
+    await db.transaction((tx) => deleteUpload(tx, { capture_id: over.id, upload_id: 'a' }));
+    expect(await uploadsOf(db, over.id)).toEqual([all[2]]);
+    expect(await uploadsOf(db, running.id)).toEqual([all[0]]);
+    await db.transaction((tx) => deleteCapture(tx, over.id));
+    expect(await uploadsOf(db, over.id)).toEqual([]);
+    expect(await mine()).toEqual([]);
   });
 
   test('a deleted capture takes its parts along', async () => {
