@@ -15,6 +15,8 @@ export type FromChild =
 /** What a child that is ready has to say for the first screen. */
 export interface ReadyDetails {
   readonly url?: string;
+  /** Where the API listens. */
+  readonly port?: number;
   readonly account_id?: string;
   /** Made just now, and shown this once. */
   readonly token?: string;

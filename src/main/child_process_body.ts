@@ -1,28 +1,36 @@
 import type { Logger } from 'pino';
 import { FaultError } from '../model/errors/fault.ts';
 import { type FromChild, isChildMessage, type ReadyDetails } from './child_messages.ts';
-import type { ServeSettings } from './settings.ts';
 import { createLogger } from './create_logger.ts';
+import type { ServeSettings } from './settings.ts';
 
 /** A child's work, once begun. */
 export interface ChildWork {
   readonly details: ReadyDetails;
-  /** Ends it in order; the process exits after it. */
-  shutDown(): Promise<void>;
+  /** Ends it in order; the process exits after it. `orphaned` fires when the supervisor, and so the other child, is gone. */
+  shutDown(orphaned: AbortSignal): Promise<void>;
+}
+
+/** What beginning its work is given. */
+export interface ChildWorld {
+  readonly settings: ServeSettings;
+  readonly logger: Logger;
+  /** A defect: the process must not go on. */
+  readonly crash: (error: unknown) => never;
+  /** Fires when the work is to end, also while it is only beginning. */
+  readonly ending: AbortSignal;
 }
 
 /**
  * The frame of a child of the supervisor: waits to be told its settings, begins its work, and ends it when it is told to
  * or when the supervisor is gone. The terminal's own interrupt is the supervisor's business.
  */
-export function childProcess(
-  name: string,
-  begin: (settings: ServeSettings, logger: Logger, crash: (error: unknown) => never) => Promise<ChildWork>,
-): void {
+export function childProcess(name: string, begin: (world: ChildWorld) => Promise<ChildWork>): void {
   process.on('SIGINT', () => undefined);
+  const ending = new AbortController();
+  const orphaned = new AbortController();
   let logger = createLogger(name, 'info');
   let work: Promise<ChildWork> | undefined;
-  let ending = false;
   const crash = (error: unknown): never => {
     logger.fatal({ err: error }, `the ${name} process cannot go on`);
     process.exit(70);
@@ -31,26 +39,28 @@ export function childProcess(
   process.on('unhandledRejection', crash);
 
   const end = async (): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    await (await work)?.shutDown();
+    if (ending.signal.aborted) return;
+    ending.abort();
+    // What could not begin has nothing to end.
+    const begun = await work?.catch(() => undefined);
+    await begun?.shutDown(orphaned.signal);
     process.exit(0);
   };
-  const say = (message: FromChild): void => {
-    if (process.connected) process.send?.(message);
+  /** `sent` is called when the message has left, or cannot. */
+  const say = (message: FromChild, sent: () => void): void => {
+    if (process.connected) process.send?.(message, undefined, undefined, sent);
+    else sent();
   };
   const start = async (settings: ServeSettings): Promise<void> => {
     logger = createLogger(name, settings.log_level);
     try {
-      work = begin(settings, logger, crash);
-      say({ edgetap: 'child', kind: 'ready', details: (await work).details });
+      work = begin({ settings, logger, crash, ending: ending.signal });
+      say({ edgetap: 'child', kind: 'ready', details: (await work).details }, () => undefined);
     } catch (error) {
       if (!(error instanceof FaultError)) return crash(error);
-      logger.error({ err: error }, error.message);
-      say({ edgetap: 'child', kind: 'refused', fault: error.faults[0] });
-      // The message must leave before the process does.
-      process.once('disconnect', () => process.exit(78));
-      setTimeout(() => process.exit(78), 1000);
+      // The supervisor tells it, in one line.
+      logger.debug({ err: error }, error.message);
+      say({ edgetap: 'child', kind: 'refused', fault: error.faults[0] }, () => process.exit(78));
     }
   };
 
@@ -60,5 +70,8 @@ export function childProcess(
     if (message.kind === 'shut_down') end().catch(crash);
   });
   process.on('SIGTERM', () => void end().catch(crash));
-  process.on('disconnect', () => void end().catch(crash));
+  process.on('disconnect', () => {
+    orphaned.abort();
+    end().catch(crash);
+  });
 }

@@ -1,11 +1,13 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, realpathSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import type { ApiInstance } from '../api/api_instance.ts';
 import { createApi } from '../api/create_api.ts';
 import { createIntake } from '../api/create_intake.ts';
 import { openFileBucket } from '../bucket/file.ts';
-import { openKeyFile, signingKeys } from '../bucket/key_file.ts';
+import { openKeyFile, type SealingKeys, signingKeys } from '../bucket/key_file.ts';
 import { type BucketWorld, openBucket } from '../bucket/open_bucket.ts';
 import { createPieceIntake } from '../bucket/piece_intake.ts';
 import { isSealedWithOldKey, openSecrets, sealSecrets } from '../bucket/sealed_secrets.ts';
@@ -31,17 +33,19 @@ import { warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { databasePath } from './operator_command.ts';
+import { readTls } from './read_tls.ts';
 import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 
 const takeover_ms = 20_000;
 const farewell_ms = 20_000;
+const connections_ms = 5000;
 const expire_every_ms = 60_000;
 const day_ns = 86_400_000_000_000n;
 
 const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 
-childProcess('control', async (settings, logger, crash) => {
+childProcess('control', async ({ settings, logger, crash }) => {
   const warn = warnBy(logger);
   // From the first moment: what a sensor says before control can answer waits here.
   const link = processLink(process, 'the supervisor');
@@ -50,14 +54,13 @@ childProcess('control', async (settings, logger, crash) => {
   const held = holdDirectory(directories.control, 'control', takeover_ms);
   const db = await openDatabase({ url: `sqlite:${databasePath(settings.data_dir)}`, clock: wallClock.now });
   const key_file = settings.secret_key_file ?? join(settings.data_dir, 'secret.key');
-  const keys = await openKeyFile(key_file, random);
+  const keys = await keysOf(key_file);
   const vault: Vault = {
     seal: (secrets, ownership_id) => sealSecrets(secrets, ownership_id, keys, random),
     open: (sealed, ownership_id) => openSecrets(sealed, ownership_id, keys, key_file),
     isStale: (sealed) => isSealedWithOldKey(sealed, keys),
   };
   await reseal(db, vault);
-  const { account_id, token } = await ensureBootstrap(db, bootstrapOf(settings), random);
   const authenticator = createAuthenticator(db, wallClock.now);
   if (settings.token !== undefined) authenticator.expect(settings.token);
 
@@ -119,7 +122,8 @@ childProcess('control', async (settings, logger, crash) => {
     keep_ns,
     times: machineTimes,
     application: `edgetap ${version}`,
-    holder: randomUUID(),
+    // The only one, so that after a restart it goes on with what it held.
+    holder: 'serve',
     sleep: wallClock.sleep,
     warn,
     crash,
@@ -133,7 +137,9 @@ childProcess('control', async (settings, logger, crash) => {
     ...(settings.tls === undefined ? {} : { tls: readTls(settings.tls) }),
     ...(settings.trust_proxy.length === 0 ? {} : { trust_proxy: settings.trust_proxy }),
   });
-  const url = await listen(api, settings);
+  const { url, port } = await listen(api, settings);
+  // After all that can fail: a token that is made now is shown once, and would be lost with the start.
+  const { account_id, token } = await ensureBootstrap(db, bootstrapOf(settings), random);
 
   const closing = new AbortController();
   const expiring = (async (): Promise<void> => {
@@ -141,19 +147,26 @@ childProcess('control', async (settings, logger, crash) => {
       const removeResult: Parameters<typeof expire>[0]['removeResult'] = async (record) => {
         if (record.spec.type === 'simple') await results.removeObject(resultName(record));
       };
-      const { failed } = await expire({ db, keep_ns, removeResult, random });
-      for (const { id, error } of failed) logger.warn({ err: error, capture: id }, 'a result could not be removed');
-      await authenticator.flushUses();
+      try {
+        const { failed } = await expire({ db, keep_ns, removeResult, random });
+        for (const { id, error } of failed) logger.warn({ err: error, capture: id }, 'a result could not be removed');
+        await authenticator.flushUses();
+      } catch (error) {
+        // The database may come right, and all of it is done again.
+        if (!(error instanceof FaultError)) throw error;
+        warn(error.faults[0], 'expiry');
+      }
       await wallClock.sleep(expire_every_ms, closing.signal);
     }
   })();
   expiring.catch(crash);
 
   return {
-    details: { url, account_id, ...(token === undefined ? {} : { token }) },
-    shutDown: async () => {
-      await running.shutDown(farewell_ms);
-      await api.close();
+    details: { url, port, account_id, ...(token === undefined ? {} : { token }) },
+    shutDown: async (orphaned) => {
+      // Without the supervisor no sensor can be reached: the next control goes on.
+      await running.shutDown(farewell_ms, orphaned);
+      await Promise.all([api.close(), cutConnections(api)]);
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
 
@@ -172,39 +185,56 @@ function bootstrapOf({ account_id, token }: ServeSettings): { readonly account_i
 function makeDirectories(
   settings: ServeSettings,
 ): Readonly<Record<'control' | 'results' | 'staging' | 'buckets', string>> {
-  const made = (path: string): string => {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    return realpathSync(resolve(path));
+  const made = (setting: string, path: string): string => {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      return realpathSync(resolve(path));
+    } catch (cause) {
+      const expected = `a directory that can be made (${textOf(cause)})`;
+      return raise('setting_invalid', { setting, value: path, expected }, { cause });
+    }
   };
-  const at = (name: string): string => made(join(settings.data_dir, name));
+  const at = (name: string): string => made('EDGETAP_DATA_DIR', join(settings.data_dir, name));
   return {
     control: at('control'),
     results: at('results'),
     staging: at('staging'),
-    buckets: settings.file_buckets === undefined ? at('buckets') : made(settings.file_buckets),
+    buckets: settings.file_buckets === undefined ? at('buckets') : made('EDGETAP_FILE_BUCKETS', settings.file_buckets),
   };
 }
 
-function readTls(files: { readonly cert_file: string; readonly key_file: string }): { cert: string; key: string } {
-  const read = (setting: string, path: string): string =>
-    existsSync(path)
-      ? readFileSync(path, 'utf8')
-      : raise('setting_invalid', { setting, value: path, expected: 'a file that can be read' });
-  return { cert: read('EDGETAP_TLS_CERT', files.cert_file), key: read('EDGETAP_TLS_KEY', files.key_file) };
+async function keysOf(path: string): Promise<SealingKeys> {
+  try {
+    return await openKeyFile(path, random);
+  } catch (cause) {
+    if (cause instanceof FaultError) throw cause;
+    const expected = `a file that can be read, or made (${textOf(cause)})`;
+    return raise('setting_invalid', { setting: 'EDGETAP_SECRET_KEY_FILE', value: path, expected }, { cause });
+  }
 }
 
-/** Opens the API's listener; gives the URL that clients use. */
+/** A download that goes on for long does not keep the process. */
+async function cutConnections(api: ApiInstance): Promise<void> {
+  const timer = setTimeout(() => api.server.closeAllConnections(), connections_ms);
+  await once(api.server, 'close');
+  clearTimeout(timer);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Opens the API's listener; gives the URL that clients use, and the port. */
 async function listen(
-  api: Awaited<ReturnType<typeof createApi>>,
+  api: ApiInstance,
   { listen: { host, port }, tls }: ServeSettings,
-): Promise<string> {
+): Promise<{ readonly url: string; readonly port: number }> {
   try {
     await api.listen({ host, port });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    raise('listen_failed', { address: `${host}:${port}`, reason }, { cause });
+    raise('listen_failed', { address: `${host}:${port}`, reason: textOf(cause) }, { cause });
   }
   const bound = api.server.address() as AddressInfo;
   const name = host.includes(':') ? `[${host}]` : host;
-  return `${tls === undefined ? 'http' : 'https'}://${name}:${bound.port}`;
+  return { url: `${tls === undefined ? 'http' : 'https'}://${name}:${bound.port}`, port: bound.port };
 }

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { raise } from '../model/errors/fault.ts';
 
+// sqlite3.h
+const sqlite_busy = 5;
+
 /** A directory that this process alone works in, until it ends, however it ends. */
 export interface HeldDirectory {
   release(): void;
@@ -11,20 +14,27 @@ export interface HeldDirectory {
 /**
  * Holds a directory under a name. The lock is one of the operating system's (fcntl, taken through SQLite), so it goes with
  * the process, and no stale file can keep anybody out. Throws `data_dir_locked` with the holder's pid if it is held for
- * longer than `wait_ms`.
+ * longer than `wait_ms`, and `setting_invalid` where the directory cannot be used.
  */
 export function holdDirectory(directory: string, name: string, wait_ms: number): HeldDirectory {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const [lock, pid] = [join(directory, `${name}.lock`), join(directory, `${name}.pid`)];
-  const database = new DatabaseSync(lock);
+  let database: DatabaseSync | undefined;
   try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    database = new DatabaseSync(lock);
     database.exec(`PRAGMA busy_timeout = ${wait_ms}; BEGIN EXCLUSIVE`);
+    writeFileSync(pid, `${process.pid}\n`, { mode: 0o600 });
   } catch (cause) {
-    database.close();
-    raise('data_dir_locked', { directory, pid: holder(pid) }, { cause });
+    database?.close();
+    if (isBusy(cause)) raise('data_dir_locked', { directory, pid: holder(pid) }, { cause });
+    const expected = `a directory that can be written (${cause instanceof Error ? cause.message : String(cause)})`;
+    raise('setting_invalid', { setting: 'EDGETAP_DATA_DIR', value: directory, expected }, { cause });
   }
-  writeFileSync(pid, `${process.pid}\n`, { mode: 0o600 });
   return { release: () => database.close() };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === sqlite_busy;
 }
 
 function holder(file: string): string {

@@ -9,7 +9,7 @@ import { Spool } from '../capture/spool.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { defaultRouteInterface } from '../libpcap/default_route.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
-import { FaultError } from '../model/errors/fault.ts';
+import { FaultError, fault } from '../model/errors/fault.ts';
 import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { systemClock } from '../samples/clock.ts';
@@ -27,7 +27,7 @@ const workers_max = 16;
 const takeover_ms = 20_000;
 const known_ms = 20_000;
 
-childProcess('sensor', async (settings, logger, crash) => {
+childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const warn = warnBy(logger);
   // From the first moment: what control says before the sensor can answer waits here.
   const link = processLink(process, 'the supervisor');
@@ -89,6 +89,11 @@ childProcess('sensor', async (settings, logger, crash) => {
       }
     }
   };
+  for (const name of missing(settings)) {
+    const absent = fault('interface_unknown', { interface: name });
+    warn(absent, 'it is taken as soon as it is there');
+    warnings.add(`${absent.message} It is taken as soon as it is there.`);
+  }
   await sampleNew();
   const keepSampling = (async (): Promise<void> => {
     while (!sampling.signal.aborted) {
@@ -98,7 +103,7 @@ childProcess('sensor', async (settings, logger, crash) => {
   })();
   keepSampling.catch(crash);
   // Ready is when it can be asked for; without control, it is ready to be found.
-  await Promise.race([sensor.known, wallClock.sleep(known_ms, sampling.signal)]);
+  await Promise.race([sensor.known, wallClock.sleep(known_ms, ending)]);
 
   return {
     details: { interfaces: interfaces().map((port) => port.name), warnings: [...warnings] },
@@ -120,6 +125,13 @@ function served(settings: ServeSettings): readonly HostInterface[] {
   if (settings.interfaces === 'all') return all.filter((port) => port.up);
   const names = settings.interfaces === 'default' ? [defaultRouteInterface() ?? 'lo'] : settings.interfaces;
   return all.filter((port) => names.includes(port.name));
+}
+
+/** The interfaces that the settings name and that are not there now. */
+function missing({ interfaces }: ServeSettings): readonly string[] {
+  if (interfaces === 'all' || interfaces === 'default') return [];
+  const there = new Set(listInterfaces().map((port) => port.name));
+  return interfaces.filter((name) => !there.has(name));
 }
 
 async function freeBytes(directory: string): Promise<number> {

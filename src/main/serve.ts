@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { raise } from '../model/errors/fault.ts';
 import { createLogger } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { readServeSettings } from './settings.ts';
@@ -11,15 +12,37 @@ import { welcome } from './welcome.ts';
 export async function serve(given: Readonly<Record<string, string | undefined>>): Promise<void> {
   const read = readServeSettings(given, hostname().split('.')[0] ?? 'localhost');
   const settings = { ...read, data_dir: resolve(read.data_dir) };
-  mkdirSync(settings.data_dir, { recursive: true, mode: 0o700 });
+  makeDataDirectory(settings.data_dir);
   const held = holdDirectory(settings.data_dir, 'serve', 0);
   const logger = createLogger('serve', settings.log_level);
-  const told = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => told.resolve());
-  const { supervised, control, sensor } = await supervise(settings, logger);
-  process.stdout.write(welcome(settings, control, sensor));
-  await told.promise;
-  process.stdout.write('\nedgetap is ending: running captures are closed and delivered.\n');
-  await supervised.shutDown();
-  held.release();
+  const told = Promise.withResolvers<undefined>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => told.resolve(undefined));
+  const supervisor = supervise(settings, logger);
+  try {
+    const started = await Promise.race([supervisor.started, told.promise]);
+    if (started !== undefined) process.stdout.write(welcome(settings, started.control, started.sensor));
+    await told.promise;
+    process.stdout.write('\nedgetap is ending: running captures are closed and delivered.\n');
+  } catch (error) {
+    const token = supervisor.details('control')?.token;
+    // It will not be shown again.
+    if (token !== undefined) process.stdout.write(`Token    ${token}     (shown this once: keep it)\n`);
+    throw error;
+  } finally {
+    await supervisor.shutDown();
+    held.release();
+  }
+}
+
+function makeDataDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    raise(
+      'setting_invalid',
+      { setting: 'EDGETAP_DATA_DIR', value: directory, expected: `a directory that can be made (${reason})` },
+      { cause },
+    );
+  }
 }

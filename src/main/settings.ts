@@ -1,5 +1,6 @@
 import { raise } from '../model/errors/fault.ts';
 import { isId } from '../model/id.ts';
+import { parseNetwork } from '../model/ip_address.ts';
 
 /** One setting: a flag and an environment variable of the same name. */
 export interface SettingSpec {
@@ -124,6 +125,10 @@ export function readServeSettings(
       'given together with the other of EDGETAP_TLS_CERT and EDGETAP_TLS_KEY',
     );
   }
+  const trust_proxy = list('TRUST_PROXY');
+  if (trust_proxy.some((one) => parseNetwork(one) === undefined)) {
+    wrong('TRUST_PROXY', 'addresses and networks (192.0.2.0/24, host bits zero), separated by commas');
+  }
   const interfaces = list('INTERFACES');
   const optional = {
     account_id,
@@ -149,7 +154,7 @@ export function readServeSettings(
     keep_days: whole('KEEP_DAYS', 1, 3650) ?? 7,
     allow_endpoints: text('ALLOW_ENDPOINTS') ?? '',
     ambient_credentials: ambient === 'yes',
-    trust_proxy: list('TRUST_PROXY'),
+    trust_proxy,
     log_level,
   };
 }

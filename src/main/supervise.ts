@@ -3,95 +3,129 @@ import { once } from 'node:events';
 import type { Logger } from 'pino';
 import { createRelay } from '../bus/relay.ts';
 import { processLink } from '../bus/process_link.ts';
-import { FaultError } from '../model/errors/fault.ts';
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
 import type { ServeSettings } from './settings.ts';
 
+/** The children of a supervisor. */
+export type ChildName = 'control' | 'sensor';
+
 /** One machine's edgetap: a control and a sensor, each in a process of its own. */
-export interface Supervised {
-  /** Ends both in order, the control first: it needs the sensor to bring in what it has. */
+export interface Supervisor {
+  /**
+   * Resolves when both are ready for the first time. Rejects with what a child says that it cannot start with, or
+   * `process_ended`; then nothing is started again, and the caller shuts down.
+   */
+  readonly started: Promise<Readonly<Record<ChildName, ReadyDetails>>>;
+  /** What a child said when it was ready for the first time. */
+  details(name: ChildName): ReadyDetails | undefined;
+  /** Ends both in order, the control first: it needs the sensor to bring in what it has. Also before they have started. */
   shutDown(): Promise<void>;
 }
 
 const restart_first_ms = 100;
 const restart_most_ms = 5000;
-/** A child that lived so long is not failing at its start. */
-const steady_ms = 30_000;
+/** A child that was at work for so long does not fail at its start. */
+const steady_ms = 2000;
 const farewell_ms = 40_000;
-
-type Name = 'control' | 'sensor';
 
 const programs = {
   control: new URL('./control_process.ts', import.meta.url),
   sensor: new URL('./sensor_process.ts', import.meta.url),
 };
 
+interface Child {
+  process?: ChildProcess;
+  details?: ReadyDetails;
+  /** Lives in a row that were no good. */
+  failures: number;
+  restart?: NodeJS.Timeout;
+  readonly first: PromiseWithResolvers<ReadyDetails>;
+}
+
 /**
  * Starts both children and keeps them running: one that dies is started again, at once the first time, with growing
- * pauses after. Resolves when both are ready. Throws what a child says that it cannot start with.
+ * pauses where it does not come to work.
  */
-export async function supervise(
-  settings: ServeSettings,
-  logger: Logger,
-): Promise<{ readonly supervised: Supervised; readonly control: ReadyDetails; readonly sensor: ReadyDetails }> {
+export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
   const relay = createRelay();
-  const children = new Map<Name, ChildProcess>();
+  const children: Record<ChildName, Child> = {
+    control: { failures: 0, first: Promise.withResolvers() },
+    sensor: { failures: 0, first: Promise.withResolvers() },
+  };
   let ending = false;
-  let failures = 0;
 
-  const launch = (name: Name): Promise<ReadyDetails> => {
-    const child = fork(programs[name], { serialization: 'advanced' });
-    const born = performance.now();
-    children.set(name, child);
-    relay.attach(name === 'control' ? name : settings.sensor, processLink(child, name));
-    const ready = Promise.withResolvers<ReadyDetails>();
-    ready.promise.catch(() => undefined); // a restarted child's is nobody's to hear
-    child.on('message', (message) => {
+  const launch = (name: ChildName): void => {
+    const child = children[name];
+    const process = fork(programs[name], { serialization: 'advanced' });
+    let ready_at: number | undefined;
+    let refusal: Fault | undefined;
+    child.process = process;
+    relay.attach(name === 'control' ? name : settings.sensor, processLink(process, name));
+    process.on('message', (message) => {
       if (!isChildMessage(message)) return;
       const said = message as FromChild;
-      if (said.kind === 'ready') ready.resolve(said.details);
-      if (said.kind === 'refused') ready.reject(new FaultError([said.fault]));
+      if (said.kind === 'refused') {
+        refusal = said.fault;
+        child.first.reject(new FaultError([said.fault]));
+      } else if (said.kind === 'ready') {
+        ready_at = performance.now();
+        child.details ??= said.details;
+        child.first.resolve(said.details);
+      }
     });
-    child.once('exit', (code, signal) => {
-      ready.reject(new Error(`the ${name} process ended (${signal ?? code})`));
-      if (ending) return;
-      failures = performance.now() - born > steady_ms ? 0 : failures + 1;
-      const wait_ms = failures === 0 ? 0 : Math.min(restart_first_ms * 2 ** (failures - 1), restart_most_ms);
-      logger.error({ child: name, code, signal, wait_ms }, `the ${name} process ended and is started again`);
-      setTimeout(() => {
-        if (!ending) void launch(name);
-      }, wait_ms);
+    process.once('exit', (code, signal) => {
+      const reason = signal ?? `exit code ${code}`;
+      child.first.reject(new FaultError([fault('process_ended', { name, reason })]));
+      if (ending || child.details === undefined) return;
+      const steady = ready_at !== undefined && performance.now() - ready_at > steady_ms;
+      child.failures = steady ? 0 : child.failures + 1;
+      const wait_ms =
+        child.failures === 0 ? 0 : Math.min(restart_first_ms * 2 ** (child.failures - 1), restart_most_ms);
+      const why = refusal === undefined ? '' : `: ${refusal.message}`;
+      logger.error({ child: name, code, signal, wait_ms }, `the ${name} process ended and is started again${why}`);
+      child.restart = setTimeout(() => launch(name), wait_ms);
     });
-    tell(child, { edgetap: 'child', kind: 'begin', settings });
-    return ready.promise;
+    tell(process, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
   };
 
-  const end = async (name: Name): Promise<void> => {
-    const child = children.get(name);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    tell(child, { edgetap: 'child', kind: 'shut_down' });
+  const end = async (name: ChildName): Promise<void> => {
+    const { process, restart } = children[name];
+    clearTimeout(restart);
+    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
+    const gone = once(process, 'exit');
+    tell(process, { edgetap: 'child', kind: 'shut_down' });
     const timer = setTimeout(() => {
       logger.error({ child: name }, `the ${name} process does not end and is killed`);
-      child.kill('SIGKILL');
+      process.kill('SIGKILL');
     }, farewell_ms);
     await gone;
     clearTimeout(timer);
   };
-  const shutDown = async (): Promise<void> => {
-    ending = true;
-    await end('control');
-    await end('sensor');
-  };
 
-  try {
-    // The sensor first asks control when both are there, so neither waits for the other.
-    const [control, sensor] = await Promise.all([launch('control'), launch('sensor')]);
-    return { supervised: { shutDown }, control, sensor };
-  } catch (error) {
-    await shutDown();
-    throw error;
-  }
+  // The sensor first asks control when both are there, so neither waits for the other.
+  launch('control');
+  launch('sensor');
+  const started = (async (): Promise<Readonly<Record<ChildName, ReadyDetails>>> => {
+    const [control, sensor] = await Promise.all([children.control.first.promise, children.sensor.first.promise]);
+    return { control, sensor };
+  })();
+  // Who shuts down before the start is over does not hear of it.
+  started.catch(() => undefined);
+  return {
+    started,
+    details: (name) => children[name].details,
+    shutDown: async () => {
+      ending = true;
+      await end('control');
+      await end('sensor');
+    },
+  };
+}
+
+/** Where the system chose the API's port, a control that is started again takes the same. */
+function withPort(settings: ServeSettings, port: number | undefined): ServeSettings {
+  return port === undefined ? settings : { ...settings, listen: { ...settings.listen, port } };
 }
 
 function tell(child: ChildProcess, message: ToChild): void {

@@ -37,4 +37,10 @@ export const operatorFaults = {
     text: 'There is no database {path}: start edgetap once, or say where it keeps its data with --data-dir or EDGETAP_DATA_DIR.',
   },
   output_failed: { code: 1911, status: 500, retry: 'no', text: '{path} cannot be written: {reason}' },
+  process_ended: {
+    code: 1912,
+    status: 500,
+    retry: 'no',
+    text: 'The {name} process ended while it started ({reason}): its last line above says why.',
+  },
 } as const;
