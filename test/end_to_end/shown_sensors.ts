@@ -1,0 +1,35 @@
+import type { Served } from '../support/serve.ts';
+import { type ShownCapture, showCapture } from '../support/take_captures.ts';
+import { waitFor } from '../support/wait_for.ts';
+
+/** An interface's line in a capture. */
+export interface ShownSensor {
+  readonly name: string;
+  readonly interface: string;
+  readonly status: string;
+  readonly packets?: number;
+  readonly bytes?: number;
+  readonly dropped?: number;
+  readonly cut?: number;
+  readonly stop_reason?: string;
+  readonly error?: string;
+  readonly sample_rate?: number;
+  readonly coverage?: string;
+}
+
+/** What a capture tells of its interfaces. */
+export function sensorsOf(capture: ShownCapture): readonly ShownSensor[] {
+  return (capture['sensors'] ?? []) as readonly ShownSensor[];
+}
+
+/** Waits until every interface of a capture captures. */
+export async function allArmed(served: Served, id: string): Promise<ShownCapture> {
+  return await waitFor(
+    async () => {
+      const capture = await showCapture(served, id);
+      const sensors = sensorsOf(capture);
+      return sensors.length > 0 && sensors.every((one) => ['running', 'excluded'].includes(one.status)) && capture;
+    },
+    { what: `capture ${id} to be armed everywhere`, limit_ms: 20_000, every_ms: 10 },
+  );
+}
