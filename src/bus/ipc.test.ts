@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 import { wireVersion } from '../wire/version.ts';
 import { type BusPair, busSuite } from './bus_suite.ts';
 import { ipcControlBus, ipcSensorBus } from './ipc.ts';
@@ -50,6 +52,36 @@ describe('ipc bus through a relay', () => {
       sensor_name: 's1',
       cut: async () => sensorHub.close(),
     };
+  });
+});
+
+describe('a question that a process takes with it', () => {
+  const ask = (sensor: string, epoch: string): SensorRequest => ({
+    kind: 'desired',
+    version: wireVersion,
+    sensor,
+    epoch,
+  });
+
+  test('is over at once; one to its successor is not', async () => {
+    const relay = createRelay();
+    const [sensorEnd, sensorHub] = linkPair();
+    const [, deadHub] = linkPair();
+    relay.attach('s1', sensorHub);
+    relay.attach('control', deadHub);
+    const sensor = ipcSensorBus(sensorEnd, 's1');
+    const lost = sensor.request(ask('s1', 'lost'), { timeout_ms: 60_000 });
+    await delay(20);
+    const [controlEnd, controlHub] = linkPair();
+    relay.attach('control', controlHub);
+    const answer = Promise.withResolvers<ControlReply>();
+    ipcControlBus(controlEnd).serve(async () => await answer.promise);
+    const asked = sensor.request(ask('s1', 'new'), { timeout_ms: 60_000 });
+    await delay(20);
+    deadHub.close();
+    await expect(lost).rejects.toMatchObject({ faults: [{ name: 'bus_closed' }] });
+    answer.resolve({ kind: 'work', generation: 1n, assignments: [] });
+    expect(await asked).toEqual({ kind: 'work', generation: 1n, assignments: [] });
   });
 });
 

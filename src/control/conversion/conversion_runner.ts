@@ -96,7 +96,11 @@ export function createConversionRunner(deps: ConversionDeps): ConversionRunner {
     begin: (captureId) => {
       if (underWay.has(captureId) || closing.signal.aborted) return;
       const running = run(captureId)
-        .catch((error: unknown) => deps.crash(error))
+        .catch((error: unknown) => {
+          // A database that fails: time begins it again.
+          if (error instanceof FaultError) deps.warn(error.faults[0], `conversion of ${captureId}`);
+          else deps.crash(error);
+        })
         .finally(() => underWay.delete(captureId));
       underWay.set(captureId, running);
     },
