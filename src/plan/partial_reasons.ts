@@ -10,6 +10,11 @@ const wholeReasons: ReadonlySet<string | undefined> = new Set([
   'stopped',
 ]);
 
+/** Ends that come without a fault of their own. */
+const early: Readonly<Record<string, string>> = {
+  shutdown: 'its sensor was shut down',
+};
+
 /** Did a part end as it was meant to? */
 export function isWhole(reason: StopReason | undefined): boolean {
   return wholeReasons.has(reason);
@@ -28,5 +33,5 @@ function reasonOf(part: PartRecord, shutDown: boolean): string | undefined {
   if (part.phase === 'failed' || part.phase === 'lost') return part.error ?? 'nothing came from it';
   if (part.phase !== 'uploaded' || isWhole(part.stop_reason)) return undefined;
   if (part.stop_reason === 'shutdown' && shutDown) return undefined;
-  return part.error ?? `ended early (${part.stop_reason})`;
+  return part.error ?? early[part.stop_reason ?? 'error'] ?? `ended early (${part.stop_reason})`;
 }

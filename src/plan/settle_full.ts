@@ -19,7 +19,8 @@ export function settleFull(state: CaptureState, at: bigint, times: MachineTimes)
       if (has('assigned')) return undefined;
       return has('uploaded') ? became({ status: 'conversion_pending', deadline: at }) : giveUp(state, at);
     case 'running':
-      if (has('assigned', 'armed')) return undefined;
+      // A sensor that goes on living and never tells of an end has lost its part.
+      if (has('assigned', 'armed')) return expired(state, at, times) ? giveUp(state, at) : undefined;
       if (!has('ended', 'uploaded')) return giveUp(state, at);
       return became({ status: 'conversion_pending', deadline: earlier(record.deadline, at) });
     case 'conversion_pending':
@@ -64,7 +65,7 @@ function gather(state: CaptureState, at: bigint): Step {
         ...(reasons.length === 0 ? {} : { error_message: reasons.join('; ') }),
       },
     },
-    effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }],
+    effects: [{ kind: 'work_changed', sensors: sensorsOf(state) }, { kind: 'discard' }],
   };
 }
 

@@ -199,6 +199,17 @@ describe('a full capture on one interface', () => {
     expect(run(silent, tick(62 + 86_400, 1)).record.status).toBe('failed');
   });
 
+  test('a sensor that lives and never tells of the end: failed a day after it', () => {
+    const running = run(full(1), armed(0), tick(61 + 86_400));
+    expect(running.record.status).toBe('running');
+    expect(run(running, tick(62 + 86_400)).record).toMatchObject({ status: 'failed' });
+  });
+
+  test('a sensor that is shut down by itself: complete, with the reason', () => {
+    const done = run(full(1), armed(0), ended(0, { stop_reason: 'shutdown' }), uploaded(0));
+    expect(done.record).toMatchObject({ status: 'complete', error_message: 's0/eth0: its sensor was shut down' });
+  });
+
   test('trouble is told while it lasts, and forgotten in the end', () => {
     const held = run(full(1), armed(0), ended(0), { kind: 'trouble', at: at(62), reason: 'the bucket is down' });
     expect(held.record).toMatchObject({ status: 'conversion_pending', error_message: 'the bucket is down' });
