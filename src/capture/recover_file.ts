@@ -10,6 +10,8 @@ export interface RecoveredFile {
   readonly packets: number;
   /** Sum of the captured lengths. */
   readonly bytes: number;
+  /** No packet is older than the one before it. */
+  readonly ascending: boolean;
   /** Bytes that were cut off. */
   readonly cut_bytes: number;
 }
@@ -28,6 +30,7 @@ export function recoverFile(path: string): RecoveredFile {
       file_bytes: whole.whole_bytes,
       packets: whole.packets,
       bytes: whole.captured_bytes,
+      ascending: whole.ascending,
       cut_bytes: size - whole.whole_bytes,
     };
   } finally {

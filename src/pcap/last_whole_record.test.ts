@@ -32,7 +32,7 @@ test('a torn pcap file is cut after its last whole record, wherever it is torn',
     const count = Math.max(0, ends.indexOf(end));
     expect([length, wholePart(pcap.subarray(0, length))]).toEqual([
       length,
-      { whole_bytes: end, packets: count, captured_bytes: [0, 10, 10, 43][count] },
+      { whole_bytes: end, packets: count, captured_bytes: [0, 10, 10, 43][count], ascending: true },
     ]);
   }
 });
@@ -66,7 +66,7 @@ describe('after the good part', () => {
     ],
   ])('%s', (_, good, tail, damage) => {
     const { damage: found, ...rest } = wholePart(Buffer.concat([good, tail]));
-    expect(rest).toEqual({ whole_bytes: good.length, packets: 3, captured_bytes: 43 });
+    expect(rest).toEqual({ whole_bytes: good.length, packets: 3, captured_bytes: 43, ascending: true });
     expect(found).toContain(damage);
     expect(found).toContain(`at byte ${good.length}`);
   });
@@ -81,7 +81,7 @@ test('what is no capture file has no good part', () => {
     whole_bytes: 0,
     damage: expect.stringContaining('0x68656c6c'),
   });
-  expect(lastWholeRecord([])).toEqual({ whole_bytes: 0, packets: 0, captured_bytes: 0 });
+  expect(lastWholeRecord([])).toEqual({ whole_bytes: 0, packets: 0, captured_bytes: 0, ascending: true });
 });
 
 function* failing(): Generator<Uint8Array> {
@@ -91,4 +91,16 @@ function* failing(): Generator<Uint8Array> {
 
 test('an error of the source is not taken for damage', () => {
   expect(() => lastWholeRecord(failing())).toThrow('EIO');
+});
+
+test('tells whether the packets are in the order of their times', () => {
+  const at = (...times: readonly bigint[]): Buffer =>
+    buildPcap(times.map((time) => ({ time: 1_700_000_000_000_000_000n + time, original: 4, data: new Uint8Array(4) })));
+  const second = 1_000_000_000n;
+  expect(wholePart(at(1n, 1n, 2n, second)).ascending).toBe(true);
+  expect(wholePart(at(1n, 2n, 1n)).ascending).toBe(false);
+  expect(wholePart(at(second, 999_999_999n, second)).ascending).toBe(false);
+  expect(wholePart(at()).ascending).toBe(true);
+  // What is cut off does not count.
+  expect(wholePart(at(2n, 1n).subarray(0, 50)).ascending).toBe(true);
 });

@@ -9,6 +9,8 @@ export interface WholePart {
   readonly packets: number;
   /** Sum of the captured lengths. */
   readonly captured_bytes: number;
+  /** No packet is older than the one before it. */
+  readonly ascending: boolean;
   /** Damage, not mere end, is what follows: why. */
   readonly damage?: string;
 }
@@ -20,12 +22,18 @@ export interface WholePart {
 export function lastWholeRecord(chunks: Iterable<Uint8Array>, options: Omit<ReadOptions, 'strict'> = {}): WholePart {
   const reader = createCaptureReader({ ...options, strict: true });
   let [packets, captured_bytes] = [0, 0];
-  const result = (): WholePart => ({ whole_bytes: reader.whole_bytes, packets, captured_bytes });
+  let [ascending, last_seconds, last_nanos] = [true, Number.NEGATIVE_INFINITY, 0];
+  const result = (): WholePart => ({ whole_bytes: reader.whole_bytes, packets, captured_bytes, ascending });
   try {
     for (const chunk of chunks) {
       for (const batch of reader.push(chunk)) {
         packets += batch.count;
-        for (let record = 0; record < batch.count; record++) captured_bytes += batch.captured[record] ?? 0;
+        for (let record = 0; record < batch.count; record++) {
+          captured_bytes += batch.captured[record] ?? 0;
+          const [seconds, nanos] = [batch.seconds[record] ?? 0, batch.nanos[record] ?? 0];
+          if (seconds < last_seconds || (seconds === last_seconds && nanos < last_nanos)) ascending = false;
+          [last_seconds, last_nanos] = [seconds, nanos];
+        }
       }
     }
   } catch (error) {

@@ -106,6 +106,7 @@ function crashed(state: PartState, file: RecoveredPart | undefined): PartState {
     phase: file === undefined || file.file_bytes === 0 ? 'failed' : 'ended',
     packets: BigInt(packets),
     bytes: BigInt(file?.bytes ?? 0),
+    unordered: file?.ascending === false,
     stop_reason: 'crashed',
     fault: fault('sensor_crashed', { packets }),
   };
