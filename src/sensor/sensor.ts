@@ -57,7 +57,9 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
   const { who, bus, clock } = parts;
   const stopping = new AbortController();
   const ask = askControl(bus, who, wireVersion, bus_timeout_ms);
-  const outbox = new Outbox(() => beat.soon());
+  // What an earlier process left speaks up before there is a beat, whose first turn then tells all of it.
+  let wake = (): void => undefined;
+  const outbox = new Outbox(() => wake());
   const work = await createWork({
     ...parts,
     outbox,
@@ -73,6 +75,7 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
     warn: (fault, context) => parts.warn(fault, context),
     describe: describeSensor(parts),
   });
+  wake = () => beat.soon();
   bus.serve({
     nudge: (generation) => beat.nudge(generation),
     lookback: (request, signal) => answerLookback(parts.samples, parts.compiler, request, signal),
