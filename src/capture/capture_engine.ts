@@ -100,6 +100,8 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
       await spool.remove(request.capture_id, request.part);
       throw error;
     }
+    // What changes from here on is noted.
+    watch.look();
     running.add(part);
     void part.ended.then(() => running.delete(part));
     return part;

@@ -196,10 +196,14 @@ export class CaptureRun {
     const { accepted, dropped } = handle.statistics();
     control.publishKernel(accepted, dropped);
     const notes: string[] = [];
+    const stop_reason = this.#reason(cause);
+    if (stop_reason === 'interface_removed') {
+      this.#error = fault('interface_removed', { interface: handle.interface.name });
+    }
     const missing = Number(accepted - dropped) - this.#read;
     if (missing !== 0) notes.push(`${missing} packets that the kernel counted were not handed over`);
     return {
-      stop_reason: this.#reason(cause),
+      stop_reason,
       packets: file.packets,
       bytes: file.bytes,
       accepted,

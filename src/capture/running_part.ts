@@ -28,6 +28,8 @@ export class RunningPart implements Part {
   #name: string;
   #isArmed = false;
   #final: PartEnd | undefined;
+  /** How the worker ended it: from then on its control may be another capture's. */
+  #run: RunEnd | undefined;
   #over = false;
   #synced_bytes = 0;
   #syncing = false;
@@ -68,7 +70,7 @@ export class RunningPart implements Part {
   }
 
   progress(): PartProgress {
-    const { packets, bytes, dropped, file_bytes } = this.#final ?? this.#worker.control.progress;
+    const { packets, bytes, dropped, file_bytes } = this.#final ?? this.#run ?? this.#worker.control.progress;
     return { packets, bytes, dropped, file_bytes, ...this.#interfaceDropped() };
   }
 
@@ -86,9 +88,8 @@ export class RunningPart implements Part {
 
   /** Notes what became of the interface, if it is this part's. */
   interfaceChanged(change: InterfaceChange, now_ms: number): void {
-    if (change.interface.ifindex !== this.#request.interface.ifindex) return;
+    if (change.kind === 'added' || change.interface.ifindex !== this.#request.interface.ifindex) return;
     const what = {
-      added: 'appeared',
       removed: 'was removed',
       renamed: `was renamed to ${change.interface.name}`,
       down: 'went down',
@@ -161,6 +162,7 @@ export class RunningPart implements Part {
   /** Puts the file on the disk and tells how the part ended. */
   async #finish(run: RunEnd): Promise<void> {
     this.#over = true;
+    this.#run = run;
     this.#countDrops();
     const { first, last, error, ...counts } = run;
     const failure = await this.#close(run.file_bytes);

@@ -7,6 +7,8 @@ const SOCK_CLOEXEC = 0x80000;
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
 const BATCH_FRAMES = 256;
+const full_queue_max_ms = 5000;
+const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Where frames are sent from: an interface, in this process's network namespace or a named one. */
 export interface ReplayFrom {
@@ -85,12 +87,17 @@ function prepareFrames(fd: number, name: string, frames: readonly Uint8Array[]):
     offset += frame.length;
   }
   const sendOnce = (): void => {
+    const patient = performance.now() + full_queue_max_ms;
     let next = 0;
     while (next < frames.length) {
       const count = Math.min(BATCH_FRAMES, frames.length - next);
       const sent = sendmmsg(fd, messages.subarray(next * MMSGHDR_BYTES), count, 0);
       if (sent < 0) {
-        throw lastError(`sending frame ${next} (${frames[next]?.length ?? 0} bytes) out of ${name}`);
+        const error = lastError(`sending frame ${next} (${frames[next]?.length ?? 0} bytes) out of ${name}`);
+        // The receiving processor's queue is full: this frame was not sent, and those before it were.
+        if (error.code !== 'ENOBUFS' || performance.now() > patient) throw error;
+        Atomics.wait(never, 0, 0, 1);
+        continue;
       }
       next += sent;
     }
