@@ -15,7 +15,7 @@ export class Outbox {
   readonly #entries = new Map<string, Entry>();
   readonly #urgent: () => void;
 
-  /** `urgent` is called when a part's phase has changed and should be told at once. */
+  /** `urgent` is called when something should be told at once: a part's phase has changed, or somebody waits. */
   constructor(urgent: () => void) {
     this.#urgent = urgent;
   }
@@ -25,11 +25,12 @@ export class Outbox {
     this.#put(news);
   }
 
-  /** Puts the newest state of a part; resolves once control has committed it or a newer one. */
+  /** Puts the newest state of a part, to be told at once; resolves once control has committed it or a newer one. */
   tell(news: PartNews): Promise<void> {
     const entry = this.#put(news);
     const { promise, resolve } = Promise.withResolvers<void>();
     entry.waiting.push({ sequence: entry.report.sequence, resolve });
+    this.#urgent();
     return promise;
   }
 
