@@ -34,6 +34,8 @@ test('says where it stops being JSON, and never what stands there', () => {
   for (const text of ['{"key": "secret-value", }', 'secret', '{"a":"secret', '{"a": secret}']) {
     expect(reason(bytes(text))).not.toContain('secret');
   }
+  expect(reason(bytes(`${'['.repeat(17)}${']'.repeat(17)}`))).toMatch(/more than 16 levels/);
+  expect(reason(bytes(`${'['.repeat(16)}${']'.repeat(16)}`))).toBe('');
   expect(reason(Uint8Array.of(0x22, 0xff, 0x22))).toMatch(/not UTF-8/);
   expect(reason(bytes('['.repeat(60_000)))).toMatch(/not valid JSON/);
 });

@@ -1,5 +1,8 @@
 import { raise } from '../model/errors/fault.ts';
 
+/** No request has more than three; what follows the body's structure can do so by recursion. */
+const levels_max = 16;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -16,11 +19,22 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
   } catch (error) {
     return raise('body_unreadable', { reason: 'it is not UTF-8 text.' }, { pointer: '', cause: error });
   }
+  let value: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    value = JSON.parse(text);
   } catch (error) {
     return raise('body_unreadable', { reason: reasonOf(error, text) }, { pointer: '', cause: error });
   }
+  if (isDeeper(value, levels_max)) {
+    raise('body_unreadable', { reason: `it has more than ${levels_max} levels.` }, { pointer: '' });
+  }
+  return value;
+}
+
+/** Does a list or object lie below this many others? */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** Where it stops being JSON, without repeating what was sent: it may hold a secret. */

@@ -1,0 +1,76 @@
+import { type BadRequest, pcaps, simple } from './bad_request.ts';
+
+const get = (what: string, headers: Readonly<Record<string, string>>, code = 1000): BadRequest => ({
+  what,
+  method: 'GET',
+  path: pcaps,
+  headers,
+  status: 401,
+  errors: [[code]],
+});
+const forbidden = (method: BadRequest['method'], path: string, body?: unknown): BadRequest => ({
+  what: `a read token: ${method} ${path.slice(pcaps.length)}`,
+  method,
+  path,
+  headers: { authorization: 'Bearer {read_token}' },
+  ...(body === undefined ? {} : { body }),
+  status: 403,
+  errors: [[1002]],
+});
+
+/** Bad and insufficient credentials. */
+export const credentials: readonly BadRequest[] = [
+  get('no credentials', {}),
+  get('an empty Authorization', { authorization: '' }),
+  get('a scheme without a token', { authorization: 'Bearer' }),
+  get('a token without a scheme', { authorization: '{token}' }),
+  get('another scheme', { authorization: 'Basic {token}' }),
+  get('a token that nobody has', { authorization: 'Bearer Sn3lZJTBX6kkg7OdcBUAxOO963GEIyGQqnFTOFYY' }),
+  get('a token with more behind it', { authorization: 'Bearer {token}x' }),
+  get('two tokens', { authorization: 'Bearer {token} {token}' }),
+  get('a token cut short', { authorization: 'Bearer edgetap' }),
+  get('a token in the query', { 'x-nothing': '1' }),
+  get('a very long token', { authorization: `Bearer ${'x'.repeat(8000)}` }),
+  get('an SQL text for a token', { authorization: "Bearer ' OR 1=1 --" }),
+  get('an expired token', { authorization: 'Bearer {expired_token}' }, 1001),
+  get('a revoked token', { authorization: 'Bearer {revoked_token}' }),
+  get('an email without a key', { 'x-auth-email': '{email}' }),
+  get('a key without an email', { 'x-auth-key': '{key}' }),
+  get('a wrong key', { 'x-auth-email': '{email}', 'x-auth-key': '144c9defac04969c7bfad8efaa8ea194' }),
+  get('a key with another email', { 'x-auth-email': 'somebody@example.com', 'x-auth-key': '{key}' }),
+  get('a bad token before a good key: the bearer counts', {
+    authorization: 'Bearer nobody',
+    'x-auth-email': '{email}',
+    'x-auth-key': '{key}',
+  }),
+  {
+    what: 'no credentials and a body that is too large: the credentials come first',
+    method: 'POST',
+    path: pcaps,
+    headers: { 'content-type': 'text/plain' },
+    raw: 'x'.repeat(70_000),
+    status: 401,
+    errors: [[1000]],
+  },
+  {
+    what: 'verify: no token',
+    method: 'GET',
+    path: '/client/v4/user/tokens/verify',
+    headers: {},
+    status: 401,
+    errors: [[1000]],
+  },
+  {
+    what: 'accounts: no token',
+    method: 'GET',
+    path: '/client/v4/accounts',
+    headers: {},
+    status: 401,
+    errors: [[1000]],
+  },
+  forbidden('POST', pcaps, simple),
+  forbidden('PUT', `${pcaps}/{simple}/stop`),
+  forbidden('POST', `${pcaps}/ownership`, { destination_conf: '{bucket}' }),
+  forbidden('POST', `${pcaps}/ownership/validate`, {}),
+  forbidden('DELETE', `${pcaps}/ownership/{ownership}`),
+];

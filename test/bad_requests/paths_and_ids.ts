@@ -1,0 +1,67 @@
+import { type BadRequest, pcaps } from './bad_request.ts';
+
+const at = (
+  what: string,
+  method: BadRequest['method'],
+  path: string,
+  status: number,
+  ...errors: BadRequest['errors']
+): BadRequest => ({ what, method, path, status, errors });
+
+/** Paths, methods, ids and queries. */
+export const pathsAndIds: readonly BadRequest[] = [
+  at('no such path', 'GET', '/client/v4/accounts/{account}/pcap', 404, [1004]),
+  at('another version', 'GET', '/client/v5/accounts/{account}/pcaps', 404, [1004]),
+  at('too deep a path', 'GET', `${pcaps}/{simple}/download/now`, 404, [1004]),
+  at('a path that cannot be decoded', 'GET', `${pcaps}/%zz`, 400, [1014]),
+  at('PATCH a capture', 'PATCH', `${pcaps}/{simple}`, 405, [1005]),
+  at('DELETE a capture', 'DELETE', `${pcaps}/{simple}`, 405, [1005]),
+  at('GET stop', 'GET', `${pcaps}/{simple}/stop`, 405, [1005]),
+  at('POST download', 'POST', `${pcaps}/{simple}/download`, 405, [1005]),
+  at('OPTIONS', 'OPTIONS', pcaps, 405, [1005]),
+  at('PUT a bucket', 'PUT', `${pcaps}/ownership/{ownership}`, 405, [1005]),
+  at('a capture that is not there', 'GET', `${pcaps}/${'0'.repeat(32)}`, 404, [1003]),
+  at('an id that is too short', 'GET', `${pcaps}/66802ca5`, 404, [1003]),
+  at('an id that is too long', 'GET', `${pcaps}/{simple}0`, 404, [1003]),
+  at('an id in capitals', 'GET', `${pcaps}/${'ABCDEF01'.repeat(4)}`, 404, [1003]),
+  at('an id with a path in it', 'GET', `${pcaps}/..%2F..%2Fetc%2Fpasswd`, 404, [1003]),
+  at('an id with a zero byte', 'GET', `${pcaps}/%00`, 404, [1003]),
+  at('an id of SQL', 'GET', `${pcaps}/'%20OR%201=1`, 404, [1003]),
+  at('an enormous id', 'GET', `${pcaps}/${'a'.repeat(1000)}`, 404, [1003]),
+  at('stop what is not there', 'PUT', `${pcaps}/${'0'.repeat(32)}/stop`, 404, [1003]),
+  at('stop a look-back', 'PUT', `${pcaps}/{simple}/stop`, 400, [1114]),
+  at('download what is not there', 'GET', `${pcaps}/${'0'.repeat(32)}/download`, 404, [1003]),
+  at('download what still runs', 'GET', `${pcaps}/{running}/download`, 409, [1117]),
+  at('remove a bucket that is not there', 'DELETE', `${pcaps}/ownership/${'0'.repeat(32)}`, 404, [1003]),
+  at('remove a bucket that a capture uses', 'DELETE', `${pcaps}/ownership/{used_ownership}`, 409, [1210]),
+  at('page 0', 'GET', `${pcaps}?page=0`, 400, [1107, '/page']),
+  at('a page that is no number', 'GET', `${pcaps}?page=1e3`, 400, [1107, '/page']),
+  at('51 on a page', 'GET', `${pcaps}?per_page=51`, 400, [1107, '/per_page']),
+  at('a status that is none', 'GET', `${pcaps}?status=done`, 400, [1107, '/status']),
+  at('two types', 'GET', `${pcaps}?type=simple&type=full`, 400, [1107, '/type']),
+  at(
+    'everything wrong',
+    'GET',
+    `${pcaps}?type=x&page=-1&per_page=&status=Success`,
+    400,
+    [1107, '/page'],
+    [1107, '/status'],
+    [1107, '/type'],
+  ),
+  {
+    what: 'a range outside the file',
+    method: 'GET',
+    path: `${pcaps}/{simple}/download`,
+    headers: { authorization: 'Bearer {token}', range: 'bytes=999999999-' },
+    status: 416,
+    errors: [[1120]],
+  },
+  {
+    what: 'a file that is not the one asked for',
+    method: 'GET',
+    path: `${pcaps}/{simple}/download`,
+    headers: { authorization: 'Bearer {token}', 'if-match': '"another"' },
+    status: 412,
+    errors: [[1019]],
+  },
+];
