@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { wakeBytes } from '../libpcap/waiter.ts';
 import { FaultError, type Fault, fault } from '../model/errors/fault.ts';
@@ -27,6 +27,7 @@ export class PooledWorker {
     };
     this.#worker = new Worker(new URL('./capture_worker.ts', import.meta.url), {
       workerData: data,
+      execArgv: [],
       name: 'edgetap-capture',
     });
     this.#worker.on('message', (message: FromWorker) => {
@@ -34,7 +35,12 @@ export class PooledWorker {
       this.listener?.message(message);
     });
     this.#worker.on('error', (error) => this.#die(error.message));
-    this.#worker.on('exit', (code) => this.#die(`it ended with ${code}.`));
+    this.#worker.on('exit', (code) => {
+      // The thread is over, whatever it was ended by: nobody else can close this.
+      if (this.#wake_descriptor !== undefined) closeSync(this.#wake_descriptor);
+      this.#wake_descriptor = undefined;
+      this.#die(`it ended with ${code}.`);
+    });
   }
 
   /** Starts a thread; resolves when it can capture. Rejects with `libpcap_missing`, among others. */
