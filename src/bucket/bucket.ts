@@ -73,7 +73,7 @@ export interface Bucket {
   abortUpload(upload: Upload): Promise<void>;
   /**
    * Writes an object from a stream in constant memory. When it fails, the upload is aborted, if the bucket can be reached and
-   * allows that.
+   * allows that: who must be sure takes its id by `started`.
    */
   putStream(key: string, bytes: AsyncIterable<Uint8Array>, options: StreamOptions): Promise<StreamedObject>;
   /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FaultError } from '../model/errors/fault.ts';
 import type { Piece, UploadedPiece } from '../model/piece.ts';
 import type { Bucket, StreamOptions, StreamedObject, Upload } from './bucket.ts';
 import { piecesOf } from './pieces_of.ts';
@@ -11,7 +12,8 @@ export interface StreamTarget extends Pick<Bucket, 'writeObject' | 'startUpload'
 
 /**
  * Writes an object from a stream, piece by piece, one being sent while the next one fills. What fits into one piece is
- * written as one small object. When anything fails, the upload is aborted and the first error thrown.
+ * written as one small object. When anything fails, the upload is aborted (unless the bucket is out of reach) and the first
+ * error thrown.
  */
 export async function putStream(
   key: string,
@@ -55,7 +57,8 @@ export async function putStream(
     return { ...stored, sha256: whole.digest('hex') };
   } catch (error) {
     await sending.catch(() => undefined);
-    if (upload !== undefined) await target.abortUpload(upload).catch(() => undefined);
+    const out_of_reach = error instanceof FaultError && error.faults[0].name === 'bucket_unreachable';
+    if (upload !== undefined && !out_of_reach) await target.abortUpload(upload).catch(() => undefined);
     throw error;
   }
 }

@@ -5,6 +5,8 @@ import { type Fault, FaultError } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import type { CaptureBuckets } from './capture_buckets.ts';
 
+const day_ns = 86_400_000_000_000n;
+
 /** What clearing up takes. */
 export interface ClearDeps {
   readonly db: Database;
@@ -43,7 +45,7 @@ export async function clearUploads(deps: ClearDeps, record: CaptureRecord): Prom
   }
 }
 
-/** A bucket that cannot be reached is tried again some time; one that refuses, or is gone, is left as it is. */
+/** A bucket that cannot be reached is tried again some time, for a day after the capture's end; one that refuses, or is gone, is left as it is. */
 async function clear(
   deps: ClearDeps,
   record: CaptureRecord,
@@ -55,7 +57,8 @@ async function clear(
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     deps.warn(error.faults[0], `clearing up after capture ${record.id}`);
-    if (error.faults[0].name === 'bucket_unreachable') return;
+    const given_up = (await deps.db.now()) > (record.ended_at ?? record.submitted + day_ns) + day_ns;
+    if (error.faults[0].name === 'bucket_unreachable' && !given_up) return;
   }
   await deps.db.transaction(async (tx) => await deleteUpload(tx, upload));
 }

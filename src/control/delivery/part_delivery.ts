@@ -64,7 +64,7 @@ export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Ke
     return { record, part };
   };
 
-  /** The upload of this attempt: begun and stored before a first piece is signed, the one before it aborted. */
+  /** The upload of this attempt: begun and stored before a first piece is signed. */
   const uploadOf = async (request: SignRequest): Promise<OpenUpload> => {
     const { attempt } = request;
     const { record, part } = await find(request);
@@ -75,7 +75,10 @@ export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Ke
     if (part.upload_id !== undefined && (part.upload_attempt ?? 0) === attempt) {
       return { bucket, key, upload_id: part.upload_id };
     }
-    if (part.upload_id !== undefined && (part.upload_attempt ?? 0) > attempt) raise('not_found', { what: 'upload' });
+    // A sensor that could not write down how often it has tried.
+    if (part.upload_id !== undefined && (part.upload_attempt ?? 0) > attempt) {
+      raise('upload_gone', { destination: bucket.destination, key });
+    }
     const upload_id = await bucket.startUpload(key, record.piece_bytes, pcap_type);
     const uploadNamed = (id: string): UploadRecord => ({
       capture_id: record.id,
@@ -91,8 +94,8 @@ export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Ke
       await insertUpload(tx, uploadNamed(upload_id));
       return upload_id;
     });
-    const unused = kept === upload_id ? part.upload_id : upload_id;
-    if (unused !== undefined) await abandonUpload(deps, record, uploadNamed(unused));
+    // The upload of an earlier attempt is cleared up at the end: nobody needs to wait for it.
+    if (kept !== upload_id) await abandonUpload(deps, record, uploadNamed(upload_id));
     return { bucket, key, upload_id: kept ?? raise('not_found', { what: 'part' }) };
   };
 
@@ -102,18 +105,21 @@ export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Ke
     if (isFinal(record.status) || part.phase !== 'ended' || part.upload_id === undefined) {
       raise('not_found', { what: 'part' });
     }
-    if ((part.upload_attempt ?? 0) !== request.attempt) raise('not_found', { what: 'upload' });
     const { place, bucket, key } = await placeOf(record, part);
+    if ((part.upload_attempt ?? 0) !== request.attempt) {
+      raise('upload_gone', { destination: bucket.destination, key });
+    }
     const { capture_id, sensor, interface: name, pieces, sha256 } = request;
-    const { size_bytes } = await bucket.completeUpload({ key, upload_id: part.upload_id, pieces });
+    const { upload_id } = part;
+    const { size_bytes } = await bucket.completeUpload({ key, upload_id, pieces });
+    // Before the capture can be over, which clears up what is remembered.
+    if (place === 'bucket') await db.transaction(async (tx) => await deleteUpload(tx, { capture_id, upload_id }));
     const at = await db.now();
     const states = await deps
       .keeper()
       .take([{ capture_id, events: [{ kind: 'uploaded', at, sensor, interface: name, size_bytes, sha256 }] }]);
     const now = states.get(capture_id)?.parts.find((one) => one.ordinal === part.ordinal);
     if (now?.phase !== 'uploaded') raise('not_found', { what: 'part' });
-    const upload = { capture_id, upload_id: part.upload_id };
-    if (place === 'bucket') await db.transaction(async (tx) => await deleteUpload(tx, upload));
   };
 
   const discard = async (captureId: string): Promise<void> => {
