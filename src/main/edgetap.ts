@@ -1,6 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { homedir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
-import { FaultError } from '../model/errors/fault.ts';
+import { runCli } from '../cli/run_cli.ts';
 import { registerAccountCommands } from './account_command.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { registerKeyCommands } from './key_command.ts';
@@ -47,10 +49,18 @@ function attributeName(name: string): string {
   return new Option(`${flagOf(name)} <value>`).attributeName();
 }
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof FaultError)) throw error;
-  for (const { message } of error.faults) process.stderr.write(`edgetap: ${message}\n`);
-  process.exitCode = 1;
-}
+process.exitCode = await runCli(program, process.argv.slice(2), {
+  env: process.env,
+  home: homedir(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  fetch,
+  sleep: async (ms) => await delay(ms),
+  randomId: () => randomUUID(),
+  now: () => Date.now(),
+  onInterrupt: (handler) => {
+    process.on('SIGINT', handler);
+    return () => void process.off('SIGINT', handler);
+  },
+});

@@ -211,19 +211,21 @@ describe('agrees with libpcap', () => {
     expect(compare(`${name}, seed ${seed}`, linktype, packets)).toBeGreaterThan(packets.length / 4);
   });
 
-  test.skipIf(corpus().length === 0)('on the files of other projects', () => {
-    const files = corpus().map((path) => readPackets([readFileSync(path)]));
-    const types = new Map<number, SamplePacket[]>();
-    for (const { reader, packets } of files) {
-      const linktype = reader.interfaces[0]?.linktype ?? -1;
-      types.set(linktype, [...(types.get(linktype) ?? []), ...packets]);
-    }
-    expect(types.size).toBeGreaterThan(4);
-    for (const [linktype, all] of types) {
-      const packets = all.map((packet, index) => ({ ...packet, time: BigInt(index) }));
-      compare(`corpus ${linktype}`, linktype, packets);
-    }
-  });
+  // Another project's files: used where they are, needed nowhere.
+  if (corpus().length > 0)
+    test('on the files of other projects', () => {
+      const files = corpus().map((path) => readPackets([readFileSync(path)]));
+      const types = new Map<number, SamplePacket[]>();
+      for (const { reader, packets } of files) {
+        const linktype = reader.interfaces[0]?.linktype ?? -1;
+        types.set(linktype, [...(types.get(linktype) ?? []), ...packets]);
+      }
+      expect(types.size).toBeGreaterThan(4);
+      for (const [linktype, all] of types) {
+        const packets = all.map((packet, index) => ({ ...packet, time: BigInt(index) }));
+        compare(`corpus ${linktype}`, linktype, packets);
+      }
+    });
 });
 
 describe('beyond libpcap', () => {

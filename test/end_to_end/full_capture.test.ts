@@ -176,25 +176,33 @@ describe('pcapng', () => {
 
 const files = corpus();
 
-describe.skipIf(files.length === 0)("the capture files of tcpdump's own tests", () => {
-  /** Ethernet frames that the cable takes. */
-  const kept = files.flatMap((path) => {
-    const { packets, interfaces, reader } = readPackets([readFileSync(path)]);
-    return packets.flatMap(({ data }, index) => {
-      const linktype = reader.interfaces[interfaces[index] ?? 0]?.linktype;
-      return linktype === 1 && data.length >= 14 && data.length <= jumbo_mtu + 14 ? [data] : [];
+// Another project's files: used where they are, needed nowhere.
+if (files.length > 0)
+  describe("the capture files of tcpdump's own tests", () => {
+    /** Ethernet frames that the cable takes. */
+    const kept = files.flatMap((path) => {
+      const { packets, interfaces, reader } = readPackets([readFileSync(path)]);
+      return packets.flatMap(({ data }, index) => {
+        const linktype = reader.interfaces[interfaces[index] ?? 0]?.linktype;
+        return linktype === 1 && data.length >= 14 && data.length <= jumbo_mtu + 14 ? [data] : [];
+      });
+    });
+    const cases = filterCases.filter(({ name }) => ['everything', 'a protocol and a port', 'lengths'].includes(name));
+
+    test('are captured as tcpdump captures them', async () => {
+      const { served, bucket } = cable;
+      const results = await captureBeside(
+        served,
+        bucket,
+        pair.near.name,
+        cases,
+        () => void replayFrames(pair.far, kept),
+      );
+      expect(results[0]?.peer.packets.length).toBeGreaterThan(0.9 * kept.length);
+      for (const result of results) expectSame(result);
+      for (const result of results.slice(0, 1)) expectReadable(result);
     });
   });
-  const cases = filterCases.filter(({ name }) => ['everything', 'a protocol and a port', 'lengths'].includes(name));
-
-  test('are captured as tcpdump captures them', async () => {
-    const { served, bucket } = cable;
-    const results = await captureBeside(served, bucket, pair.near.name, cases, () => void replayFrames(pair.far, kept));
-    expect(results[0]?.peer.packets.length).toBeGreaterThan(0.9 * kept.length);
-    for (const result of results) expectSame(result);
-    for (const result of results.slice(0, 1)) expectReadable(result);
-  });
-});
 
 describe('interfaces of other kinds', () => {
   test('loopback: each packet once', async () => {
