@@ -9,8 +9,14 @@ export function packetLines(file: Uint8Array): readonly string[] {
 }
 
 /** tcpdump's packets as such lines, in the order of (time, arrival). */
-export function peerLines({ packets }: TcpdumpCapture): readonly string[] {
-  return packets
+export function peerLines(peer: TcpdumpCapture): readonly string[] {
+  return mergedPeerLines([peer]);
+}
+
+/** The packets of several in the order of (time, interface, arrival). */
+export function mergedPeerLines(peers: readonly TcpdumpCapture[]): readonly string[] {
+  return peers
+    .flatMap(({ packets }) => packets)
     .toSorted((one, other) => (one.time < other.time ? -1 : Number(one.time > other.time)))
     .map(({ time, original_bytes, bytes }) => line(time, original_bytes, bytes));
 }
