@@ -80,8 +80,10 @@ describe('a spool that is opened again', () => {
           kept += 1;
         }
         const cut_bytes = torn.length - file_bytes;
+        const times = packets.slice(0, kept).map(({ time }) => time);
+        const ascending = times.every((time, index) => time >= (times[index - 1] ?? 0n));
         expect(recovered).toEqual([
-          { capture_id: id, part: 'eth0.100', path, file_bytes, packets: kept, bytes, cut_bytes },
+          { capture_id: id, part: 'eth0.100', path, file_bytes, packets: kept, bytes, ascending, cut_bytes },
         ]);
         expect(readFileSync(path)).toEqual(whole.subarray(0, file_bytes));
         expect(spool.budget.used_bytes).toBe(file_bytes);

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { NamespacePair } from '../../test/support/namespace_pair.ts';
 import { parsePcap, type SamplePacket } from '../../test/support/packet_samples.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
@@ -96,7 +96,7 @@ export interface Flood {
   stop(): Promise<number>;
 }
 
-/** Starts a flood of frames of one length, or of different ones (0); it ends by itself after `frames_max`. */
+/** Starts a flood of frames of one length, or of different ones (0); it ends by itself after `frames_max`, or with the test. */
 export async function startFlood(pair: NamespacePair, frame_bytes: number, frames_max = 1e9): Promise<Flood> {
   const script = new URL('test_sender_child.ts', import.meta.url).pathname;
   // In this namespace: the child enters the other one for its socket only.
@@ -106,6 +106,10 @@ export async function startFlood(pair: NamespacePair, frame_bytes: number, frame
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe('sending');
   const ended = once(child, 'exit');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
   return {
     async stop() {
       if (frames_max === 1e9) child.stdin?.end();
