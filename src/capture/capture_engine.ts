@@ -58,8 +58,21 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   const counting = setInterval(() => {
     for (const part of running) part.lookAround(watch.interfaces);
   }, 1000).unref();
-  let closed = false;
+  let closing: StopReason | undefined;
+  /** What has taken a worker and is not running yet. */
+  const beginning = new Set<Promise<unknown>>();
   await pool.warm();
+
+  const begin = async <Begun>(work: () => Promise<Begun>): Promise<Begun> => {
+    if (closing !== undefined) raise('workers_exhausted', { limit: 0 });
+    const begun = work();
+    beginning.add(begun);
+    try {
+      return await begun;
+    } finally {
+      beginning.delete(begun);
+    }
+  };
 
   const openOptions = (of: HostInterface, snaplen_bytes: number, ring_bytes: number): OpenOptions => ({
     interface: of,
@@ -83,7 +96,6 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   };
 
   const arm = async (request: ArmRequest): Promise<Part> => {
-    if (closed) raise('workers_exhausted', { limit: 0 });
     const worker = await pool.acquire();
     let file: SpoolFile;
     try {
@@ -104,15 +116,17 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     watch.look();
     running.add(part);
     void part.ended.then(() => running.delete(part));
+    if (closing !== undefined) part.stop(closing);
     return part;
   };
 
   return {
-    probeLinktype,
-    arm,
+    probeLinktype: (of) => begin(() => probeLinktype(of)),
+    arm: (request) => begin(() => arm(request)),
     async close(reason) {
-      closed = true;
+      closing = reason;
       for (const part of running) part.stop(reason);
+      await Promise.allSettled(beginning);
       await Promise.all([...running].map((part) => part.ended));
       clearInterval(counting);
       watch.stop();
