@@ -65,7 +65,7 @@ export function alone(options: {
 }
 
 /** The middle one; of an even number, the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   if (values.length === 0) throw new RangeError('there is no median of nothing');
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;

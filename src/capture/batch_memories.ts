@@ -1,4 +1,5 @@
 import { BatchMemory } from '../libpcap/batch_memory.ts';
+import type { Libpcap } from '../libpcap/binding.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
 import type { Memories } from './part_file.ts';
 
@@ -12,6 +13,7 @@ export const memories_max = 8;
  * written, and is then used again, the last used first, so that few are touched.
  */
 export class BatchMemories implements Memories {
+  readonly #native: Libpcap | undefined;
   readonly #handle: LiveHandle;
   readonly #snaplen_bytes: number;
   readonly #waitingIn: Uint32Array;
@@ -21,7 +23,8 @@ export class BatchMemories implements Memories {
   #filling: number;
 
   /** `waitingIn` tells how many records of each memory are still needed. */
-  constructor(handle: LiveHandle, snaplen_bytes: number, waitingIn: Uint32Array) {
+  constructor(handle: LiveHandle, snaplen_bytes: number, waitingIn: Uint32Array, native?: Libpcap) {
+    this.#native = native;
     this.#handle = handle;
     this.#snaplen_bytes = snaplen_bytes;
     this.#waitingIn = waitingIn;
@@ -79,7 +82,7 @@ export class BatchMemories implements Memories {
   }
 
   #make(): number {
-    const memory = new BatchMemory(this.#handle, { fill_bytes, snaplen_bytes: this.#snaplen_bytes });
+    const memory = new BatchMemory(this.#handle, { fill_bytes, snaplen_bytes: this.#snaplen_bytes }, this.#native);
     return this.#memories.push(memory) - 1;
   }
 

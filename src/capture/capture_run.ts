@@ -1,3 +1,4 @@
+import type { Libpcap } from '../libpcap/binding.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
 import { type Fault, fault } from '../model/errors/fault.ts';
@@ -30,6 +31,8 @@ export interface CaptureRunOptions {
   readonly block_timeout_ms: number;
   /** The monotonic clock, in nanoseconds. */
   readonly now: () => number;
+  /** The library to read with; the system's by default. */
+  readonly native?: Libpcap;
 }
 
 /**
@@ -59,9 +62,9 @@ export class CaptureRun {
   constructor(options: CaptureRunOptions) {
     this.#options = options;
     this.#hold_ns = options.block_timeout_ms * 1e6;
-    const { nanosecond } = options.handle;
-    this.#sorter = new RecordSorter({ limits: options.limits, nanosecond, memories_max });
-    this.#memories = new BatchMemories(options.handle, options.snaplen_bytes, this.#sorter.waitingIn);
+    const { handle, limits, snaplen_bytes, native } = options;
+    this.#sorter = new RecordSorter({ limits, nanosecond: handle.nanosecond, memories_max });
+    this.#memories = new BatchMemories(handle, snaplen_bytes, this.#sorter.waitingIn, native);
   }
 
   /** What the file must begin with. */

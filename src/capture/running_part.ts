@@ -43,7 +43,7 @@ export class RunningPart implements Part {
     this.#name = request.interface.name;
     this.path = file.path;
     this.ended = this.#ended.promise;
-    this.#drops_before = interfaceDrops(this.#name);
+    this.#drops_before = interfaceDrops(request.interface);
     this.#interface_dropped = this.#drops_before === undefined ? undefined : 0n;
   }
 
@@ -195,7 +195,7 @@ export class RunningPart implements Part {
   }
 
   #countDrops(): void {
-    const drops = interfaceDrops(this.#name);
+    const drops = interfaceDrops({ name: this.#name, ifindex: this.#request.interface.ifindex });
     if (drops !== undefined && this.#drops_before !== undefined) this.#interface_dropped = drops - this.#drops_before;
   }
 

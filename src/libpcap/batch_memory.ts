@@ -10,7 +10,7 @@ const fileHeaderBytes = 24;
 const recordHeaderBytes = 16;
 
 /** Packets of one `append`, at most. */
-export const batchPackets = 64;
+const batchPackets = 64;
 
 /**
  * Memory that libpcap itself fills with whole batches of packets, as records of a classic pcap file, with no call into

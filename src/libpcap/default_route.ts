@@ -48,5 +48,5 @@ function ipv6Defaults(files: InterfaceFiles): readonly Route[] {
 }
 
 function rows(files: InterfaceFiles, path: string): readonly (readonly string[])[] {
-  return (files.read(path) ?? '').split('\n').map((line) => line.trim().split(/\s+/));
+  return (files.read(path) ?? '').split('\n').map((line) => line.split(/[ \t]+/));
 }

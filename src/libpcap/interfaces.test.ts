@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
 import { createNamespacePair } from '../../test/support/namespace_pair.ts';
+import { quietLink } from '../../test/support/quiet_link.ts';
 import { createTunDevice } from '../../test/support/tun_device.ts';
-import { type InterfaceFiles, interfaceDrops, listInterfaces } from './interfaces.ts';
+import { hostFiles, type InterfaceFiles, interfaceDrops, listInterfaces } from './interfaces.ts';
 
 function filesOf(texts: Readonly<Record<string, string>>): InterfaceFiles {
   const paths = Object.keys(texts);
@@ -46,11 +48,29 @@ test('reads numbers, types, flags and addresses, in the order of the numbers', (
 
 test('adds up what an interface lost, and does not know what it does not say', () => {
   const statistics = '/sys/class/net/eth0/statistics';
-  const missed = { [`${statistics}/rx_missed_errors`]: '18446744073709551610\n' };
-  expect(interfaceDrops('eth0', filesOf({ ...missed, [`${statistics}/rx_fifo_errors`]: '2\n' }))).toBe(
-    18446744073709551612n,
-  );
-  expect(interfaceDrops('eth0', filesOf(missed))).toBeUndefined();
+  const missed = {
+    '/sys/class/net/eth0/ifindex': '2\n',
+    [`${statistics}/rx_missed_errors`]: '18446744073709551610\n',
+  };
+  const both = { ...missed, [`${statistics}/rx_fifo_errors`]: '2\n' };
+  expect(interfaceDrops({ name: 'eth0', ifindex: 2 }, filesOf(both))).toBe(18446744073709551612n);
+  expect(interfaceDrops({ name: 'eth0', ifindex: 2 }, filesOf(missed))).toBeUndefined();
+  // It was removed, and another one was given its name.
+  expect(interfaceDrops({ name: 'eth0', ifindex: 3 }, filesOf(both))).toBeUndefined();
+});
+
+test('reads names as they are', () => {
+  const name = `ü-${process.pid}`;
+  execFileSync('ip', ['link', 'add', name, 'type', 'dummy']);
+  try {
+    quietLink(name);
+    execFileSync('ip', ['link', 'set', name, 'up']);
+    execFileSync('ip', ['route', 'add', '198.51.100.77/32', 'dev', name]);
+    expect(listInterfaces().filter((one) => one.name === name)).toHaveLength(1);
+    expect(hostFiles.read('/proc/net/route')).toContain(`\n${name}\t`);
+  } finally {
+    execFileSync('ip', ['link', 'del', name]);
+  }
 });
 
 test('agrees with the system on its own interfaces', async () => {
@@ -69,8 +89,8 @@ test('agrees with the system on its own interfaces', async () => {
     });
     expect(found.find(({ ifindex }) => ifindex === tun.ifindex)).toMatchObject({ name: tun.name, arphrd: 65534 });
     for (const name of Object.keys(networkInterfaces())) expect(found.map((one) => one.name)).toContain(name);
-    expect(interfaceDrops(pair.near.name)).toBe(0n);
-    expect(interfaceDrops('no-such-thing')).toBeUndefined();
+    expect(interfaceDrops(pair.near)).toBe(0n);
+    expect(interfaceDrops({ name: 'no-such-thing', ifindex: 1 })).toBeUndefined();
   } finally {
     tun.close();
     await pair.remove();

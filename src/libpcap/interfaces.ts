@@ -35,7 +35,7 @@ export const hostFiles: InterfaceFiles = {
   },
   read(path) {
     try {
-      return readFileSync(path, 'latin1');
+      return readFileSync(path, 'utf8');
     } catch {
       return undefined;
     }
@@ -52,12 +52,13 @@ export function listInterfaces(files: InterfaceFiles = hostFiles): readonly Host
 
 /**
  * Packets that the interface itself has lost since it exists, for want of room, before any filter (`rx_missed_errors` and
- * `rx_fifo_errors`, as libpcap's `ps_ifdrop`). Undefined where it does not say.
+ * `rx_fifo_errors`, as libpcap's `ps_ifdrop`). Undefined where it does not say, and where its name is another's by now.
  */
-export function interfaceDrops(name: string, files: InterfaceFiles = hostFiles): bigint | undefined {
+export function interfaceDrops({ name, ifindex }: InterfaceRef, files: InterfaceFiles = hostFiles): bigint | undefined {
   const counters = ['rx_missed_errors', 'rx_fifo_errors'].map((counter) =>
     files.read(`${classDirectory}/${name}/statistics/${counter}`)?.trim(),
   );
+  if (Number(files.read(`${classDirectory}/${name}/ifindex`)) !== ifindex) return undefined;
   return counters.reduce<bigint | undefined>(
     (sum, counter) => (sum === undefined || counter === undefined ? undefined : sum + BigInt(counter)),
     0n,

@@ -194,7 +194,8 @@ describe('an interface that cannot be opened', () => {
 
 /** Opens in a child process that a command restricts; returns how that failed. */
 function openInChild(command: string, args: readonly string[], before: string): string {
-  const [binding, live] = ['binding.ts', 'open_live.ts'].map((file) => new URL(file, import.meta.url).pathname);
+  const binding = new URL('binding.ts', import.meta.url).pathname;
+  const live = new URL('open_live.ts', import.meta.url).pathname;
   const script = `
     import fs from 'node:fs';
     import { loadLibpcap } from '${binding}';
