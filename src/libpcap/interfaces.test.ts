@@ -61,9 +61,10 @@ test('adds up what an interface lost, and does not know what it does not say', (
 
 test('reads names as they are', () => {
   const name = `ü-${process.pid}`;
-  execFileSync('ip', ['link', 'add', name, 'type', 'dummy']);
+  execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}b`]);
   try {
-    quietLink(name);
+    for (const end of [name, `${name}b`]) quietLink(end);
+    execFileSync('ip', ['link', 'set', `${name}b`, 'up']);
     execFileSync('ip', ['link', 'set', name, 'up']);
     execFileSync('ip', ['route', 'add', '198.51.100.77/32', 'dev', name]);
     expect(listInterfaces().filter((one) => one.name === name)).toHaveLength(1);
