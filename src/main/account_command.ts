@@ -12,7 +12,7 @@ import {
   timeText,
   withOperatorOptions,
 } from './operator_command.ts';
-import { textTable } from './text_table.ts';
+import { textTable } from '../cli/text_table.ts';
 
 interface ScopeOptions extends OperatorOptions {
   readonly sensors?: string;

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { Logger } from 'pino';
 import { FaultError } from '../model/errors/fault.ts';
 import { type FromChild, isChildMessage, type ReadyDetails } from './child_messages.ts';
@@ -56,6 +57,8 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     try {
       work = begin({ settings, logger, crash, ending: ending.signal });
       say({ edgetap: 'child', kind: 'ready', details: (await work).details }, () => undefined);
+      // Now, because a process that is killed writes nothing.
+      flushCompileCache();
     } catch (error) {
       if (!(error instanceof FaultError)) return crash(error);
       // The supervisor tells it, in one line.

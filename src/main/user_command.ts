@@ -13,7 +13,7 @@ import {
   timeText,
   withOperatorOptions,
 } from './operator_command.ts';
-import { textTable } from './text_table.ts';
+import { textTable } from '../cli/text_table.ts';
 
 interface CreateOptions extends OperatorOptions {
   readonly account?: string;

@@ -1,11 +1,9 @@
 import type { Bucket } from '../../bucket/bucket.ts';
 import type { ControlBus } from '../../bus/bus.ts';
 import { captureById } from '../../db/captures.ts';
-import type { Database } from '../../db/database.ts';
-import { acquireLease, releaseLease } from '../../db/leases.ts';
 import { listSensors } from '../../db/sensors.ts';
 import { joinFilter } from '../../filter/join_filter.ts';
-import { type Fault, FaultError } from '../../model/errors/fault.ts';
+import { FaultError } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
@@ -13,6 +11,7 @@ import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
 import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
+import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
 import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
@@ -20,56 +19,40 @@ import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText } from './coverage_text.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
 
-/** Answers simple captures from the sensors' samples. */
-export interface LookbackRunner {
-  /** Begins a look-back, unless it is under way here or elsewhere. */
-  begin(captureId: string): void;
-  /** Gives up what is under way; it is begun again by the next control. */
-  close(): Promise<void>;
-}
-
 /** What look-backs take. */
-export interface LookbackDeps {
-  readonly db: Database;
+export interface LookbackDeps extends CaptureJobDeps {
   readonly keeper: () => Keeper;
   readonly bus: ControlBus;
   /** Where result files are kept. */
   readonly results: Bucket;
   readonly application: string;
-  readonly holder: string;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-  warn(fault: Fault, context: string): void;
-  crash(error: unknown): void;
 }
 
-const lease_ns = 60_000_000_000n;
 /** A sensor that restarts is back within this. */
 const patience_ms = 6000;
 const silence_ms = 3000;
 const write_tries = 5;
 
-/** Makes the runner of look-backs. */
-export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
+/** Answers simple captures from the sensors' samples. */
+export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
   const { db, keeper } = deps;
-  const underWay = new Map<string, Promise<void>>();
-  const closing = new AbortController();
 
   const take = async (capture_id: string, ...events: readonly CaptureEvent[]): Promise<void> => {
     await keeper().take([{ capture_id, events }]);
   };
 
   /** Asks until it answers, or patience ends; a sensor that is busy is asked again too. */
-  const askPatiently = async (sensor: string, request: LookbackRequest): Promise<SensorAnswer> => {
+  const askPatiently = async (sensor: string, request: LookbackRequest, signal: AbortSignal): Promise<SensorAnswer> => {
     const begun = performance.now();
     for (;;) {
-      const answer = await askSensor(deps.bus, sensor, request, silence_ms, closing.signal);
+      const answer = await askSensor(deps.bus, sensor, request, silence_ms, signal);
       const again = answer.kind !== 'answered' && (answer.kind === 'silent' || answer.fault.name === 'lookback_busy');
-      if (!again || closing.signal.aborted || performance.now() - begun > patience_ms) return answer;
-      await deps.sleep(200, closing.signal);
+      if (!again || signal.aborted || performance.now() - begun > patience_ms) return answer;
+      await deps.sleep(200, signal);
     }
   };
 
-  const answer = async (record: CaptureRecord): Promise<void> => {
+  const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
     const { id, spec, scope } = record;
     if (spec.type !== 'simple') return;
     await take(id, { kind: 'asking', at: await db.now() });
@@ -84,9 +67,9 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       packet_limit: spec.packet_limit,
     };
     const answers = await Promise.all(
-      sensors.map(async (sensor) => ({ sensor, answer: await askPatiently(sensor.name, request) })),
+      sensors.map(async (sensor) => ({ sensor, answer: await askPatiently(sensor.name, request, signal) })),
     );
-    if (closing.signal.aborted) return;
+    if (signal.aborted) return;
     await take(id, { kind: 'merging', at: await db.now() });
     const streams = answers.flatMap(({ sensor, answer: one }) => streamsOf(record, sensor, one, request));
     const file = lookbackFile(streams, {
@@ -98,7 +81,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     });
     const stored = await deps.results.putStream(resultName(record), each(file.chunks), {
       piece_bytes: 8_388_608,
-      signal: closing.signal,
+      signal: signal,
     });
     const counted = streams.map((stream, index) => ({
       stream,
@@ -116,48 +99,24 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     });
   };
 
-  const run = async (captureId: string): Promise<void> => {
-    const lease = await acquireLease(db, `lookback ${captureId}`, deps.holder, lease_ns);
-    if (lease === undefined) return;
-    try {
-      for (let tries = 1; ; tries += 1) {
-        const record = await captureById(db, captureId);
-        if (record === undefined || isFinal(record.status)) return;
-        try {
-          return await answer(record);
-        } catch (error) {
-          if (!(error instanceof FaultError)) throw error;
-          if (closing.signal.aborted) return;
-          const [fault] = error.faults;
-          deps.warn(fault, `look-back ${captureId}`);
-          if (tries === write_tries) {
-            return await take(captureId, { kind: 'convert_failed', at: await db.now(), reason: fault.message });
-          }
-          await deps.sleep(200 * 2 ** tries, closing.signal);
+  return createCaptureJobs('look-back', deps, async (captureId, signal) => {
+    for (let tries = 1; ; tries += 1) {
+      const record = await captureById(db, captureId);
+      if (record === undefined || isFinal(record.status)) return;
+      try {
+        return await answer(record, signal);
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        if (signal.aborted) return;
+        const [fault] = error.faults;
+        deps.warn(fault, `look-back ${captureId}`);
+        if (tries === write_tries) {
+          return await take(captureId, { kind: 'convert_failed', at: await db.now(), reason: fault.message });
         }
+        await deps.sleep(200 * 2 ** tries, signal);
       }
-    } finally {
-      await releaseLease(db, lease);
     }
-  };
-
-  return {
-    begin: (captureId) => {
-      if (underWay.has(captureId) || closing.signal.aborted) return;
-      const running = run(captureId)
-        .catch((error: unknown) => {
-          // A database that fails: time begins it again.
-          if (error instanceof FaultError) deps.warn(error.faults[0], `look-back ${captureId}`);
-          else deps.crash(error);
-        })
-        .finally(() => underWay.delete(captureId));
-      underWay.set(captureId, running);
-    },
-    close: async () => {
-      closing.abort();
-      await Promise.all(underWay.values());
-    },
-  };
+  });
 }
 
 async function* each(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, void> {
