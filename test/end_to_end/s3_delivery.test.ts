@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RgwUser } from '../support/ceph_rgw.ts';
 import { filesWith } from '../support/find_text.ts';
+import { jumbo_frame_bytes, jumboFrames } from '../fixtures/jumbo_frames.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { runClean, scratchFolder } from '../support/packet_tools.ts';
 import { type FrameSender, openFrameSender } from '../support/replay_frames.ts';
@@ -39,18 +40,6 @@ afterAll(async () => {
   for (const pair of pairs) await pair.remove();
   await owner?.stop();
 });
-
-const frame_bytes = 9014;
-
-/** Jumbo frames whose source address ends in their number. */
-function jumboFrames(first: number, count: number): Buffer[] {
-  return Array.from({ length: count }, (_, index) => {
-    const frame = Buffer.alloc(frame_bytes);
-    frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0x88, 0xb5]);
-    frame.writeUInt32BE(first + index, 8);
-    return frame;
-  });
-}
 
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
@@ -112,9 +101,9 @@ describe('300 MB of one interface', () => {
     let sent = 0;
     /** Sends at full speed, less than the ring holds at once, until so much has been sent. */
     const sendUpTo = async (bytes: number): Promise<void> => {
-      while (sent * frame_bytes < bytes) {
+      while (sent * jumbo_frame_bytes < bytes) {
         sent += senders[0]?.send(jumboFrames(sent, 2000)) ?? 0;
-        const written = Math.min(sent, Math.floor(byte_limit / frame_bytes)) * (frame_bytes + 16) + 24;
+        const written = Math.min(sent, Math.floor(byte_limit / jumbo_frame_bytes)) * (jumbo_frame_bytes + 16) + 24;
         await waitFor(() => statSync(kept_path).size >= written, {
           what: `${written} bytes in the spool`,
           every_ms: 5,
@@ -124,13 +113,13 @@ describe('300 MB of one interface', () => {
     await sendUpTo(100_000_000);
     await waitFor(async () => (await owner.pieces('large')) >= 8, { what: 'pieces in the bucket' });
     expect(await showCapture(direct, id)).toMatchObject({ status: 'running' });
-    await sendUpTo(byte_limit + frame_bytes);
+    await sendUpTo(byte_limit + jumbo_frame_bytes);
     const done = await captureBecomes(direct, id, ['success'], 40_000);
-    const packets = Math.floor(byte_limit / frame_bytes);
+    const packets = Math.floor(byte_limit / jumbo_frame_bytes);
     expect(done).toMatchObject({
       packets_captured: packets,
       packets_dropped: 0,
-      sensors: [{ packets, bytes: packets * frame_bytes, dropped: 0, status: 'done', stop_reason: 'byte_limit' }],
+      sensors: [{ packets, bytes: packets * jumbo_frame_bytes, dropped: 0, status: 'done', stop_reason: 'byte_limit' }],
     });
     const spooled = { sha256: await sha256Of(kept_path), size_bytes: statSync(kept_path).size };
     expect(await owner.digest('large', `dir/pcap_${id}.pcap`)).toEqual(spooled);

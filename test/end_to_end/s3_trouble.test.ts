@@ -3,6 +3,7 @@ import { linkSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { jumbo_frame_bytes, jumboFrames } from '../fixtures/jumbo_frames.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { runClean, scratchFolder } from '../support/packet_tools.ts';
 import { type FrameSender, openFrameSender } from '../support/replay_frames.ts';
@@ -38,18 +39,7 @@ afterAll(async () => {
   await owner?.stop();
 });
 
-const frame_bytes = 9014;
-const record_bytes = frame_bytes + 16;
-
-/** Frames whose source address ends in their number. */
-function jumboFrames(first: number, count: number): Buffer[] {
-  return Array.from({ length: count }, (_, index) => {
-    const frame = Buffer.alloc(frame_bytes);
-    frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0x88, 0xb5]);
-    frame.writeUInt32BE(first + index, 8);
-    return frame;
-  });
-}
+const record_bytes = jumbo_frame_bytes + 16;
 
 /** A full capture under way, and the sensor's own file of it, under a name that stays. */
 interface Running {

@@ -48,6 +48,8 @@ export interface ServeOptions {
   /** Goes on with the data of an earlier one. */
   readonly data_dir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A program that becomes edgetap in the end, and its arguments up to there: `unshare --mount …`. */
+  readonly via?: readonly string[];
 }
 
 const token = 'et-test-token-0123456789';
@@ -56,10 +58,12 @@ const account_id = 'a'.repeat(32);
 /** Starts edgetap on a free port and waits until both its children are ready. */
 export async function startServe(options: ServeOptions): Promise<Served> {
   const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
-  const child = spawn(process.execPath, [program, 'serve'], {
+  const [command = process.execPath, ...args] = [...(options.via ?? []), process.execPath, program, 'serve'];
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: join(tmpdir(), `edgetap-compile-cache-${process.getuid?.()}`),
       EDGETAP_LISTEN: '127.0.0.1:0',
       EDGETAP_DATA_DIR: data_dir,
       EDGETAP_INTERFACES: options.interfaces.join(','),
