@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../../db/database.ts';
+import { acquireLease } from '../../db/leases.ts';
+import { openDatabase } from '../../db/open_database.ts';
+import { type Fault, raise } from '../../model/errors/fault.ts';
+import { type CaptureJobDeps, createCaptureJobs } from './capture_jobs.ts';
+
+const minute_ns = 60_000_000_000n;
+
+let db: Database;
+let now = 1_000_000n * 1_000_000_000n;
+const warned: string[] = [];
+const crashed: unknown[] = [];
+
+beforeEach(async () => {
+  db = await openDatabase({ url: ':memory:', clock: () => now });
+  warned.length = 0;
+  crashed.length = 0;
+});
+afterEach(async () => await db.close());
+
+/** `renew` lets a sleeper wake, as after its 20 s. */
+function jobDeps(holder: string): CaptureJobDeps & { renew(): void } {
+  let wake: () => void = () => undefined;
+  return {
+    db,
+    holder,
+    sleep: async (_ms, signal) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      signal.addEventListener('abort', () => resolve());
+      await promise;
+    },
+    warn: (fault: Fault) => void warned.push(fault.name),
+    crash: (error) => void crashed.push(error),
+    renew: () => wake(),
+  };
+}
+
+describe('capture jobs', () => {
+  test("a capture's is done once at a time, by one control", async () => {
+    const { promise: held, resolve } = Promise.withResolvers<void>();
+    const ran: string[] = [];
+    const job = (who: string) => async (id: string) => {
+      ran.push(`${who} ${id}`);
+      await held;
+    };
+    const [one, other] = [
+      createCaptureJobs('test', jobDeps('one'), job('one')),
+      createCaptureJobs('test', jobDeps('other'), job('other')),
+    ];
+    one.begin('a');
+    one.begin('a');
+    await expect.poll(() => ran).toEqual(['one a']);
+    other.begin('a');
+    other.begin('b');
+    await expect.poll(() => ran).toEqual(['one a', 'other b']);
+    resolve();
+    await one.close();
+    await other.close();
+    expect(ran).toEqual(['one a', 'other b']);
+    expect(crashed).toEqual([]);
+  });
+
+  test('its lease is renewed while it runs, and lost to another it is given up', async () => {
+    const deps = jobDeps('one');
+    const { promise: signalled, resolve } = Promise.withResolvers<AbortSignal>();
+    const jobs = createCaptureJobs('test', deps, async (_id, signal) => {
+      resolve(signal);
+      await new Promise((end) => signal.addEventListener('abort', end));
+    });
+    jobs.begin('a');
+    const signal = await signalled;
+    now += minute_ns - 1n;
+    deps.renew();
+    await new Promise(setImmediate);
+    now += 2n;
+    expect(await acquireLease(db, 'test a', 'other', minute_ns)).toBeUndefined();
+    expect(signal.aborted).toBe(false);
+    now += minute_ns;
+    expect(await acquireLease(db, 'test a', 'other', minute_ns)).toBeDefined();
+    deps.renew();
+    await expect.poll(() => signal.aborted).toBe(true);
+    await jobs.close();
+  });
+
+  test('a fault is told, and the job can begin again; a defect is a crash', async () => {
+    let tries = 0;
+    const jobs = createCaptureJobs('test', jobDeps('one'), async () => {
+      tries += 1;
+      if (tries === 1) raise('database_failed', { reason: 'disk' });
+      if (tries === 2) throw new TypeError('a defect');
+    });
+    for (let begun = 1; begun <= 3; begun += 1) {
+      jobs.begin('a');
+      await expect.poll(() => tries).toBe(begun);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(warned).toEqual(['database_failed']);
+    expect(crashed).toEqual([new TypeError('a defect')]);
+    await jobs.close();
+  });
+});
