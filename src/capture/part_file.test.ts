@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runs as numRuns } from '../../test/support/packet_tools.ts';
 import { ByteRuns } from './byte_runs.ts';
 import { type FileWriter, type Memories, PartFile } from './part_file.ts';
 import { SpoolBudget } from './spool_budget.ts';
@@ -98,6 +99,7 @@ describe('a part has whole records only', () => {
           expect(file.fault?.name).toBe(fits.count === lengths.length ? undefined : 'spool_write_failed');
         },
       ),
+      { numRuns: numRuns(100) },
     );
   });
 
@@ -117,6 +119,7 @@ describe('a part has whole records only', () => {
         if (file.fault !== undefined) file.append(runs, memories, total(lengths));
         expect(content()).toEqual(Buffer.concat([header, ...records.slice(0, fits.count)]));
       }),
+      { numRuns: numRuns(100) },
     );
   });
 });

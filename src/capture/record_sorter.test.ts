@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../test/support/packet_tools.ts';
 import { ByteRuns } from './byte_runs.ts';
 import { type RecordLimits, RecordSorter } from './record_sorter.ts';
 
@@ -57,16 +58,16 @@ function sortThem(
 ): { readonly order: number[]; readonly sorter: RecordSorter } {
   const { view, starts, end } = layOut(arrivals);
   const sorter = sorterOf(options.limits);
-  const runs = new ByteRuns();
+  const taken = new ByteRuns();
   for (let first = 0; first < arrivals.length; first += options.batch) {
     const next = Math.min(arrivals.length, first + options.batch);
     expect(sorter.add(1, view, starts[first] ?? 0, starts[next] ?? end, next - first)).toBe(true);
-    sorter.take(sorter.newest - options.hold, runs, options.enough);
+    sorter.take(sorter.newest - options.hold, taken, options.enough);
   }
-  sorter.take(Number.POSITIVE_INFINITY, runs);
+  sorter.take(Number.POSITIVE_INFINITY, taken);
   expect(sorter.waiting).toBe(0);
   expect([...sorter.waitingIn]).toEqual([0, 0, 0, 0]);
-  return { order: numbersIn(runs, starts, end), sorter };
+  return { order: numbersIn(taken, starts, end), sorter };
 }
 
 const arrivalsOf = (times: fc.Arbitrary<number>): fc.Arbitrary<Arrival[]> =>
@@ -89,6 +90,7 @@ describe('records go out', () => {
         expect(order).toEqual(stable(arrivals));
         expect(sorter.unordered).toBe(false);
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -102,6 +104,7 @@ describe('records go out', () => {
         expect(order).toEqual(stable(arrivals));
         expect(sorter.unordered).toBe(false);
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -118,6 +121,7 @@ describe('records go out', () => {
         expect(sorter.first).toEqual(timeOf(Math.min(...all)));
         expect(sorter.last).toEqual(timeOf(Math.max(...all)));
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -171,6 +175,7 @@ describe('limits', () => {
           kept.length < arrivals.length || kept.length === limits.packets || bytes === limits.bytes,
         );
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -182,6 +187,7 @@ describe('limits', () => {
         expect(order).toHaveLength(Math.min(packets, arrivals.length));
         expect(sorter.taken + sorter.beyond).toBe(arrivals.length);
       }),
+      { numRuns: runs(100) },
     );
   });
 

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { on } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -52,6 +54,26 @@ describe('a waiter', () => {
     await new Promise((resolve) => worker.once('online', resolve));
     expect(waits(waiter, silent, 20_000)).toBeLessThan(10_000);
     await worker.terminate();
+  });
+
+  test('is woken by a signal', async () => {
+    const script = `
+      import { Waiter } from '${new URL('waiter.ts', import.meta.url).pathname}';
+      process.on('SIGUSR2', () => {});
+      const waiter = new Waiter();
+      process.stdout.write('waits');
+      const began = performance.now();
+      waiter.wait(-1, 20_000);
+      process.stdout.write(String(Math.floor(performance.now() - began)));
+      process.exit(0);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const output = on(child.stdout.setEncoding('utf8'), 'data');
+    expect((await output.next()).value).toEqual(['waits']);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    child.kill('SIGUSR2');
+    expect(Number(String((await output.next()).value))).toBeLessThan(15_000);
   });
 
   test('does not sleep on a descriptor that is closed', () => {
