@@ -5,6 +5,7 @@ import { errnoText } from './native_fault.ts';
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const instructionBytes = 8;
+const programBytes = 16;
 
 /** `ret 0`: no packet passes. */
 export const rejectAllInstructions: Uint8Array = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0, 0);
@@ -18,13 +19,13 @@ export function attachSocketFilter(
   instructions: Uint8Array,
   { libc }: Libpcap = loadLibpcap(),
 ): string | undefined {
-  const code = nativeBytes(instructions.length);
-  code.set(instructions);
-  // struct sock_fprog: 16-bit count, padding, address of the instructions.
-  const program = nativeBytes(16);
+  // struct sock_fprog: 16-bit count, padding, address of the instructions. These follow in the same memory, which is so
+  // certain to be there during the call.
+  const program = nativeBytes(programBytes + instructions.length);
+  program.set(instructions, programBytes);
   const view = new DataView(program.buffer);
   view.setUint16(0, instructions.length / instructionBytes, true);
-  view.setBigUint64(8, addressOf(code), true);
-  if (libc.setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0) return undefined;
+  view.setBigUint64(8, addressOf(program) + BigInt(programBytes), true);
+  if (libc.setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, program, programBytes) === 0) return undefined;
   return `${errnoText(lastErrno())} for a program of ${instructions.length / instructionBytes} instructions`;
 }
