@@ -80,7 +80,7 @@ async function capturing(): Promise<string> {
       const [first] = body.result as unknown as readonly { id: string; sensors?: readonly { status: string }[] }[];
       return first?.sensors?.some((one) => one.status === 'running') === true ? first.id : undefined;
     },
-    { what: 'a capture runs', limit_ms: 20_000 },
+    { what: 'a capture runs', limit_ms: 40_000 },
   );
 }
 
@@ -102,7 +102,7 @@ describe('a bucket of its own, then captures', () => {
   test('a full capture, waited for, saved, and read by others', async () => {
     const path = scratch('full.pcapng');
     const filter = `--proto udp --dport ${port}`;
-    const { child, ended } = start(`capture full --colo lab --time 20s --packets 50 ${filter} --json -o`, path);
+    const { child, ended } = start(`capture full --colo lab --time 2m --packets 50 ${filter} --json -o`, path);
     child.stdin.end();
     await capturing();
     await sendDatagrams(60);

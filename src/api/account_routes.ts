@@ -1,11 +1,14 @@
 import { formatTime } from '../model/time.ts';
 import { AccountResponse, TokenResponse } from '../wire/http/account_schemas.ts';
+import { checkListQuery } from '../wire/http/check_list_query.ts';
 import { envelope, listEnvelope } from '../wire/http/envelope.ts';
+import { PageQuery } from '../wire/http/list_query.ts';
 import { refusals } from '../wire/http/route_schemas.ts';
 import { answer, listAnswer } from './answer.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import { callerOf } from './caller.ts';
+import { unwrap } from './unwrap.ts';
 
 const tags = ['Accounts and tokens'];
 
@@ -33,14 +36,17 @@ export function accountRoutes(app: ApiInstance, { control }: ApiOptions): void {
       tags,
       operationId: 'listAccounts',
       summary: 'The accounts that these credentials reach',
+      querystring: PageQuery,
       response: { 200: listEnvelope(AccountResponse), ...refusals },
     },
     handler: async (request) => {
+      // SDKs ask for pages until one is empty.
+      const { page, per_page } = unwrap(checkListQuery(request.query));
       const all = await control.accounts(callerOf(request).principal);
-      const items = all.map(({ id, name, created }) => {
+      const items = all.slice((page - 1) * per_page, page * per_page).map(({ id, name, created }) => {
         return { id, name, type: 'standard' as const, created_on: formatTime(created) };
       });
-      return listAnswer(items, { page: 1, per_page: Math.max(1, all.length), total_count: all.length });
+      return listAnswer(items, { page, per_page, total_count: all.length });
     },
   });
 }

@@ -26,7 +26,7 @@ import { serverFactory } from './server_factory.ts';
 import { stopAndRemoveRoutes } from './stop_and_remove_routes.ts';
 
 /** Where the interface of the reference API begins. */
-export const basePath = '/client/v4';
+const basePath = '/client/v4';
 
 /**
  * Makes the HTTP API of a control, not listening yet. Every route is: schema in, one call of control, schema out. Whatever is

@@ -3,7 +3,7 @@ import { ok, type Result, refused } from '../../model/result.ts';
 import type { Status } from '../../model/status.ts';
 import { ListQuery, listBounds } from './list_query.ts';
 
-/** A checked query of GET /pcaps, with its defaults. */
+/** A checked query of a list, with its defaults. */
 export interface CheckedListQuery {
   readonly page: number;
   readonly per_page: number;
@@ -12,7 +12,7 @@ export interface CheckedListQuery {
 }
 
 /**
- * Checks the query of GET /pcaps as it came: texts, or lists of them where a parameter was repeated. An empty text means
+ * Checks the query of a list as it came: texts, or lists of them where a parameter was repeated. An empty text means
  * absent; other parameters are passed over.
  */
 export function checkListQuery(query: Readonly<Record<string, unknown>>): Result<CheckedListQuery> {

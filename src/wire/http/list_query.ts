@@ -8,6 +8,12 @@ export const listBounds = {
   per_page: { minimum: 1, maximum: limits.list_max, default: limits.list_max },
 } as const;
 
+/** The query of lists that have pages and nothing else. */
+export const PageQuery = Type.Object(
+  { page: Type.Optional(Type.Integer(listBounds.page)), per_page: Type.Optional(Type.Integer(listBounds.per_page)) },
+  { title: 'PageQuery' },
+);
+
 /** The query of GET /pcaps. */
 export const ListQuery = Type.Object(
   {
