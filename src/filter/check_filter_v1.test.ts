@@ -61,8 +61,8 @@ describe('filter_v1', () => {
 
   test('mixed address families', () => {
     const result = checkFilterV1({ source_address: '10.0.0.1', destination_address: '2001:db8::1' });
-    expect(result.ok ? [] : result.faults.map((one) => one.message)).toEqual([
-      'destination_address is IPv6 and the other address is not: no packet can match both.',
+    expect(result.ok ? [] : result.faults.map((one) => [one.name, one.message])).toEqual([
+      ['filter_family_mixed', 'destination_address is IPv6 and the other address is not: no packet can match both.'],
     ]);
   });
 

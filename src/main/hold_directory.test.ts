@@ -27,6 +27,9 @@ describe('holdDirectory', () => {
     const child = await holderProcess();
     expect(() => holdDirectory(directory, 'serve', 0)).toThrow(`is in use by process ${child.pid}`);
     holdDirectory(directory, 'other', 0).release();
+    expect(() => holdDirectory(directory, 'serve', 0)).toThrow(
+      expect.objectContaining({ faults: [expect.objectContaining({ name: 'data_dir_locked' })] }) as Error,
+    );
     child.kill('SIGKILL');
     await once(child, 'exit');
     const held = holdDirectory(directory, 'serve', 0);

@@ -227,5 +227,7 @@ describe('edgetap user', () => {
 test('where nothing was ever started, no database is made', async () => {
   await serving.close();
   await rm(databasePath(data_dir));
-  await expect(edgetap('account', 'list')).rejects.toThrow(`There is no database ${databasePath(data_dir)}`);
+  await expect(edgetap('account', 'list')).rejects.toMatchObject({
+    faults: [{ name: 'database_missing', message: expect.stringContaining(databasePath(data_dir)) as string }],
+  });
 });

@@ -69,9 +69,13 @@ describe('tokens', () => {
 
   test('faults', async () => {
     const order = { account_id, name: 'ci', permission: 'read' } as const;
-    await expect(createToken(db, { ...order, account_id: 'x' }, random)).rejects.toThrow('There is no account x.');
+    await expect(createToken(db, { ...order, account_id: 'x' }, random)).rejects.toMatchObject({
+      faults: [{ name: 'account_unknown', message: 'There is no account x.' }],
+    });
     await expect(createToken(db, { ...order, name: '' }, random)).rejects.toThrow('--name is ""');
-    await expect(revokeTokenById(db, 'x', random)).rejects.toThrow('There is no token x.');
+    await expect(revokeTokenById(db, 'x', random)).rejects.toMatchObject({
+      faults: [{ name: 'token_unknown', message: 'There is no token x.' }],
+    });
   });
 });
 
@@ -81,9 +85,9 @@ describe('users', () => {
     const { user, key } = await createUser(db, order, random);
     expect(key).toMatch(/^ek_[0-9A-Za-z]{46}$/);
     expect(user.email).toBe('ann@example.com');
-    await expect(createUser(db, order, random)).rejects.toThrow('has a user ann@example.com already');
+    await expect(createUser(db, order, random)).rejects.toMatchObject({ faults: [{ name: 'user_exists' }] });
     await revokeUserById(db, user.id, random);
-    await expect(revokeUserById(db, user.id, random)).rejects.toThrow('There is no user');
+    await expect(revokeUserById(db, user.id, random)).rejects.toMatchObject({ faults: [{ name: 'user_unknown' }] });
     await createUser(db, order, random);
     expect((await listUsers(db, account_id)).map((one) => one.revoked_at === undefined)).toEqual([false, true]);
     expect((await trail()).filter((line) => line.includes(' user.'))).toHaveLength(3);
