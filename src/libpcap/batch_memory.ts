@@ -1,3 +1,4 @@
+import { raise } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import type { LiveHandle } from './live_handle.ts';
 import { nativeBytes } from './native_bytes.ts';
@@ -47,7 +48,7 @@ export class BatchMemory {
     const dumper = native.pcap.pcap_dump_fopen(handle.pointer, file);
     if (dumper === null) {
       native.libc.fclose(file);
-      throw new Error(`pcap_dump_fopen: ${handle.error}`);
+      raise('native_call_failed', { call: 'pcap_dump_fopen', reason: handle.error });
     }
     this.#file = file;
     this.#dumper = dumper;

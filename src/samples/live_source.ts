@@ -40,13 +40,16 @@ export class LiveSource {
     const snaplen_bytes = limits.sample_snaplen_bytes;
     const { ring_bytes, block_timeout_ms, promiscuous } = options;
     this.#handle = openLive({ interface: found, snaplen_bytes, ring_bytes, block_timeout_ms, promiscuous });
+    let memory: BatchMemory | undefined;
     try {
-      this.#memory = new BatchMemory(this.#handle, { fill_bytes, snaplen_bytes });
+      memory = new BatchMemory(this.#handle, { fill_bytes, snaplen_bytes });
+      this.#memory = memory;
       this.linktype = headerLinktype(this.#memory.fileHeader);
       this.descriptor = this.#handle.descriptor;
       this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, found.loopback).instructions);
       this.#handle.start();
     } catch (error) {
+      memory?.close();
       this.#handle.close();
       throw error;
     }
