@@ -58,7 +58,7 @@ const account_id = 'a'.repeat(32);
 /** Starts edgetap on a free port and waits until both its children are ready. */
 export async function startServe(options: ServeOptions): Promise<Served> {
   const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
-  const [command = process.execPath, ...args] = [...(options.via ?? []), process.execPath, program, 'serve'];
+  const [command, ...args] = [...(options.via ?? []), process.execPath, program, 'serve'];
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

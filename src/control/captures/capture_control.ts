@@ -1,4 +1,4 @@
-import type { Bucket } from '../../bucket/bucket.ts';
+import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { captureOf, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { partsOf, partsOfMany } from '../../db/parts.ts';
@@ -74,7 +74,10 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
   if ((await deps.db.now()) > ended_at + deps.keep_ns && spec.type === 'simple') {
     raise('result_expired', { until: formatTime(ended_at + deps.keep_ns) });
   }
-  const bucket = spec.type === 'simple' ? deps.results : await deps.buckets.ofCapture(record);
+  const bucket =
+    spec.type === 'simple'
+      ? deps.results
+      : await readable(spec.destination_conf, async () => await deps.buckets.ofCapture(record));
   const filename = resultName(record);
   return {
     filename,
@@ -83,7 +86,8 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
     etag: `"${sha256}"`,
     last_modified: ended_at,
     open: async (range) => {
-      const content = await bucket.readObject(filename, rangeOf(range));
+      const read = async (): Promise<ObjectContent> => await bucket.readObject(filename, rangeOf(range));
+      const content = await (spec.type === 'simple' ? read() : readable(spec.destination_conf, read));
       if (content.size_bytes !== size_bytes) {
         content.body.destroy();
         const reason = `it has ${content.size_bytes} bytes there and was delivered with ${size_bytes}`;
@@ -96,6 +100,18 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
       return content.body;
     },
   };
+}
+
+/** Runs a step that reads a user's bucket: whatever keeps it from that is the bucket's affair, and is told. */
+async function readable<T>(destination: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    const [{ name, message }] = error.faults;
+    if (name === 'bucket_read_failed' || name === 'secret_key_invalid' || name === 'database_failed') throw error;
+    return raise('bucket_read_failed', { destination, reason: message.replace(/\.$/, '') }, { cause: error });
+  }
 }
 
 function rangeOf(range: ByteRange | undefined): { readonly first: bigint; readonly last: bigint } | undefined {

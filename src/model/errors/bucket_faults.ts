@@ -78,7 +78,7 @@ export const bucketFaults = {
     code: 1214,
     status: 502,
     retry: 'no',
-    text: 'The file is in {destination}, and edgetap may not read it from there ({reason}): fetch it from the bucket.',
+    text: 'The file is in {destination}, and edgetap cannot read it from there ({reason}): fetch it from the bucket.',
   },
   bucket_checksum: {
     code: 1215,
