@@ -167,7 +167,7 @@ describe('who asks', () => {
   );
 
   test.each(everyRoute.filter(([, url]) => url.startsWith(base)))(
-    '%s %s: another account is one that is not there',
+    '%s %s: another account is one that is not there: account_not_reached',
     async (method, url) => {
       const others = ['f'.repeat(32), '0', account_id.toUpperCase(), 'x'.repeat(500)];
       const told = await Promise.all(
@@ -179,7 +179,7 @@ describe('who asks', () => {
     },
   );
 
-  test.each(everyRoute)('%s %s: reading is not writing', async (method, url) => {
+  test.each(everyRoute)('%s %s: reading is not writing: forbidden', async (method, url) => {
     const told = await ask(method, url, { ...read, ...json });
     expect(told.status === 403).toBe(method !== 'GET');
     if (method !== 'GET') expect(told.errors).toEqual([[1002, undefined]]);

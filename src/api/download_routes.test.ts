@@ -79,7 +79,7 @@ test('HEAD has the headers, and opens nothing', async () => {
   expect(await answer.text()).toBe('');
 });
 
-test('304, 412 and 416 say so and send nothing of the file', async () => {
+test('304, precondition_failed and range_unsatisfiable say so and send nothing of the file', async () => {
   const fresh = await get({ 'if-none-match': '"etag-of-the-file"' });
   expect([fresh.status, await fresh.text()]).toEqual([304, '']);
   const changed = await get({ 'if-match': '"another"' });
