@@ -31,6 +31,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
   function run(
     name: string,
     round: (count: number, clock: { offset: bigint }, state: SamplerState) => void,
+    offers = true,
   ): { sent: FromSampler[]; file: (slot: number) => string } {
     const state = new SamplerState();
     const clock = { offset: 0n };
@@ -39,6 +40,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     const file = (slot: number): string => join(root, `${name}-${slot}.pcap`);
     let [count, slot] = [0, 0];
     const offer = (generation: number): void => {
+      if (!offers) return;
       const [packets_descriptor, header_descriptor] = [openSync(file(slot), 'w+'), openSync(join(root, 'seg'), 'w+')];
       inbox.push({ kind: 'segment', generation, slot, packets_descriptor, header_descriptor, limit_bytes: 1e9 });
       slot++;
@@ -96,6 +98,21 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     expect(kept).toEqual([8, 9]);
     const finished = sent.find((message) => message.kind === 'finished');
     expect(finished?.seal).toMatchObject({ records: 2, accepted: 2n, dropped: 0n, lost: 0n, reason: 'shutdown' });
+  });
+
+  test('without a segment to write into it sleeps, however much comes', () => {
+    const begun = performance.now();
+    let rounds = 0;
+    run(
+      pair.near.name,
+      (count, _clock, state) => {
+        rounds = count;
+        if (count === 1) replayFrames(pair.far, [numberedFrame(1)]);
+        if (performance.now() - begun > 600) state.stop();
+      },
+      false,
+    );
+    expect(rounds).toBeLessThan(40);
   });
 
   test('an interface that is not there is waited for, and said once', () => {

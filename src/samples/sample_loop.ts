@@ -99,7 +99,8 @@ class SampleLoop {
     try {
       while (!this.#state.stopping) {
         this.#receive();
-        if (!this.#step(source)) this.#ports.waiter.wait(source.descriptor, idle_wait_ms);
+        // Without a segment only an offer of one is worth waking up for.
+        if (!this.#step(source)) this.#ports.waiter.wait(this.#sink.open ? source.descriptor : -1, idle_wait_ms);
       }
       this.#end(source);
       this.#sink.finish('shutdown', this.#watermark.time);
