@@ -4,7 +4,9 @@ import type { ServeSettings } from './settings.ts';
 /** What the supervisor says to its children, beside the frames of the bus that it passes on. */
 export type ToChild =
   | { readonly edgetap: 'child'; readonly kind: 'begin'; readonly settings: ServeSettings }
-  | { readonly edgetap: 'child'; readonly kind: 'shut_down' };
+  | { readonly edgetap: 'child'; readonly kind: 'shut_down' }
+  /** Ending it takes too long: what is not delivered yet is left to the next start. */
+  | { readonly edgetap: 'child'; readonly kind: 'hurry' };
 
 /** What a child says to the supervisor. */
 export type FromChild =

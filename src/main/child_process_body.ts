@@ -8,8 +8,11 @@ import type { ServeSettings } from './settings.ts';
 /** A child's work, once begun. */
 export interface ChildWork {
   readonly details: ReadyDetails;
-  /** Ends it in order; the process exits after it. `orphaned` fires when the supervisor, and so the other child, is gone. */
-  shutDown(orphaned: AbortSignal): Promise<void>;
+  /**
+   * Ends it in order; the process exits after it. `hurry` fires when nothing more is to be waited for; it has fired already
+   * when the supervisor, and so the other child, is gone.
+   */
+  shutDown(hurry: AbortSignal): Promise<void>;
 }
 
 /** What beginning its work is given. */
@@ -29,7 +32,7 @@ export interface ChildWorld {
 export function childProcess(name: string, begin: (world: ChildWorld) => Promise<ChildWork>): void {
   process.on('SIGINT', () => undefined);
   const ending = new AbortController();
-  const orphaned = new AbortController();
+  const hurry = new AbortController();
   let logger = createLogger(name, 'info');
   let work: Promise<ChildWork> | undefined;
   const crash = (error: unknown): never => {
@@ -44,7 +47,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     ending.abort();
     // What could not begin has nothing to end.
     const begun = await work?.catch(() => undefined);
-    await begun?.shutDown(orphaned.signal);
+    await begun?.shutDown(hurry.signal);
     process.exit(0);
   };
   /** `sent` is called when the message has left, or cannot. */
@@ -71,10 +74,11 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     if (!isChildMessage(message)) return;
     if (message.kind === 'begin') void start(message.settings);
     if (message.kind === 'shut_down') end().catch(crash);
+    if (message.kind === 'hurry') hurry.abort();
   });
   process.on('SIGTERM', () => void end().catch(crash));
   process.on('disconnect', () => {
-    orphaned.abort();
+    hurry.abort();
     end().catch(crash);
   });
 }

@@ -163,9 +163,9 @@ childProcess('control', async ({ settings, logger, crash }) => {
 
   return {
     details: { url, port, account_id, ...(token === undefined ? {} : { token }) },
-    shutDown: async (orphaned) => {
+    shutDown: async (hurry) => {
       // Without the supervisor no sensor can be reached: the next control goes on.
-      await running.shutDown(farewell_ms, orphaned);
+      await running.shutDown(farewell_ms, hurry);
       await Promise.all([api.close(), cutConnections(api)]);
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);

@@ -107,9 +107,9 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
 
   return {
     details: { interfaces: interfaces().map((port) => port.name), warnings: [...warnings] },
-    shutDown: async () => {
+    shutDown: async (hurry) => {
       sampling.abort();
-      await sensor.stop();
+      await sensor.stop(hurry);
       await Promise.all([engine.close('shutdown'), samples.close(), keepSampling]);
       await compiler.close();
       agents.users.close();

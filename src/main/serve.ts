@@ -16,13 +16,21 @@ export async function serve(given: Readonly<Record<string, string | undefined>>)
   const held = holdDirectory(settings.data_dir, 'serve', 0);
   const logger = createLogger('serve', settings.log_level);
   const told = Promise.withResolvers<undefined>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => told.resolve(undefined));
   const supervisor = supervise(settings, logger);
+  let asked = 0;
+  const ask = (): void => {
+    asked += 1;
+    told.resolve(undefined);
+    if (asked > 1) supervisor.hurry();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, ask);
   try {
     const started = await Promise.race([supervisor.started, told.promise]);
     if (started !== undefined) process.stdout.write(welcome(settings, started.control, started.sensor));
     await told.promise;
-    process.stdout.write('\nedgetap is ending: running captures are closed and delivered.\n');
+    process.stdout.write(
+      '\nedgetap is ending: running captures are closed and delivered (once more to wait for nothing).\n',
+    );
   } catch (error) {
     const token = supervisor.details('control')?.token;
     // It will not be shown again.

@@ -23,6 +23,8 @@ export interface Supervisor {
   details(name: ChildName): ReadyDetails | undefined;
   /** Ends both in order, the control first: it needs the sensor to bring in what it has. Also before they have started. */
   shutDown(): Promise<void>;
+  /** Shutting down is to wait for nothing more. */
+  hurry(): void;
 }
 
 const restart_first_ms = 100;
@@ -124,6 +126,11 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       ending = true;
       await end('control');
       await end('sensor');
+    },
+    hurry: () => {
+      for (const { process } of Object.values(children)) {
+        if (process !== undefined) tell(process, { edgetap: 'child', kind: 'hurry' });
+      }
     },
   };
 }

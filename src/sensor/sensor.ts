@@ -43,10 +43,10 @@ export interface Sensor {
   /** Resolves once control has heard of it. */
   readonly known: Promise<void>;
   /**
-   * Ends what it captures, reason shutdown, tells control and delivers if it can within a few seconds, and stops. What is
-   * still in the spool goes on at the next start.
+   * Ends what it captures, reason shutdown, tells control and delivers if it can within a few seconds and before `hurry`
+   * fires, and stops. What is still in the spool goes on at the next start.
    */
-  stop(): Promise<void>;
+  stop(hurry: AbortSignal): Promise<void>;
 }
 
 const bus_timeout_ms = 10_000;
@@ -84,9 +84,9 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
   running.catch((error: unknown) => parts.crash(error));
   return {
     known: beat.known,
-    stop: async () => {
+    stop: async (hurry) => {
       await work.stop('shutdown');
-      await Promise.race([work.settled(), clock.sleep(farewell_ms, stopping.signal), bus.closed]);
+      await Promise.race([work.settled(), clock.sleep(farewell_ms, hurry), bus.closed]);
       stopping.abort();
       await running;
     },
