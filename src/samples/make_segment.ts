@@ -7,6 +7,7 @@ import { syncDirectory } from './seal_segment.ts';
 import { encodeSegmentHeader } from './segment_header.ts';
 import { segmentFiles } from './segment_name.ts';
 import type { Stream } from './stream.ts';
+import { writeWhole } from './write_whole.ts';
 
 /** The open files of a segment that has no packets yet. */
 export interface NewSegment {
@@ -27,7 +28,7 @@ export async function makeSegment(
   const create = async (name: string, bytes: Uint8Array): Promise<FileHandle> => {
     const file = await open(join(stream.directory, name), 'wx+', 0o600);
     opened.push(file);
-    await file.write(bytes, 0, bytes.length, 0);
+    await writeWhole(file, bytes, 0);
     await file.sync();
     return file;
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { segment_header_bytes } from './segment_header.ts';
 import { encodeSegmentMark, segment_mark_bytes, type SegmentMark } from './segment_mark.ts';
 import { segmentFiles } from './segment_name.ts';
+import { writeWhole } from './write_whole.ts';
 
 /** An open segment whose packets are all written. */
 export interface SegmentToSeal {
@@ -22,7 +23,7 @@ export async function sealSegment(segment: SegmentToSeal, start: SegmentMark, se
   const { size } = await header.stat();
   const marks = Math.max(0, Math.floor((size - segment_header_bytes) / segment_mark_bytes));
   const bytes = Buffer.concat([...(marks === 0 ? [start] : []), seal].map(encodeSegmentMark));
-  await header.write(bytes, 0, bytes.length, segment_header_bytes + marks * segment_mark_bytes);
+  await writeWhole(header, bytes, segment_header_bytes + marks * segment_mark_bytes);
   await header.sync();
   await packets.sync();
   await rename(join(directory, files.open), join(directory, files.sealed));

@@ -163,7 +163,9 @@ export class SegmentWriter {
     try {
       for (const mark of all) {
         const descriptor = this.#start.offer.header_descriptor;
-        writeSync(descriptor, encodeSegmentMark(mark), 0, segment_mark_bytes, this.#header_length);
+        const bytes = encodeSegmentMark(mark);
+        // Half a mark is none: the next one goes to the same place.
+        if (writeSync(descriptor, bytes, 0, bytes.length, this.#header_length) < bytes.length) return;
         this.#header_length += segment_mark_bytes;
         this.#unwritten = undefined;
       }
