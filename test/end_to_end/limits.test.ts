@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { numberedFrames, numberOf } from '../fixtures/numbered_frames.ts';
 import { type Flood, startFlood } from '../support/flood.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { parsePcap, type SamplePacket } from '../support/packet_samples.ts';
-import { replayFrames } from '../support/replay_frames.ts';
+import { openFrameSender, replayFrames } from '../support/replay_frames.ts';
 import { type Served, startServe } from '../support/serve.ts';
 import {
   captureBecomes,
@@ -15,6 +16,7 @@ import {
   showCapture,
   stopCapture,
 } from '../support/take_captures.ts';
+import { waitFor } from '../support/wait_for.ts';
 import { allArmed, sensorsOf } from './shown_sensors.ts';
 
 const length = 100;
@@ -54,6 +56,9 @@ async function result(id: string): Promise<{ capture: ShownCapture; packets: rea
   expect(times.every((time, index) => index === 0 || time >= (times[index - 1] ?? 0n))).toBe(true);
   return { capture, packets };
 }
+
+/** Packets that the near side has received, as the kernel counts them. */
+const received = (): number => Number(readFileSync(`/sys/class/net/${pair.near.name}/statistics/rx_packets`, 'utf8'));
 
 const reasonOf = (capture: ShownCapture): unknown => sensorsOf(capture)[0]?.stop_reason;
 
@@ -121,6 +126,53 @@ describe('under full load', () => {
     expect(reasonOf(capture)).toBe('stopped');
     expect(packets.length).toBeGreaterThan(0);
   });
+});
+
+test('two senders at once: still in the order of time', async () => {
+  const frames = numberedFrames(500, 4003);
+  const floods = await Promise.all([startFlood(pair.far, frames), startFlood(pair.far, frames)]);
+  const { id } = await begin({ packet_limit: 50_000 });
+  const { packets } = await result(id);
+  await Promise.all(floods.map(async (flood) => await flood.stop()));
+  expect(packets).toHaveLength(50_000);
+});
+
+test('what the ring could not hold is counted: nothing is lost in silence', async () => {
+  const { id } = await begin({});
+  await allArmed(served, id);
+  const before = received();
+  const sensor = served.pidOf('sensor');
+  process.kill(sensor, 'SIGSTOP');
+  try {
+    // Ten times what the ring holds.
+    const frames = numberedFrames(1000, 4004, () => 1000);
+    const sender = openFrameSender(pair.far);
+    const prepared = sender.prepare(frames);
+    for (let round = 0; round < 400; round += 1) {
+      prepared.send();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    sender.close();
+  } finally {
+    process.kill(sensor, 'SIGCONT');
+  }
+  await stopCapture(served, id);
+  const { capture, packets } = await result(id);
+  const dropped = Number(capture['packets_dropped']);
+  expect(dropped).toBeGreaterThan(1000);
+  expect(packets.length + dropped).toBe(received() - before);
+});
+
+test('counts are refreshed while it runs', async () => {
+  const { id } = await begin({});
+  await allArmed(served, id);
+  replayFrames(pair.far, numberedFrames(7, 4005));
+  const sent = performance.now();
+  await waitFor(async () => (await showCapture(served, id))['packets_captured'] === 7, { what: 'the count' });
+  expect(performance.now() - sent).toBeLessThan(2000);
+  expect(await showCapture(served, id)).toMatchObject({ status: 'running', packets_captured: 7, packets_dropped: 0 });
+  await stopCapture(served, id);
+  await result(id);
 });
 
 test('packets of many lengths: the next one would have been too much', async () => {

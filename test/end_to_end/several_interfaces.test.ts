@@ -51,6 +51,10 @@ function delivered(capture: ShownCapture): number {
   return sum;
 }
 
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 function ascending(times: readonly bigint[]): boolean {
   return times.every((time, index) => index === 0 || time >= (times[index - 1] ?? 0n));
 }
@@ -169,6 +173,35 @@ describe('two cables', () => {
       expect(ascending(packets.map(({ time }) => time))).toBe(true);
       expect(delivered(capture)).toBe(packets.length);
     }
+  });
+
+  test('an interface that goes down, gets another name and comes up again is captured on', async () => {
+    const [other, changed] = pairs;
+    const id = await begin(server, {});
+    replayFrames(changed.far, numberedFrames(10, 4001));
+    const set = async (...words: readonly string[]): Promise<void> => {
+      await changed.exec('near', 'ip', ['link', 'set', ...words]);
+    };
+    const { name } = changed.near;
+    const renamed = `${name.slice(0, -1)}z`;
+    await set(name, 'down');
+    await pause(300);
+    await set(name, 'name', renamed);
+    await set(renamed, 'up');
+    replayFrames(other.far, numberedFrames(5, 4000));
+    replayFrames(changed.far, numberedFrames(20, 4001));
+    await pause(300);
+    await set(renamed, 'down');
+    await set(renamed, 'name', name);
+    await set(name, 'up');
+    replayFrames(changed.far, numberedFrames(30, 4001));
+    await stopCapture(server.served, id);
+    const capture = await captureBecomes(server.served, id, ['success']);
+    expect(sensorsOf(capture)).toMatchObject([
+      { interface: other.near.name, packets: 5, stop_reason: 'stopped' },
+      { interface: name, packets: 60, dropped: 0, stop_reason: 'stopped' },
+    ]);
+    expect(delivered(capture)).toBe(65);
   });
 
   test('an interface that is removed gives all it had, and the capture says why it is not whole', async () => {
