@@ -340,6 +340,28 @@ describe('servers that are not what they should be', () => {
     expect(await answering({ status: 418, body: 'teapot' }, start)).toBe('bucket_refused');
   });
 
+  test('an answer without an end is not read to the end', async () => {
+    let written = 0;
+    const babbler = createServer((request, response) => {
+      request.resume();
+      response.writeHead(request.method === 'POST' ? 200 : 403);
+      const line = Buffer.alloc(65_536, ' ');
+      const babble = (): void => {
+        written += line.length;
+        if (!response.destroyed) response.write(line, babble);
+      };
+      babble();
+    });
+    babbler.listen(0, '127.0.0.1');
+    await once(babbler, 'listening');
+    const bucket = open('captures', { endpoint: `http://127.0.0.1:${(babbler.address() as AddressInfo).port}` });
+    expect(await faultOf(bucket.startUpload('x', piece_bytes))).toBe('bucket_refused');
+    expect(await faultOf(bucket.writeObject('x', Buffer.from('x')))).toBe('bucket_refused');
+    expect(written).toBeLessThan(50_000_000);
+    babbler.closeAllConnections();
+    babbler.close();
+  });
+
   test('a lost answer to the last step: looked up where that is allowed, else to be sent again', async () => {
     const gone = '<?xml version="1.0"?><Error><Code>NoSuchUpload</Code></Error>';
     const md5 = createHash('md5').update('x').digest();

@@ -1,14 +1,15 @@
 import { S3Client } from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { BucketSecrets, Destination } from '../model/destination.ts';
+import { type BucketSecrets, type Destination, canonicalDestination } from '../model/destination.ts';
+import { FaultError, fault } from '../model/errors/fault.ts';
 import type { GuardedAgents } from '../net/guarded_agent.ts';
+import { BoundedHandler } from './bounded_handler.ts';
 
 /** A destination that speaks S3. */
 export type S3Destination = Exclude<Destination, { readonly scheme: 'file' }>;
 
 /**
  * A client for one destination. It connects through the guarded agents only, follows no redirects, does not repeat
- * requests by itself, and takes nothing from the environment: neither endpoints nor, unless there are no secrets
+ * requests by itself, bounds every answer, and takes nothing from the environment: neither endpoints nor, unless there are no secrets
  * (`ambient`), credentials.
  */
 export function s3Client(
@@ -25,13 +26,20 @@ export function s3Client(
     ...(secrets === undefined
       ? {}
       : { credentials: { accessKeyId: secrets.access_key_id, secretAccessKey: secrets.secret_access_key } }),
-    requestHandler: new NodeHttpHandler({
-      httpAgent: agents.http,
-      httpsAgent: agents.https,
-      connectionTimeout: 10_000,
-      // Of silence: putting a large object together may take S3 a minute.
-      socketTimeout: 120_000,
-    }),
+    requestHandler: new BoundedHandler(
+      {
+        httpAgent: agents.http,
+        httpsAgent: agents.https,
+        connectionTimeout: 10_000,
+        // Of silence: putting a large object together may take S3 a minute.
+        socketTimeout: 120_000,
+      },
+      { answer_bytes: 1_048_576, answer_ms: 300_000, least_bytes_per_ms: 20 },
+      () => {
+        const about = { destination: canonicalDestination(destination), reason: 'its answer has no end' };
+        return new FaultError([fault('bucket_refused', about)]);
+      },
+    ),
     // Other servers than AWS refuse the checksum trailers; Content-MD5 guards every body.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

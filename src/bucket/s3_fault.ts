@@ -74,6 +74,7 @@ function said(code: string, status: number | undefined): string {
     ENOTFOUND: 'its name does not exist',
     EAI_AGAIN: 'its name could not be looked up',
     ETIMEDOUT: 'no answer in time',
+    ABORT_ERR: 'no answer in time',
     TimeoutError: 'no answer in time',
   };
   const word = words[code];

@@ -101,7 +101,9 @@ async function readAnswer(response: IncomingMessage): Promise<PieceAnswer> {
   let text = '';
   try {
     for await (const chunk of response.setEncoding('utf8')) {
-      if (text.length < answer_chars) text += String(chunk).slice(0, answer_chars);
+      text += String(chunk).slice(0, answer_chars - text.length);
+      // The rest, which may have no end, is not waited for.
+      if (text.length === answer_chars) break;
     }
   } catch (error) {
     // A success whose answer was cut may be none; a refusal is one without its words.

@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterEach, expect, test } from 'vitest';
+import { BoundedHandler } from './bounded_handler.ts';
+
+const bounds = { answer_bytes: 1000, answer_ms: 200, least_bytes_per_ms: 1 };
+let close: (() => void) | undefined;
+afterEach(() => close?.());
+
+/** Asks a server once; gives the body's length, or the error's message. */
+async function ask(method: string, listener: RequestListener): Promise<number | string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  await once(server, 'listening');
+  const handler = new BoundedHandler({}, bounds, () => new Error('too long'));
+  const { port } = server.address() as AddressInfo;
+  const request = { protocol: 'http:', hostname: '127.0.0.1', port, path: '/', method, headers: {}, query: {} };
+  try {
+    const { response } = await handler.handle(request as Parameters<BoundedHandler['handle']>[0]);
+    const body: unknown = response.body;
+    return body instanceof Readable ? (await buffer(body)).length : 'no body';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    handler.destroy();
+  }
+}
+
+const answer =
+  (status: number, bytes: number): RequestListener =>
+  (_, response) =>
+    response.writeHead(status).end(Buffer.alloc(bytes));
+
+test.each([
+  ['PUT', 200, 1000, 1000],
+  ['PUT', 200, 1001, 'too long'],
+  ['PUT', 403, 5000, 'too long'],
+  ['POST', 200, 100_000, 'too long'],
+  ['GET', 404, 5000, 'too long'],
+  ['GET', 200, 100_000, 100_000],
+  ['GET', 206, 100_000, 100_000],
+])('%s answered with %i and %i bytes: %s', async (method, status, bytes, expected) => {
+  expect(await ask(method, answer(status, bytes))).toBe(expected);
+});
+
+test('an answer that does not begin in time is given up', async () => {
+  expect(await ask('POST', () => undefined)).toMatch(/requestTimeout/);
+});
+
+test('one that begins and does not end in time, too, however often a byte comes', async () => {
+  const drip: RequestListener = (_, response) => {
+    const timer = setInterval(() => response.write(' '), 20);
+    response.once('close', () => clearInterval(timer));
+  };
+  const begun = performance.now();
+  expect(await ask('POST', drip)).toMatch(/abort/);
+  expect(performance.now() - begun).toBeLessThan(5000);
+});
+
+test('an object may take its time', async () => {
+  const slow: RequestListener = (_, response) => {
+    response.write(' ');
+    setTimeout(() => response.end(' '), 400);
+  };
+  expect(await ask('GET', slow)).toBe(2);
+});
