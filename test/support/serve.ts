@@ -50,6 +50,8 @@ export interface ServeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A program that becomes edgetap in the end, and its arguments up to there: `unshare --mount …`. */
   readonly via?: readonly string[];
+  /** In a process group of its own, as a shell's foreground job. */
+  readonly detached?: boolean;
 }
 
 const token = 'et-test-token-0123456789';
@@ -60,6 +62,7 @@ export async function startServe(options: ServeOptions): Promise<Served> {
   const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
   const [command, ...args] = [...(options.via ?? []), process.execPath, program, 'serve'];
   const child = spawn(command, args, {
+    detached: options.detached ?? false,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
