@@ -16,6 +16,8 @@ export interface ApiOptions {
   readonly trust_proxy?: readonly string[];
   /** `https://edgetap.example.com`: goes before the paths of documentation links. */
   readonly public_url?: string;
+  /** How long closing waits for requests that are being answered; 5 s by default. */
+  readonly close_grace_ms?: number;
   /** Requests with bad credentials that one address may send in a minute before it gets 429. */
   readonly bad_credentials_per_minute?: number;
 }

@@ -11,7 +11,7 @@ import type { ApiOptions } from './api_options.ts';
 import { authenticateHook } from './authenticate.ts';
 import { callerDecorator } from './caller.ts';
 import { captureRoutes } from './capture_routes.ts';
-import { closeUnusedConnections } from './close_unused_connections.ts';
+import { boundClosing } from './bound_closing.ts';
 import { docsRoutes } from './docs_routes.ts';
 import { downloadRoutes } from './download_routes.ts';
 import { httpMetrics } from './http_metrics.ts';
@@ -63,7 +63,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     }
   });
 
-  closeUnusedConnections(app);
+  boundClosing(app, options.close_grace_ms ?? 5000);
   const routes = listRoutes(app);
   const metrics = httpMetrics();
   app.addHook('onRequest', (request, reply, done) => {

@@ -11,7 +11,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createApi } from './create_api.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
-import { recorded, recordingControl } from './recording_control.ts';
+import { downloadOf, recorded, recordingControl } from './recording_control.ts';
 
 let app: ApiInstance | undefined;
 afterEach(async () => {
@@ -89,6 +89,43 @@ test('closing waits for requests, not for connections that never sent one', asyn
   app = undefined;
   expect(performance.now() - started).toBeLessThan(5000);
   unused.destroy();
+});
+
+test('closing cuts a download that does not end by itself, after its grace', async () => {
+  const control = recordingControl();
+  let closed = false;
+  control.answers.set('captures.download', () =>
+    downloadOf(new Uint8Array(10), {
+      size_bytes: 1_000_000,
+      open: async () =>
+        (async function* () {
+          try {
+            for (;;) {
+              yield new Uint8Array(10);
+              await new Promise((resolve) => setTimeout(resolve, 10));
+            }
+          } finally {
+            closed = true;
+          }
+        })(),
+    }),
+  );
+  const { app: own, port } = await listening({ control, close_grace_ms: 200 });
+  const answer = await fetch(
+    `http://127.0.0.1:${port}/client/v4/accounts/${recorded.account_id}/pcaps/${recorded.capture_id}/download`,
+    { headers: { authorization: `Bearer ${recorded.read_token}` } },
+  );
+  const body = answer.arrayBuffer().then(
+    () => 'whole',
+    () => 'cut',
+  );
+  const started = performance.now();
+  await own.close();
+  app = undefined;
+  expect(performance.now() - started).toBeGreaterThan(150);
+  expect(performance.now() - started).toBeLessThan(5000);
+  expect(await body).toBe('cut');
+  await expect.poll(() => closed).toBe(true);
 });
 
 test('behind a trusted proxy the client is who the proxy says, behind another it is the proxy', async () => {
