@@ -1,4 +1,6 @@
 import * as fc from 'fast-check';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FilterV1 } from '../../src/model/filter_v1.ts';
 import { formatTime } from '../../src/model/time.ts';
@@ -16,6 +18,7 @@ import { openFrameSender, replayFrames } from '../support/replay_frames.ts';
 import { type Served, startServe } from '../support/serve.ts';
 import { captureBecomes, createCapture, downloadFile, type ShownCapture } from '../support/take_captures.ts';
 import { startTcpdump, type TcpdumpCapture } from '../support/tcpdump_peer.ts';
+import { waitFor } from '../support/wait_for.ts';
 import { packetLines } from './packet_lines.ts';
 import { sensorsOf } from './shown_sensors.ts';
 
@@ -270,10 +273,14 @@ test('what was sampled is found after a restart', async () => {
 
 describe('sampling one packet in ten', () => {
   const total = 20_000;
+  const budget = 2_000_000;
   const length = 400;
   let sparse: Served;
   beforeAll(async () => {
-    sparse = await startServe({ interfaces: [pair.near.name], env: { EDGETAP_SAMPLE_RATE: '10' } });
+    sparse = await startServe({
+      interfaces: [pair.near.name],
+      env: { EDGETAP_SAMPLE_RATE: '10', EDGETAP_SAMPLE_BYTES: String(budget) },
+    });
   });
   afterAll(async () => await sparse?.remove());
 
@@ -307,5 +314,30 @@ describe('sampling one packet in ten', () => {
     expect(lines.every((line) => line.split(' ')[2]?.length === 2 * sample_bytes)).toBe(true);
     const described = pcapngBlocks(file).filter(({ type }) => type === 1);
     expect(described.map(({ options }) => options.get(1)?.toString())).toEqual(['1 in 10 packets was kept']);
+  });
+
+  test('keeps the newest that the disk space allows', async () => {
+    const sender = openFrameSender(pair.far);
+    const prepared = sender.prepare(numberedFrames(1000, 9000, () => length));
+    // Samples of twice the space, and then some that are newer.
+    for (let round = 0; round < 230; round += 1) {
+      prepared.send();
+      await pause(1);
+    }
+    sender.send(numberedFrames(1000, 9001, () => length));
+    sender.close();
+    await pause(300);
+    const disk = (): number => {
+      const folder = join(sparse.data_dir, 'sensor', 'samples');
+      const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      return files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+    };
+    await waitFor(() => disk() <= budget, { what: 'the oldest to go', limit_ms: 5000 });
+    expect(disk()).toBeGreaterThan(budget / 4);
+    const newest = await lookBack(sparse, { filter_v1: { source_port: 9001 } });
+    expect(found(newest.capture)).toBeGreaterThan(50);
+    const oldest = await lookBack(sparse, { filter_v1: { source_port: 8000 }, time_limit: 300 });
+    expect(found(oldest.capture)).toBe(0);
+    expect(sensorsOf(oldest.capture)[0]?.coverage).toContain('not sampled, or no longer kept');
   });
 });
