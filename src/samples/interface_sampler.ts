@@ -41,7 +41,7 @@ export interface SamplingStatus {
 }
 
 /** What a sampler needs of the store. */
-export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate'> {
+export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 'vacated'> {
   openStream(interface_name: string, linktype: number): Promise<Stream>;
   segmentLimit(): number;
 }
@@ -71,7 +71,8 @@ export class InterfaceSampler {
   constructor(options: SamplingOptions, ports: InterfaceSamplerPorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#segments = new OpenSegments({ ...ports, rate: options.rate });
+    const vacated = (slot: number): void => this.#state.vacate(slot);
+    this.#segments = new OpenSegments({ ...ports, rate: options.rate, vacated });
     this.#launch();
   }
 
@@ -240,8 +241,6 @@ export class InterfaceSampler {
   }
 
   #give(segment: OpenSegment, generation: number): void {
-    // The slot may have been another segment's.
-    this.#state.publish(segment.slot, { length: 0, records: 0, dropped: 0n, lost: 0n });
     this.#tell({
       kind: 'segment',
       generation,

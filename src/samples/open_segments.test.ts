@@ -6,16 +6,20 @@ import type { Fault } from '../model/errors/fault.ts';
 import { bootId } from './boot_id.ts';
 import { systemClock } from './clock.ts';
 import { OpenSegments } from './open_segments.ts';
+import { prepareLookback } from './lookback.ts';
+import { SamplerState } from './sampler_state.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { encodeSegmentMark, type SegmentMark } from './segment_mark.ts';
 import type { Stream } from './stream.ts';
 import { crowd_begin, recordsOf } from './test_packets.ts';
+import { takeAll } from './test_programs.ts';
 
 let root = '';
 let stream: Stream;
 const faults: Fault[] = [];
 const sealed: SealedSegment[] = [];
 let slept_ms = 0;
+let state: SamplerState;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'edgetap-open-'));
@@ -24,6 +28,7 @@ beforeEach(() => {
   faults.length = 0;
   sealed.length = 0;
   slept_ms = 0;
+  state = new SamplerState();
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -34,7 +39,11 @@ function openSegments(): OpenSegments {
     rate: 3,
     report: (fault) => faults.push(fault),
     makeRoom: () => Promise.resolve(0),
-    sealed: (_, segment) => sealed.push(segment),
+    sealed: (of, segment) => {
+      sealed.push(segment);
+      of.sealed.push(segment);
+    },
+    vacated: (slot) => state.vacate(slot),
   });
 }
 
@@ -106,4 +115,46 @@ test('a seal that fails is tried again, then said and left to the next start', a
   expect(slept_ms).toBe(2000);
   expect(faults.map(({ name }) => name)).toEqual(['samples_write_failed']);
   expect({ sealed, open: segments.all }).toEqual({ sealed: [], open: [] });
+});
+
+test('what a segment published is not taken for what the next one in its place holds', async () => {
+  const segments = openSegments();
+  const segment = await segments.make(stream);
+  if (segment === undefined) throw new Error('no segment');
+  writeSync(segment.packets.fd, record, 0, record.length, 24);
+  state.watermark = crowd_begin;
+  state.publish(0, { length: 24 + record.length, records: 1, ...times, dropped: 0n, lost: 0n });
+  await segments.seal(segment, start, seal);
+  expect(await segments.make(stream)).toMatchObject({ number: 2, slot: 0 });
+  const window = { from: crowd_begin, to: crowd_begin + 10n };
+  const samplers = [{ interface: 'eth0', rate: 3, state, open: segments.all }];
+  const prepared = prepareLookback({ ...window, programs: takeAll, packet_limit: 9 }, { streams: [stream], samplers });
+  expect(prepared.job.segments.map(({ number }) => number)).toEqual([1]);
+  prepared.close();
+  for (const made of segments.all) await segments.discard(made);
+});
+
+test('what one segment fails by keeps none of the others, and no place', async () => {
+  const segments = openSegments();
+  for (const round of [1, 2]) {
+    const segment = await segments.make(stream);
+    if (segment === undefined) throw new Error(`no segment ${round}`);
+    writeSync(segment.header.fd, encodeSegmentMark(start), 0, 96, 96);
+    writeSync(segment.packets.fd, record, 0, record.length, 24);
+  }
+  rmSync(join(stream.directory, '.open-0000000001.pcap'));
+  await segments.salvage();
+  expect(faults.map(({ name }) => name)).toEqual(['samples_write_failed']);
+  expect(sealed).toMatchObject([{ number: 2, records: 1 }]);
+  expect(segments.all).toEqual([]);
+});
+
+test('a segment is sealed whoever takes its names away', async () => {
+  const segments = openSegments();
+  const segment = await segments.make(stream);
+  if (segment === undefined) throw new Error('no segment');
+  rmSync(join(stream.directory, '0000000001.seg'));
+  await segments.seal(segment, start, seal);
+  expect(sealed).toMatchObject([{ number: 1, records: 1, cover: { from: crowd_begin, reason: 'size' } }]);
+  expect(segments.all).toEqual([]);
 });

@@ -1,5 +1,4 @@
-import { type FileHandle, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { SampleClock } from './clock.ts';
 import { makeSegment, removeSegment } from './make_segment.ts';
@@ -10,7 +9,6 @@ import type { SealedSegment } from './sealed_segment.ts';
 import { segmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
-import { segmentFiles } from './segment_name.ts';
 import { isDiskFull } from './segment_writer.ts';
 import type { Stream } from './stream.ts';
 
@@ -37,6 +35,8 @@ export interface OpenSegmentsPorts {
   makeRoom(): Promise<number>;
   /** Takes a sealed segment in. */
   sealed(stream: Stream, segment: SealedSegment): void;
+  /** A slot has no segment any more: what its last one published must not be taken for the next one's. */
+  vacated(slot: number): void;
 }
 
 const seal_attempts = 3;
@@ -86,55 +86,78 @@ export class OpenSegments {
 
   /** Seals a segment that the sampler has finished. Where that fails again and again, it stays for the next start to recover. */
   async seal(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<void> {
-    const { directory } = segment.stream;
     segment.phase = 'finished';
     segment.seal = seal;
+    try {
+      if (await this.#sealFiles(segment, start, seal)) {
+        const header = await segment.header.readFile();
+        this.#ports.sealed(segment.stream, describe(segment.number, header, start, seal));
+      }
+    } finally {
+      await this.#release(segment);
+    }
+  }
+
+  /** Tries more than once; false, and said, where that does not help. */
+  async #sealFiles(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<boolean> {
+    const { directory } = segment.stream;
     for (let attempt = 1; ; attempt++) {
       try {
         await sealSegment({ ...segment, directory }, start, seal);
-        break;
+        return true;
       } catch (error) {
         const full = isDiskFull(error) && (await this.#ports.makeRoom()) > 0;
         if (attempt >= seal_attempts && !full) {
           this.#ports.report(fault('samples_write_failed', { reason: String(error) }));
-          return await this.#release(segment);
+          return false;
         }
         if (!full) await this.#ports.clock.sleep(retry_ms);
       }
     }
-    const header = await readFile(join(directory, segmentFiles(segment.number).header));
-    const cover = segmentCover(readSegmentMarks(header, segment_header_bytes));
-    const { watermark, offset, records, least, greatest, monotonic, reason } = seal;
-    this.#ports.sealed(segment.stream, {
-      number: segment.number,
-      length: offset,
-      disk_bytes: offset + header.length,
-      records,
-      ...(least === undefined ? {} : { least }),
-      ...(greatest === undefined ? {} : { greatest }),
-      cover: cover ?? { from: start.watermark, to: watermark, rates: [], losses: [], ...(reason ? { reason } : {}) },
-      sealed_monotonic: monotonic,
-    });
-    await this.#release(segment);
   }
 
   /** Takes in what a sampler left that has died. */
   async salvage(): Promise<void> {
     for (const segment of this.all) {
       if (segment.phase === 'finished') continue;
-      const { stream, number } = segment;
-      const { clock, boot } = this.#ports;
-      const report = (cause: Fault): void => this.#ports.report(cause);
-      const context = { stream, directory: stream.directory, clock, boot, report };
-      const recovered = await recoverSegment(number, true, context);
-      if (recovered.kind === 'sealed') this.#ports.sealed(stream, recovered.segment);
-      await this.#release(segment);
+      try {
+        await this.#recover(segment);
+      } catch (error) {
+        this.#ports.report(fault('samples_write_failed', { reason: String(error) }));
+      } finally {
+        await this.#release(segment);
+      }
     }
+  }
+
+  async #recover({ stream, number }: OpenSegment): Promise<void> {
+    const { clock, boot } = this.#ports;
+    const report = (cause: Fault): void => this.#ports.report(cause);
+    const context = { stream, directory: stream.directory, clock, boot, report };
+    const recovered = await recoverSegment(number, true, context);
+    if (recovered.kind === 'sealed') this.#ports.sealed(stream, recovered.segment);
   }
 
   async #release(segment: OpenSegment): Promise<void> {
     this.#slots[segment.slot] = undefined;
+    this.#ports.vacated(segment.slot);
     await segment.packets.close();
     await segment.header.close();
   }
+}
+
+/** A segment that was just sealed, as its header has it. */
+function describe(number: number, header: Uint8Array, start: SegmentMark, seal: SegmentMark): SealedSegment {
+  const cover = segmentCover(readSegmentMarks(header, segment_header_bytes));
+  const { watermark, offset, records, least, greatest, monotonic, reason } = seal;
+  return {
+    number,
+    length: offset,
+    disk_bytes: offset + header.length,
+    records,
+    ...(least === undefined ? {} : { least }),
+    ...(greatest === undefined ? {} : { greatest }),
+    cover: cover ?? { from: start.watermark, to: watermark, rates: [], losses: [], ...(reason ? { reason } : {}) },
+    sealed_monotonic: monotonic,
+  };
 }

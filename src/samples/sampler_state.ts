@@ -114,6 +114,11 @@ export class SamplerState {
     this.#store(at + slotFields.length, BigInt(content.length));
   }
 
+  /** There is nothing in a slot. */
+  vacate(slot: number): void {
+    this.publish(slot, { length: 0, records: 0, dropped: 0n, lost: 0n });
+  }
+
   #load(index: number): bigint {
     return Atomics.load(this.#words, index);
   }

@@ -38,6 +38,7 @@ export class TestWriter {
       report: (fault) => this.faults.push(fault),
       makeRoom: () => Promise.resolve(0),
       sealed: (stream, segment) => stream.sealed.push(segment),
+      vacated: (slot) => this.state.vacate(slot),
     });
     this.#sink = new SegmentSink({
       state: this.state,
@@ -58,7 +59,6 @@ export class TestWriter {
   async begin(watermark: TimeNs): Promise<OpenSegment> {
     const segment = await this.#segments.make(this.stream);
     if (segment === undefined) throw new Error('all slots are taken');
-    this.state.publish(segment.slot, { length: 0, records: 0, dropped: 0n, lost: 0n });
     this.#sink.offer({
       kind: 'segment',
       generation: 1,
