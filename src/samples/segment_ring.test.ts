@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -63,6 +63,16 @@ describe('the ring', () => {
     expect(segmentsOf('a')).toEqual(['0000000003.pcap']);
     expect(await ring.makeRoom(1)).toBe(1);
     expect(await ring.makeRoom(1)).toBe(0);
+  });
+
+  test('a file that cannot be removed is told of, and keeps no other segment', async () => {
+    const writer = await written('a', 3);
+    mkdirSync(join(root, 'a@1', '0000000001.idx'));
+    const ring = new SegmentRing({ age_limit_ns: hour, byte_budget: 0 });
+    for (const segment of writer.stream.sealed.splice(0)) ring.add(writer.stream, segment);
+    await expect(ring.evict(0, systemClock.monotonic())).rejects.toThrow('0000000001.idx');
+    expect(segmentsOf('a')).toEqual([]);
+    await ring.evict(0, systemClock.monotonic());
   });
 
   test('a look-back that has opened its files is not disturbed', async () => {

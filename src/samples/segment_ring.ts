@@ -73,5 +73,9 @@ export class SegmentRing {
 async function removeAfter(before: Promise<void>, gone: readonly Kept[]): Promise<void> {
   // Whoever asked for that has heard of its failure.
   await before.catch(() => undefined);
-  for (const { stream, segment } of gone) await removeSegment(stream.directory, segment.number);
+  const failures: unknown[] = [];
+  for (const { stream, segment } of gone) {
+    await removeSegment(stream.directory, segment.number).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
 }
