@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { link, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
@@ -119,6 +120,18 @@ describe('file: links below the root lead nowhere', () => {
       expect(await faultOf(bucket.removeObject(key))).toBe('bucket_directory_refused');
     }
     expect(await readdir(join(base, 'outside'))).toEqual([]);
+  });
+
+  test('a pipe in the place of an object holds nobody up', async () => {
+    const { bucket, directory } = await openFresh();
+    await bucket.writeObject('y.txt', Buffer.from('y'));
+    execFileSync('mkfifo', [join(directory, 'x.txt')]);
+    const { body, size_bytes } = await bucket.readObject('x.txt');
+    expect(size_bytes).toBe(0n);
+    body.destroy();
+    const pieces = [{ number: 1, length_bytes: 1, md5: '0'.repeat(32), etag: 'x' }];
+    const upload_id = `${'0'.repeat(32)}-100`;
+    expect(await faultOf(bucket.completeUpload({ key: 'x.txt', upload_id, pieces }))).toBe('upload_gone');
   });
 
   test('a link in the place of an object is replaced, not written through, and not read', async () => {

@@ -35,6 +35,7 @@ describe('keys', () => {
     [`r2://captures?account-id=${account}`, true, 'bucket_keys_missing'],
     ['s3://captures', false, 'bucket_ambient_refused'],
     ['s3://captures', true, 'none'],
+    ['s3://captures?endpoint=https://s3.example', true, 'bucket_ambient_endpoint'],
     ['file:///var/captures/a', false, 'none'],
     ['file:///var/other', false, 'bucket_directory_refused'],
   ])('%s without keys, ambient %s: %s', async (text, ambient, expected) => {

@@ -26,7 +26,7 @@ export interface BucketWorld {
 
 /**
  * Opens the bucket of a destination; makes no request yet.
- * @throws {FaultError} `bucket_keys_missing`, `bucket_ambient_refused`, `bucket_directory_refused`
+ * @throws {FaultError} `bucket_keys_missing`, `bucket_ambient_refused`, `bucket_ambient_endpoint`, `bucket_directory_refused`
  */
 export function openBucket(destination: Destination, secrets: BucketSecrets | undefined, world: BucketWorld): Bucket {
   if (destination.scheme === 'file') return openFileBucket({ ...world, destination });
@@ -34,5 +34,6 @@ export function openBucket(destination: Destination, secrets: BucketSecrets | un
     raise('bucket_keys_missing', { scheme: `${destination.scheme}://` });
   }
   if (secrets === undefined && !world.ambient) raise('bucket_ambient_refused');
+  if (secrets === undefined && destination.endpoint !== undefined) raise('bucket_ambient_endpoint');
   return openS3Bucket({ ...world, destination, ...(secrets === undefined ? {} : { secrets }) });
 }

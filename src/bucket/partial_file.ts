@@ -26,9 +26,9 @@ export function partialName(name: string, upload_id: string): string {
   return `.${name}.${upload_id}.partial`;
 }
 
-/** Opens an existing file of an open directory, never through a link. */
+/** Opens an existing file of an open directory, never through a link, and without waiting for the other end of a pipe. */
 export async function openFile(directory: FileHandle, name: string, flags: number): Promise<FileHandle> {
-  return open(inside(directory, name), flags | constants.O_NOFOLLOW);
+  return open(inside(directory, name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 /** Makes a new file in an open directory; fails with EEXIST when the name is taken. */

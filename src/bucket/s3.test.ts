@@ -336,6 +336,9 @@ describe('servers that are not what they should be', () => {
     const start = (bucket: Bucket): Promise<unknown> => bucket.startUpload('x', piece_bytes);
     const empty = '<?xml version="1.0"?><InitiateMultipartUploadResult></InitiateMultipartUploadResult>';
     expect(await answering({ status: 200, body: empty }, start)).toBe('bucket_refused');
+    const id = 'x'.repeat(2049);
+    const long = `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`;
+    expect(await answering({ status: 200, body: long }, start)).toBe('bucket_refused');
     expect(await answering({ status: 200, body: '<html><p>Welcome<br></html>' }, start)).toBe('bucket_refused');
     expect(await answering({ status: 418, body: 'teapot' }, start)).toBe('bucket_refused');
   });

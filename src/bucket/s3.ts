@@ -41,6 +41,8 @@ export interface S3BucketOptions {
 /** About six seconds in all: somebody may be waiting for the answer. */
 const default_patience: Patience = { tries: 6, base_ms: 200, cap_ms: 10_000 };
 const signature_s = 900;
+/** Many times what any service gives. */
+const upload_id_max_chars = 2048;
 const octets = 'application/octet-stream';
 
 /** Opens an S3, R2 or Cloud Storage bucket. Makes no request yet. */
@@ -92,7 +94,10 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
     const command = (): CreateMultipartUploadCommand =>
       new CreateMultipartUploadCommand({ ...at(key), ContentType: content_type });
     const { UploadId: id } = await send(key, () => client.send(command()));
-    return id ?? raise('bucket_refused', { destination, reason: 'it gave no upload id' });
+    if (id === undefined || id === '' || id.length > upload_id_max_chars) {
+      return raise('bucket_refused', { destination, reason: 'it gave no upload id' });
+    }
+    return id;
   };
 
   /** After the bucket lost sight of an upload: is the object there, as it should be? Looks only if it may. */

@@ -312,6 +312,8 @@ describe('keys', () => {
     [`s3://captures?${keys}`, false, 'ok'],
     ['s3://captures', false, 'bucket_ambient_refused'],
     ['s3://captures', true, 'ok'],
+    ['s3://captures?endpoint=https://s3.example', true, 'bucket_ambient_endpoint'],
+    [`s3://captures?endpoint=https://s3.example&${keys}`, true, 'ok'],
     [`gs://captures?${keys}`, false, 'ok'],
     ['gs://captures', true, 'bucket_keys_missing'],
     [`r2://captures?account-id=${account}&${keys}`, false, 'ok'],

@@ -79,7 +79,7 @@ export function parseDestination(text: string, pointer: string): Result<ParsedDe
 
 /**
  * The keys that a new bucket must bring: `gs://` and `r2://` always, `s3://` unless the operator lends edgetap's own
- * (`ambient`). `file://` needs none.
+ * (`ambient`), which go to AWS and to no endpoint that a user names. `file://` needs none.
  */
 export function checkSecrets(parsed: ParsedDestination, ambient: boolean, pointer: string): Result<ParsedDestination> {
   const { destination, secrets } = parsed;
@@ -87,7 +87,8 @@ export function checkSecrets(parsed: ParsedDestination, ambient: boolean, pointe
   if (destination.scheme !== 's3') {
     return refused(fault('bucket_keys_missing', { scheme: `${destination.scheme}://` }, pointer));
   }
-  return ambient ? ok(parsed) : refused(fault('bucket_ambient_refused', {}, pointer));
+  if (!ambient) return refused(fault('bucket_ambient_refused', {}, pointer));
+  return destination.endpoint === undefined ? ok(parsed) : refused(fault('bucket_ambient_endpoint', {}, pointer));
 }
 
 /**

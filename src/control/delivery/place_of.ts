@@ -7,5 +7,5 @@ export function resultName(record: CaptureRecord): string {
 
 /** Where a part waits for conversion, under the staging root. */
 export function stagingName(part: PartRecord): string {
-  return `${part.capture_id}/${part.ordinal}.pcap`;
+  return `${part.capture_id}-${part.ordinal}.pcap`;
 }

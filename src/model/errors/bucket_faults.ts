@@ -118,4 +118,10 @@ export const bucketFaults = {
     text: '{destination} does not know the upload of {key} (any more): it has to be sent again.',
   },
   object_key_invalid: { code: 1222, status: 500, retry: 'no', text: '"{key}" cannot be the name of an object.' },
+  bucket_ambient_endpoint: {
+    code: 1223,
+    status: 400,
+    retry: 'no',
+    text: 's3:// with an endpoint needs access-key-id and secret-access-key: edgetap lends its own credentials to AWS alone.',
+  },
 } as const;
