@@ -7,6 +7,7 @@ import type { CaptureRecord } from '../../model/record.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
+import { Turns } from '../captures/turns.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { abandonUpload, rememberUpload } from '../delivery/clear_uploads.ts';
 import { convert } from './convert.ts';
@@ -19,6 +20,8 @@ export interface ConversionDeps extends CaptureJobDeps {
   readonly application: string;
 }
 
+/** Each holds a few megabytes and a disk's attention. */
+const conversions_at_once = 4;
 const retry_first_ms = 500;
 const retry_most_ms = 30_000;
 /** No bucket answered for a day after the capture's end: it never will. */
@@ -27,6 +30,7 @@ const give_up_ns = 86_400_000_000_000n;
 /** Makes parts into delivered files; what a bucket refuses is told to the user and tried again for a day. */
 export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
   const { db, keeper, buckets, staging, application } = deps;
+  const turns = new Turns(conversions_at_once);
 
   const tell = async (capture_id: string, event: CaptureEvent): Promise<void> => {
     await keeper().take([{ capture_id, events: [event] }]);
@@ -65,7 +69,8 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
 
   return createCaptureJobs('conversion', deps, async (captureId, signal) => {
     for (let wait_ms = retry_first_ms; !signal.aborted; wait_ms = Math.min(2 * wait_ms, retry_most_ms)) {
-      if (await tryOnce(captureId, signal)) return;
+      // Its turn is over while it waits: a bucket that is down holds up nobody else.
+      if (await turns.take(async () => await tryOnce(captureId, signal))) return;
       await deps.sleep(wait_ms, signal);
     }
   });

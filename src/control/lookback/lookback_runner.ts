@@ -13,6 +13,7 @@ import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_mess
 import { wireVersion } from '../../wire/version.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
+import { Turns } from '../captures/turns.ts';
 import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
@@ -28,6 +29,8 @@ export interface LookbackDeps extends CaptureJobDeps {
   readonly application: string;
 }
 
+/** As many as a sensor answers at one time: more would only be told to come again. */
+const lookbacks_at_once = 4;
 /** A sensor that restarts is back within this. */
 const patience_ms = 6000;
 const silence_ms = 3000;
@@ -36,6 +39,7 @@ const write_tries = 5;
 /** Answers simple captures from the sensors' samples. */
 export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
   const { db, keeper } = deps;
+  const turns = new Turns(lookbacks_at_once);
 
   const take = async (capture_id: string, ...events: readonly CaptureEvent[]): Promise<void> => {
     await keeper().take([{ capture_id, events }]);
@@ -104,7 +108,7 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       const record = await captureById(db, captureId);
       if (record === undefined || isFinal(record.status)) return;
       try {
-        return await answer(record, signal);
+        return await turns.take(async () => await answer(record, signal));
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
         if (signal.aborted) return;
