@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -55,7 +56,22 @@ describe('a spool', () => {
     expect(existsSync(join(directory, id))).toBe(false);
   });
 
-  test.each(['..', '../x', 'a/b', '', 'x\0', '...'])('refuses a part named %j', async (part) => {
+  test.each(['...', '..x', '-rf', '%2e', 'ü-15-bytes-long'])(
+    'keeps a part named %j, as an interface may be',
+    async (part) => {
+      const { spool } = await Spool.open(directory, 1000);
+      const { path, handle } = await spool.create(id, part);
+      await handle.close();
+      expect(readdirSync(join(directory, id))).toEqual([`${part}.pcap`]);
+      expect(path).toBe(join(directory, id, `${part}.pcap`));
+      const { recovered } = await Spool.open(directory, 1000);
+      expect(recovered).toMatchObject([{ part, path }]);
+      await spool.remove(id, part);
+      expect(readdirSync(directory)).toEqual([]);
+    },
+  );
+
+  test.each(['.', '..', '../x', 'a/b', '', 'x\0'])('refuses a part named %j', async (part) => {
     const { spool } = await Spool.open(directory, 1000);
     expect(() => spool.path(id, part)).toThrow(RangeError);
     expect(() => spool.path(`../${id.slice(3)}`, 'eth0')).toThrow(RangeError);

@@ -61,8 +61,9 @@ export class Spool {
   path(capture_id: string, part: string): string {
     if (!isId(capture_id)) throw new RangeError(`"${capture_id}" is not the id of a capture`);
     // An interface's name has no slash, and is neither "." nor "..".
-    if (!/^[^/\0]{1,64}$/.test(part) || part.startsWith('..'))
+    if (!/^[^/\0]{1,64}$/.test(part) || part === '.' || part === '..') {
       throw new RangeError(`"${part}" is not the name of a part`);
+    }
     return join(this.directory, capture_id, `${part}${suffix}`);
   }
 
