@@ -158,6 +158,16 @@ describe('a bucket that cannot be written is said so, and not kept', () => {
   });
 });
 
+test('a body that is cut off is refused without repeating it', async () => {
+  const response = await fetch(`${served.base_url}/accounts/${served.account_id}/pcaps/ownership`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${served.token}`, 'content-type': 'application/json' },
+    body: `{"destination_conf":"${owner.uri('proved')}"`,
+  });
+  expect(response.status).toBe(400);
+  expect(await response.text()).not.toContain(owner.rgw.owner.secret_access_key);
+});
+
 describe('removing a bucket', () => {
   test('has to wait for the captures that use it; after it, edgetap does not open it any more', async () => {
     await owner.makeBucket('removed');

@@ -184,7 +184,7 @@ describe('a delivered file that control makes', () => {
     const count = runClean('capinfos', ['-Mrc', '-T', path]).trim().split('\t').at(-1);
     expect(Number(count)).toBe(done['packets_captured']);
     await waitFor(async () => (await owner.uploads('converted')).length === 0, { what: 'no upload is left' });
-  });
+  }, 60_000);
 });
 
 describe('what is left of a capture that fails', () => {
