@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, realpathSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -39,7 +38,6 @@ import { wallClock } from './wall_clock.ts';
 
 const takeover_ms = 20_000;
 const farewell_ms = 20_000;
-const connections_ms = 5000;
 const expire_every_ms = 60_000;
 const day_ns = 86_400_000_000_000n;
 
@@ -166,10 +164,9 @@ childProcess('control', async ({ settings, logger, crash }) => {
     shutDown: async (hurry) => {
       // Without the supervisor no sensor can be reached: the next control goes on.
       await running.shutDown(farewell_ms, hurry);
-      await Promise.all([api.close(), cutConnections(api)]);
+      await api.close();
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
-
       world.agents.close();
       await db.close();
       held.release();
@@ -211,13 +208,6 @@ async function keysOf(path: string): Promise<SealingKeys> {
     const expected = `a file that can be read, or made (${textOf(cause)})`;
     return raise('setting_invalid', { setting: 'EDGETAP_SECRET_KEY_FILE', value: path, expected }, { cause });
   }
-}
-
-/** A download that goes on for long does not keep the process. */
-async function cutConnections(api: ApiInstance): Promise<void> {
-  const timer = setTimeout(() => api.server.closeAllConnections(), connections_ms);
-  await once(api.server, 'close');
-  clearTimeout(timer);
 }
 
 function textOf(error: unknown): string {

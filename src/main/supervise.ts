@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { env as environment } from 'node:process';
 import type { Logger } from 'pino';
 import { createRelay } from '../bus/relay.ts';
 import { processLink } from '../bus/process_link.ts';
@@ -61,15 +60,15 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
 
   const launch = (name: ChildName): void => {
     const child = children[name];
-    const process = fork(programs[name], {
+    const forked = fork(programs[name], {
       serialization: 'advanced',
-      env: { ...compileCache(settings), ...environment },
+      env: { ...compileCache(settings), ...process.env },
     });
     let ready_at: number | undefined;
     let refusal: Fault | undefined;
-    child.process = process;
-    relay.attach(name === 'control' ? name : settings.sensor, processLink(process, name));
-    process.on('message', (message) => {
+    child.process = forked;
+    relay.attach(name === 'control' ? name : settings.sensor, processLink(forked, name));
+    forked.on('message', (message) => {
       if (!isChildMessage(message)) return;
       const said = message as FromChild;
       if (said.kind === 'refused') {
@@ -81,7 +80,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
         child.first.resolve(said.details);
       }
     });
-    process.once('exit', (code, signal) => {
+    forked.once('exit', (code, signal) => {
       const reason = signal ?? `exit code ${code}`;
       child.first.reject(new FaultError([fault('process_ended', { name, reason })]));
       if (ending || child.details === undefined) return;
@@ -93,18 +92,18 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       logger.error({ child: name, code, signal, wait_ms }, `the ${name} process ended and is started again${why}`);
       child.restart = setTimeout(() => launch(name), wait_ms);
     });
-    tell(process, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
+    tell(forked, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
   };
 
   const end = async (name: ChildName): Promise<void> => {
-    const { process, restart } = children[name];
+    const { process: forked, restart } = children[name];
     clearTimeout(restart);
-    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
-    const gone = once(process, 'exit');
-    tell(process, { edgetap: 'child', kind: 'shut_down' });
+    if (forked === undefined || forked.exitCode !== null || forked.signalCode !== null) return;
+    const gone = once(forked, 'exit');
+    tell(forked, { edgetap: 'child', kind: 'shut_down' });
     const timer = setTimeout(() => {
       logger.error({ child: name }, `the ${name} process does not end and is killed`);
-      process.kill('SIGKILL');
+      forked.kill('SIGKILL');
     }, farewell_ms);
     await gone;
     clearTimeout(timer);
