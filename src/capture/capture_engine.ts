@@ -87,9 +87,7 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     const known = linktypes.get(key);
     if (known !== undefined) return known;
     const worker = await pool.acquire();
-    const answer = await ask(worker, { kind: 'probe', open: openOptions(of, 256, probe_ring_bytes) }, () =>
-      pool.release(worker),
-    );
+    const answer = await ask(pool, worker, { kind: 'probe', open: openOptions(of, 256, probe_ring_bytes) });
     if (answer.kind !== 'probed') throw new Error(`a probe was answered with ${answer.kind}`);
     linktypes.set(key, answer.linktype);
     return answer.linktype;
@@ -104,7 +102,7 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
       pool.release(worker);
       throw error;
     }
-    const part = new RunningPart(request, file, worker, () => pool.release(worker));
+    const part = new RunningPart(request, file, worker, pool);
     try {
       await part.arm(openOptions(request.interface, request.snaplen_bytes, options.ring_bytes ?? 64 << 20));
     } catch (error) {
@@ -135,17 +133,18 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   };
 }
 
-/** Sends a request that has one answer; `released` is called when the worker is idle again, or dead. */
-async function ask(worker: PooledWorker, message: ToWorker, released: () => void): Promise<FromWorker> {
+/** Sends a request that has one answer, and gives the worker back. */
+async function ask(pool: WorkerPool, worker: PooledWorker, message: ToWorker): Promise<FromWorker> {
   return await new Promise<FromWorker>((resolve, reject) => {
     worker.listener = {
       message(answer) {
-        if (answer.kind === 'idle') released();
-        else if (answer.kind === 'failed') reject(new FaultError(answer.faults));
+        if (answer.kind === 'idle') return pool.release(worker);
+        pool.returning(worker);
+        if (answer.kind === 'failed') reject(new FaultError(answer.faults));
         else resolve(answer);
       },
       died(fault) {
-        released();
+        pool.release(worker);
         reject(new FaultError([fault]));
       },
     };

@@ -9,6 +9,7 @@ import type { RecordTime } from './record_sorter.ts';
 import type { RunEnd } from './run_end.ts';
 import type { SpoolFile } from './spool.ts';
 import type { FromWorker, OpenOptions } from './worker_messages.ts';
+import type { WorkerPool } from './worker_pool.ts';
 
 /** A part while a worker captures it: joins the worker, its file and what is seen of the interface from outside. */
 export class RunningPart implements Part {
@@ -21,7 +22,7 @@ export class RunningPart implements Part {
   readonly #worker: PooledWorker;
   readonly #armed = Promise.withResolvers<undefined>();
   readonly #ended = Promise.withResolvers<PartEnd>();
-  readonly #released: () => void;
+  readonly #pool: Pick<WorkerPool, 'returning' | 'release'>;
   readonly #drops_before: bigint | undefined;
   readonly #notes: string[] = [];
   #interface_dropped: bigint | undefined;
@@ -34,12 +35,17 @@ export class RunningPart implements Part {
   #synced_bytes = 0;
   #syncing = false;
 
-  /** `released` is called once, when the worker can take another capture. */
-  constructor(request: ArmRequest, file: SpoolFile, worker: PooledWorker, released: () => void) {
+  /** The worker goes back to its pool by itself. */
+  constructor(
+    request: ArmRequest,
+    file: SpoolFile,
+    worker: PooledWorker,
+    pool: Pick<WorkerPool, 'returning' | 'release'>,
+  ) {
     this.#request = request;
     this.#file = file;
     this.#worker = worker;
-    this.#released = released;
+    this.#pool = pool;
     this.#name = request.interface.name;
     this.path = file.path;
     this.ended = this.#ended.promise;
@@ -55,7 +61,7 @@ export class RunningPart implements Part {
       message: (message) => this.#heard(message),
       died: (dead) => {
         this.#failed([dead]);
-        this.#released();
+        this.#pool.release(this.#worker);
       },
     };
     this.#worker.send({
@@ -128,9 +134,13 @@ export class RunningPart implements Part {
       this.armed_at = message.armed_at;
       this.#isArmed = true;
       this.#armed.resolve(undefined);
-    } else if (message.kind === 'ended') void this.#finish(message.end);
-    else if (message.kind === 'failed') this.#failed(message.faults);
-    else if (message.kind === 'idle') this.#released();
+    } else if (message.kind === 'idle') {
+      this.#pool.release(this.#worker);
+    } else {
+      this.#pool.returning(this.#worker);
+      if (message.kind === 'ended') void this.#finish(message.end);
+      else if (message.kind === 'failed') this.#failed(message.faults);
+    }
   }
 
   #failed(faults: readonly [Fault, ...Fault[]]): void {

@@ -17,6 +17,9 @@ export class WorkerPool {
   readonly #idle: PooledWorker[] = [];
   /** Starting, idle and busy ones. */
   #count = 0;
+  readonly #returning = new Set<PooledWorker>();
+  /** Who waits for one of these. */
+  readonly #waiting: (() => void)[] = [];
   #starting: Promise<void> | undefined;
   #closed = false;
 
@@ -31,17 +34,27 @@ export class WorkerPool {
     }
   }
 
-  /** An idle worker, which is then the caller's until `release`. Throws `workers_exhausted` where all are busy. */
+  /**
+   * An idle worker, which is then the caller's until `release`. Where all are taken, one that is just coming back is waited
+   * for. Throws `workers_exhausted` where there is none.
+   */
   async acquire(): Promise<PooledWorker> {
-    const worker = this.#takeIdle() ?? (await this.#startOne());
+    const worker = await this.#next();
     worker.hold(true);
     this.#refill();
     return worker;
   }
 
+  /** This worker has done its work and will be released as soon as it has given its ring back. */
+  returning(worker: PooledWorker): void {
+    this.#returning.add(worker);
+  }
+
   /** Takes a worker back that has said it is idle, or is dead. */
   release(worker: PooledWorker): void {
     worker.listener = undefined;
+    this.#returning.delete(worker);
+    this.#waiting.shift()?.();
     if (worker.dead) {
       this.#count -= 1;
       return;
@@ -70,14 +83,21 @@ export class WorkerPool {
     }
   }
 
-  async #startOne(): Promise<PooledWorker> {
-    if (this.#count >= this.#options.workers_max && this.#starting !== undefined) {
-      await this.#starting;
-      const started = this.#takeIdle();
-      if (started !== undefined) return started;
+  async #next(): Promise<PooledWorker> {
+    const { workers_max } = this.#options;
+    for (;;) {
+      const idle = this.#takeIdle();
+      if (idle !== undefined) return idle;
+      if (this.#closed) raise('workers_exhausted', { limit: workers_max });
+      if (this.#count < workers_max) return await this.#start();
+      if (this.#starting !== undefined) await this.#starting;
+      else if (this.#returning.size > this.#waiting.length) await this.#oneReleased();
+      else raise('workers_exhausted', { limit: workers_max });
     }
-    if (this.#count >= this.#options.workers_max) raise('workers_exhausted', { limit: this.#options.workers_max });
-    return await this.#start();
+  }
+
+  async #oneReleased(): Promise<void> {
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   async #start(): Promise<PooledWorker> {
