@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -205,15 +205,17 @@ describe('what is left of a capture that fails', () => {
   test('a gateway that stays away for a day: failed with the reason, and aborted once it is back', async () => {
     await owner.makeBucket('away');
     const { destination_conf } = await proveS3Bucket(served, owner, 'away');
+    const made_by_control = await begin(destination_conf, { format: 'pcapng' });
     const running = await begin(destination_conf);
     await running.grow(9_000_000);
     await waitFor(async () => (await owner.pieces('away')) === 1, { what: 'a first piece' });
     await owner.rgw.kill();
     await running.grow(20_000_000);
-    await stopCapture(served, running.id);
+    for (const { id } of [running, made_by_control]) await stopCapture(served, id);
     await captureBecomes(served, running.id, ['conversion_pending']);
+    await captureBecomes(served, made_by_control.id, ['conversion_running']);
     await troubleBecomes(running.id, /ECONNREFUSED/);
-    letADayPass(running.id);
+    for (const { id } of [running, made_by_control]) letADayPass(id);
     const failed = await captureBecomes(served, running.id, ['failed']);
     expect(failed['error_message']).toMatch(/ECONNREFUSED/);
     const download = await served.call('GET', `/pcaps/${running.id}/download`);
@@ -221,11 +223,14 @@ describe('what is left of a capture that fails', () => {
       status: 404,
       body: { errors: [{ message: expect.stringContaining(String(failed['error_message'])) }] },
     });
+    const converted = await captureBecomes(served, made_by_control.id, ['failed']);
+    expect(converted['error_message']).toMatch(/ECONNREFUSED/);
+    await waitFor(() => readdirSync(join(served.data_dir, 'staging')).length === 0, { what: 'nothing to be staged' });
     await owner.rgw.restart();
     expect(await owner.uploads('away')).toEqual([objectOf(running.id)]);
     process.kill(served.pidOf('control'), 'SIGKILL');
     await waitFor(async () => (await owner.uploads('away')).length === 0, { what: 'no upload is left' });
-  });
+  }, 60_000);
 });
 
 /** Moves the end of a capture a day back, in the database that control works on. */
