@@ -48,6 +48,9 @@ childProcess('control', async ({ settings, logger, crash }) => {
   // From the first moment: what a sensor says before control can answer waits here.
   const link = processLink(process, 'the supervisor');
   const version = edgetapVersion();
+  const tls = settings.tls === undefined ? {} : { tls: readTls(settings.tls) };
+  const policy = parseEndpointPolicy(settings.allow_endpoints);
+  if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
   const db = await openDatabase({ url: `sqlite:${databasePath(settings.data_dir)}`, clock: wallClock.now });
@@ -62,8 +65,6 @@ childProcess('control', async ({ settings, logger, crash }) => {
   const authenticator = createAuthenticator(db, wallClock.now);
   if (settings.token !== undefined) authenticator.expect(settings.token);
 
-  const policy = parseEndpointPolicy(settings.allow_endpoints);
-  if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   let acceptPiece: ReturnType<typeof createPieceIntake> | undefined;
   // The buckets need its URL, and it needs their roots: it listens first and is told how to accept after.
   const intake = createIntake({
@@ -132,7 +133,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
     logger: logger.child({ part: 'api' }),
     version,
     packets_max: settings.packets_max,
-    ...(settings.tls === undefined ? {} : { tls: readTls(settings.tls) }),
+    ...tls,
     ...(settings.trust_proxy.length === 0 ? {} : { trust_proxy: settings.trust_proxy }),
   });
   const { url, port } = await listen(api, settings);

@@ -40,6 +40,7 @@ export function createBeat(deps: BeatDeps): Beat {
   const { ask, clock, outbox, work, signal } = deps;
   let have = -1n;
   let want = 0n;
+  let heard = false;
   let wake = new AbortController();
   const known = Promise.withResolvers<void>();
 
@@ -61,6 +62,7 @@ export function createBeat(deps: BeatDeps): Beat {
       'heartbeat_ok',
     );
     want = generation;
+    heard = true;
     known.resolve();
   };
 
@@ -70,8 +72,9 @@ export function createBeat(deps: BeatDeps): Beat {
     while (!signal.aborted) {
       const woke = wake.signal;
       const fault = await attempt(run);
-      // Told once, until it is another one or over.
-      if (fault !== undefined && fault.message !== before) deps.warn(fault, 'dealing with control');
+      // Told once, until it is another one or over. That control is not there yet is no news at the start.
+      const told = fault === undefined || fault.message === before || (!heard && fault.name === 'bus_closed');
+      if (!told) deps.warn(fault, 'dealing with control');
       before = fault?.message;
       if (!(woken && woke.aborted)) await clock.sleep(ms, woken ? AbortSignal.any([signal, woke]) : signal);
     }

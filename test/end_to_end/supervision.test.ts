@@ -49,8 +49,8 @@ describe('one data directory', () => {
   });
   afterAll(async () => await served?.remove());
 
-  test('a second serve on it is refused, with the pid of the first, in one line', () => {
-    const second = failedStart({ EDGETAP_DATA_DIR: served.data_dir });
+  test('a second serve on it is refused, with the pid of the first, in one line', async () => {
+    const second = await failedStart({ EDGETAP_DATA_DIR: served.data_dir });
     expect(second).toEqual({
       code: 1,
       stdout: '',

@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
@@ -7,15 +9,18 @@ const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.u
 export interface FailedStart {
   readonly code: number | null;
   readonly stdout: string;
+  /** Without what the log says at the info level. */
   readonly stderr: string;
 }
 
 /** Runs `edgetap serve` that cannot start, to its end; one that does start is killed after half a minute. */
-export function failedStart(env: Readonly<Record<string, string>>): FailedStart {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'serve'], {
+export async function failedStart(env: Readonly<Record<string, string>>): Promise<FailedStart> {
+  const child = spawn(process.execPath, [program, 'serve'], {
     env: { PATH: process.env['PATH'], EDGETAP_LISTEN: '127.0.0.1:0', ...env },
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 30_000,
   });
-  return { code: status, stdout, stderr };
+  const [[code], stdout, written] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
+  const stderr = written.replace(/^\{"level":30,.*\n/gm, '');
+  return { code: code as number | null, stdout, stderr };
 }
