@@ -131,7 +131,7 @@ export function startControl(parts: ControlParts): RunningControl {
 
   const clearing = (async (): Promise<void> => {
     while (!closing.signal.aborted) {
-      await clearUp(async () => await delivery.discardLeft());
+      await clearUp(async () => await delivery.discardLeft(closing.signal));
       await parts.sleep(clear_ms, closing.signal);
     }
   })();

@@ -23,8 +23,8 @@ export interface PartDelivery {
   complete(request: UploadedRequest): Promise<void>;
   /** Aborts what uploads a capture still has and removes its staged parts: for one that is over. */
   discard(captureId: string): Promise<void>;
-  /** Does that for every capture that is over and has something left. */
-  discardLeft(): Promise<void>;
+  /** Does that for every capture that is over and has something left, until the signal fires. */
+  discardLeft(signal: AbortSignal): Promise<void>;
 }
 
 /** Where a part goes. */
@@ -135,8 +135,11 @@ export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Ke
     // Putting a large object together takes longer than a sensor waits for an answer.
     complete: async (request) => await completing(keyOf(request), async () => await complete(request)),
     discard,
-    discardLeft: async () => {
-      for (const captureId of await capturesToClear(db)) await discard(captureId);
+    discardLeft: async (signal) => {
+      for (const captureId of await capturesToClear(db)) {
+        if (signal.aborted) return;
+        await discard(captureId);
+      }
     },
   };
 }
