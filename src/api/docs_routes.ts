@@ -29,6 +29,8 @@ export async function docsRoutes(app: ApiInstance, { tls }: ApiOptions): Promise
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    uiConfig: { docExpansion: 'list', deepLinking: true, persistAuthorization: false },
+    theme: { title: 'edgetap: API' },
+    // Without the bar on top, which is for other documents than this server's.
+    uiConfig: { docExpansion: 'list', deepLinking: true, persistAuthorization: false, layout: 'BaseLayout' },
   });
 }

@@ -1,4 +1,5 @@
 import { HealthResponse } from '../wire/http/account_schemas.ts';
+import { MetricsContent } from '../wire/http/file_schemas.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import type { HttpMetrics } from './http_metrics.ts';
@@ -38,7 +39,7 @@ export function operationsRoutes(app: ApiInstance, { control }: ApiOptions, metr
       tags,
       operationId: 'metrics',
       summary: 'Metrics in the text format of Prometheus',
-      produces: ['text/plain'],
+      response: { 200: MetricsContent },
     },
     handler: async (_request, reply) => {
       const text = `${await control.metrics()}${await metrics.text()}`;

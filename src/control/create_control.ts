@@ -2,7 +2,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import type { ControlBus } from '../bus/bus.ts';
 import { unfinishedCaptures } from '../db/captures.ts';
 import type { Database } from '../db/database.ts';
-import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import { type Fault, FaultError } from '../model/errors/fault.ts';
 import type { MachineTimes } from '../plan/machine_times.ts';
 import type { Authenticator } from './accounts/authenticator.ts';
 import type { RandomBytes } from './audit.ts';
@@ -101,6 +101,7 @@ export function startControl(parts: ControlParts): RunningControl {
   const captures = createCaptureControl({
     ...shared,
     keeper,
+    refusal: () => refusing,
     begun: (record, generations) => {
       for (const [sensor, generation] of generations) bus.nudge(sensor, generation);
       if (record.spec.type === 'simple') lookbacks.begin(record.id);
@@ -140,13 +141,7 @@ export function startControl(parts: ControlParts): RunningControl {
     authenticate: async (credentials) => await parts.authenticator.authenticate(credentials),
     verifyToken: async (principal) => await parts.authenticator.verifyToken(principal),
     accounts: async (principal) => await parts.authenticator.accounts(principal),
-    captures: {
-      ...captures,
-      create: async (by, body, repeat) => {
-        if (refusing !== undefined) throw new FaultError([fault('unavailable', { what: 'edgetap', reason: refusing })]);
-        return await captures.create(by, body, repeat);
-      },
-    },
+    captures,
     ownerships: parts.ownerships,
     readiness: async () => {
       if (refusing !== undefined) return { ready: false, reasons: [refusing] };

@@ -30,7 +30,7 @@ export const serveSettings: readonly SettingSpec[] = [
   spec('SAMPLE_RATE', 'N', 'keep 1 in N packets for look-backs', '1'),
   spec('SAMPLE_BYTES', 'bytes', 'disk for samples; the lesser of 10 GB and a tenth of the free disk by default'),
   spec('SPOOL_BYTES', 'bytes', 'disk for captures on their way; half of the free disk by default'),
-  spec('PACKETS_MAX', 'N', 'the highest packet_limit of a capture', '10000'),
+  spec('PACKETS_MAX', 'N', 'the highest packet_limit of a full capture', '10000'),
   spec('CREATES_PER_MINUTE', 'N', 'captures that one token may ask for in a minute', '60'),
   spec('RUNNING_MAX', 'N', 'full captures that one token may have pending or running', '10'),
   spec('KEEP_DAYS', 'days', 'how long results and their rows are kept', '7'),
@@ -112,7 +112,9 @@ export function readServeSettings(
   const account_id = text('ACCOUNT_ID');
   if (account_id !== undefined && !isId(account_id)) wrong('ACCOUNT_ID', '32 lower-case hexadecimal characters');
   const token = text('TOKEN');
-  if (token !== undefined && !/^[!-~]{20,512}$/.test(token)) wrong('TOKEN', '20 to 512 characters without spaces');
+  if (token !== undefined && !/^[!-~][ -~]{18,1022}[!-~]$/.test(token)) {
+    wrong('TOKEN', '20 to 1024 visible ASCII characters, without spaces at its ends');
+  }
   const ambient = text('AMBIENT_CREDENTIALS');
   if (ambient !== 'yes' && ambient !== 'no') wrong('AMBIENT_CREDENTIALS', '"yes" or "no"');
   const log_level = text('LOG_LEVEL') ?? 'info';

@@ -46,15 +46,16 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       if (record.spec.type === 'simple') raise('not_stoppable');
       if (isFinal(record.status) || record.stop_requested !== undefined) return;
       const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
-      await db.transaction(async (tx) => {
-        await writeAudit(
-          tx,
-          actor,
-          { action: 'capture.stop', subject: id, detail: `while ${record.status}` },
-          deps.random,
-        );
-      });
-      await deps.keeper.take([{ capture_id: id, events: [{ kind: 'stop', at: await db.now(), cause: 'stopped' }] }]);
+      const at = await db.now();
+      await deps.keeper.take(
+        [{ capture_id: id, events: [{ kind: 'stop', at, cause: 'stopped' }] }],
+        async (tx, states) => {
+          // Where capturing is over, or another stop was quicker, this one has changed nothing.
+          if (states.get(id)?.record.stop_requested !== at) return;
+          const entry = { action: 'capture.stop', subject: id, detail: `while ${record.status}` } as const;
+          await writeAudit(tx, actor, entry, deps.random);
+        },
+      );
     },
     download: async (by, id) => await download(deps, by, await find(db, by, id)),
   };
@@ -67,7 +68,7 @@ async function find(db: Database, by: Caller, id: string): Promise<CaptureRecord
 async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRecord): Promise<Download> {
   const { status, spec, ended_at, size_bytes, sha256 } = record;
   if (status === 'failed') raise('result_none', { reason: record.error_message ?? 'it is not known why' });
-  if (!isFinal(status)) raise(spec.type === 'full' ? 'result_running' : 'result_not_ready', { status });
+  if (!isFinal(status)) raise(endIsFar(record) ? 'result_running' : 'result_not_ready', { status });
   if (ended_at === undefined || size_bytes === undefined || sha256 === undefined) {
     return raise('result_none', { reason: 'its size is not known' });
   }
@@ -116,4 +117,9 @@ async function readable<T>(destination: string, step: () => Promise<T>): Promise
 
 function rangeOf(range: ByteRange | undefined): { readonly first: bigint; readonly last: bigint } | undefined {
   return range === undefined ? undefined : { first: BigInt(range.start), last: BigInt(range.end) };
+}
+
+/** Nobody knows when a full capture that may still be capturing will end; everything else is a matter of moments. */
+function endIsFar({ spec, status }: CaptureRecord): boolean {
+  return spec.type === 'full' && ['pending', 'running', 'unknown'].includes(status);
 }

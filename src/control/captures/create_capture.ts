@@ -7,7 +7,7 @@ import { insertParts, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, listSensors, type SensorRecord } from '../../db/sensors.ts';
 import { joinFilter } from '../../filter/join_filter.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
-import { type Fault, FaultError, fault, raise } from '../../model/errors/fault.ts';
+import { type Fault, FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
 import { idFrom } from '../../model/id.ts';
 import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
@@ -32,6 +32,8 @@ export interface CreateDeps {
   readonly limits: CreateLimits;
   /** The highest packet_limit that the operator allows. */
   readonly packets_max: number;
+  /** Why no capture can be made at the moment, if so. */
+  refusal(): string | undefined;
   /** A capture was made: sees to it that it begins. */
   begun(record: CaptureRecord, generations: ReadonlyMap<string, bigint>): void;
 }
@@ -57,6 +59,38 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
     return await findRepeat(tx, attemptAt(await tx.now()), deps.limits);
   });
   if (earlier !== undefined) return await repeated(db, earlier.capture_id, earlier.rate);
+  try {
+    return await createNew(deps, by, body, received_at, attemptAt);
+  } catch (error) {
+    if (isOurs(error)) await remember(db, attemptAt);
+    throw error;
+  }
+}
+
+/** Is it edgetap that failed? Then the client sends it again and is to get a new capture, not that of an older create. */
+function isOurs(error: unknown): boolean {
+  return !(error instanceof FaultError) || kindOf(error.faults[0]).status >= 500;
+}
+
+/** Remembers that this create was refused. A database that fails again has nothing to add to what failed first. */
+async function remember(db: Database, attemptAt: (at: TimeNs) => CreateAttempt): Promise<void> {
+  try {
+    await db.transaction(async (tx) => await rememberRefusal(tx, attemptAt(await tx.now())));
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+  }
+}
+
+async function createNew(
+  deps: CreateDeps,
+  by: Caller,
+  body: unknown,
+  received_at: TimeNs,
+  attemptAt: (at: TimeNs) => CreateAttempt,
+): Promise<Created> {
+  const { db } = deps;
+  const refusal = deps.refusal();
+  if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
   const checked = await check(deps, by, body, received_at);
   const made = await db.transaction(async (tx) => {
     const attempt = attemptAt(await tx.now());

@@ -1,4 +1,4 @@
-import type { Database } from '../../db/database.ts';
+import type { Database, Transaction } from '../../db/database.ts';
 import { listSensors } from '../../db/sensors.ts';
 import { unfinishedCaptures } from '../../db/captures.ts';
 import { FaultError } from '../../model/errors/fault.ts';
@@ -21,10 +21,16 @@ export interface CaptureNews {
   readonly events: readonly CaptureEvent[];
 }
 
+/** Has a part in a transaction that changes captures; may run more than once. */
+export type Within = (tx: Transaction, states: ReadonlyMap<string, CaptureState>) => Promise<void>;
+
 /** Keeps the captures: the one place through which anything happens to one after its creation. */
 export interface Keeper {
-  /** Takes events into captures, all in one transaction, then sees to what follows. Unknown captures are passed over. */
-  take(news: readonly CaptureNews[]): Promise<ReadonlyMap<string, CaptureState>>;
+  /**
+   * Takes events into captures, all in one transaction, then sees to what follows. Unknown captures are passed over.
+   * `within` is told what has become of them and writes what is to commit together with it.
+   */
+  take(news: readonly CaptureNews[], within?: Within): Promise<ReadonlyMap<string, CaptureState>>;
   /** Lets time pass for every capture that is not final, and takes up work that a crash has left lying. */
   tick(): Promise<void>;
 }
@@ -33,7 +39,7 @@ const conflict_tries = 5;
 
 /** Makes the keeper of a database's captures. */
 export function createKeeper(db: Database, consequences: Consequences, times: MachineTimes): Keeper {
-  const commit = async (news: readonly CaptureNews[]): Promise<ReadonlyMap<string, Applied>> => {
+  const commit = async (news: readonly CaptureNews[], within?: Within): Promise<ReadonlyMap<string, Applied>> => {
     for (let tries = 1; ; tries += 1) {
       try {
         return await db.transaction(async (tx) => {
@@ -42,6 +48,7 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
             const one = await applyEvents(tx, capture_id, events, times);
             if (one !== undefined) applied.set(capture_id, one);
           }
+          await within?.(tx, statesOf(applied));
           return applied;
         });
       } catch (error) {
@@ -52,11 +59,9 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
     }
   };
 
-  const take: Keeper['take'] = async (news) => {
-    const applied = await commit(news);
-    const states = new Map<string, CaptureState>();
+  const take: Keeper['take'] = async (news, within) => {
+    const applied = await commit(news, within);
     for (const [id, one] of applied) {
-      states.set(id, one.state);
       for (const [sensor, generation] of one.generations) consequences.nudge(sensor, generation);
       for (const effect of one.effects) {
         if (effect.kind === 'convert') consequences.convert(id);
@@ -64,7 +69,7 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
         if (effect.kind === 'discard') consequences.discard(id);
       }
     }
-    return states;
+    return statesOf(applied);
   };
 
   return {
@@ -82,4 +87,8 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
       }
     },
   };
+}
+
+function statesOf(applied: ReadonlyMap<string, Applied>): ReadonlyMap<string, CaptureState> {
+  return new Map([...applied].map(([id, one]) => [id, one.state]));
 }

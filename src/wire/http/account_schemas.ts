@@ -24,7 +24,7 @@ export const TokenResponse = Type.Object(
 /** Whether requests can be served. */
 export const HealthResponse = Type.Object(
   { status: Type.Enum(['ok', 'not_ready'], { type: 'string' }), reasons: Type.Array(Type.String()) },
-  { title: 'Health', additionalProperties: false },
+  { title: 'Health', additionalProperties: false, description: '`reasons` say what is not ready.' },
 );
 
 /** An account that the credentials reach. */

@@ -40,22 +40,28 @@ export const ResultInfo = Type.Object(
 
 /** The envelope of a good answer. */
 export const envelope = <Result extends TSchema>(result: Result) =>
-  Type.Object({
-    result,
-    success: Type.Literal(true),
-    errors: Type.Array(ResponseInfo),
-    messages: Type.Array(ResponseInfo),
-  });
+  Type.Object(
+    {
+      result,
+      success: Type.Literal(true),
+      errors: Type.Array(ResponseInfo),
+      messages: Type.Array(ResponseInfo),
+    },
+    { description: 'Done.' },
+  );
 
 /** The envelope of a list. */
 export const listEnvelope = <Item extends TSchema>(item: Item) =>
-  Type.Object({
-    result: Type.Array(item),
-    success: Type.Literal(true),
-    errors: Type.Array(ResponseInfo),
-    messages: Type.Array(ResponseInfo),
-    result_info: ResultInfo,
-  });
+  Type.Object(
+    {
+      result: Type.Array(item),
+      success: Type.Literal(true),
+      errors: Type.Array(ResponseInfo),
+      messages: Type.Array(ResponseInfo),
+      result_info: ResultInfo,
+    },
+    { description: 'One page of the list.' },
+  );
 
 /** The envelope of a refusal. */
 export const ErrorEnvelope = Type.Object(
@@ -65,7 +71,7 @@ export const ErrorEnvelope = Type.Object(
     errors: Type.Array(ResponseInfo, { minItems: 1 }),
     messages: Type.Array(ResponseInfo),
   },
-  { title: 'Errors', additionalProperties: false },
+  { title: 'Errors', additionalProperties: false, description: 'Refused, or failed: every error at once.' },
 );
 
 /** One error of an answer. */

@@ -16,5 +16,8 @@ export const FileContent = {
   },
 };
 
+/** The text format of Prometheus. */
+export const MetricsContent = { description: 'The metrics.', content: { 'text/plain': { schema: Type.String() } } };
+
 /** Nothing but headers: the client has the file already. */
 export const NotModified = Type.Null({ description: 'The client has this file already (If-None-Match).' });

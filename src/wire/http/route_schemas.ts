@@ -27,6 +27,13 @@ export const RepeatHeaders = Type.Object({
       description: 'The same key with the same body within ten minutes returns the same capture.',
     }),
   ),
+  'x-stainless-retry-count': Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description:
+        'What the SDKs count: above 0, a request like the latest one of the last two minutes returns its capture.',
+    }),
+  ),
 });
 
 /** The headers of a download that say how much of it. */

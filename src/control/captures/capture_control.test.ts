@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { insertAccount } from '../../db/accounts.ts';
+import { listAudit } from '../../db/audit.ts';
+import { captureById, insertCapture } from '../../db/captures.ts';
+import type { Database } from '../../db/database.ts';
+import { openDatabase } from '../../db/open_database.ts';
+import { insertOwnership } from '../../db/ownerships.ts';
+import { insertParts } from '../../db/parts.ts';
+import type { CaptureSpec } from '../../model/capture.ts';
+import type { CaptureRecord } from '../../model/record.ts';
+import type { Status } from '../../model/status.ts';
+import { machineTimes } from '../../plan/machine_times.ts';
+import type { Caller, CaptureControl } from '../control.ts';
+import { createCaptureControl } from './capture_control.ts';
+import { createKeeper } from './keeper.ts';
+
+const account_id = 'a'.repeat(32);
+const ownership_id = 'b'.repeat(32);
+const by: Caller = {
+  principal: { id: 'p'.repeat(32), kind: 'token', account_id, permission: 'write' },
+  account_id,
+  address: '192.0.2.1',
+  request_id: 'r',
+};
+const common = { system: 'magic-transit', time_limit_s: 60, filter_v1: {}, format: 'pcap' } as const;
+const specs: Readonly<Record<'simple' | 'full', CaptureSpec>> = {
+  simple: { ...common, type: 'simple', packet_limit: 1, offset_time: 0n },
+  full: { ...common, type: 'full', colo_name: 'lab01', destination_conf: 's3://b?region=x', ownership_id },
+};
+
+let db: Database;
+let captures: CaptureControl;
+let now = 1_800_000_000_000_000_000n;
+
+beforeEach(async () => {
+  db = await openDatabase({ url: ':memory:', clock: () => (now += 1000n) });
+  await db.transaction(async (tx) => {
+    await insertAccount(tx, { id: account_id, name: 'x', created: 1n, scope: { sensors: 'all', networks: 'all' } });
+    const bucket = { id: ownership_id, account_id, destination_conf: 's3://b?region=x', filename: 'f' } as const;
+    await insertOwnership(tx, { ...bucket, status: 'success', submitted: 1n, validated: 2n, challenge_digest: 'd' });
+  });
+  const unused = (): never => {
+    throw new Error('it was not to be used');
+  };
+  const nothing = (): void => undefined;
+  const consequences = { nudge: nothing, convert: nothing, lookback: nothing, discard: nothing };
+  const never = new Proxy({}, { get: unused }) as never;
+  captures = createCaptureControl({
+    db,
+    random: (count) => new Uint8Array(randomBytes(count)),
+    keeper: createKeeper(db, consequences, machineTimes),
+    checkFilter: unused,
+    limits: { creates_per_minute: 1, running_full: 1 },
+    packets_max: 1,
+    refusal: unused,
+    begun: unused,
+    buckets: never,
+    results: never,
+    keep_ns: 1n,
+  });
+  return () => db.close();
+});
+
+let made = 0;
+async function store(type: 'simple' | 'full', status: Status): Promise<string> {
+  made += 1;
+  const id = made.toString(16).padStart(32, '0');
+  const record: CaptureRecord = {
+    id,
+    account_id,
+    principal_id: 'p',
+    spec: specs[type],
+    scope: { sensors: 'all', networks: 'all' },
+    status,
+    submitted: now,
+    delivery: type === 'full' ? 'direct' : 'lookback',
+    piece_bytes: 8_388_608,
+    version: 1n,
+    ...(status === 'running' ? { armed_at: now, deadline: now + 60_000_000_000n } : {}),
+  };
+  await db.transaction(async (tx) => {
+    await insertCapture(tx, record);
+    if (type === 'simple') return;
+    const phase = status === 'running' ? 'armed' : 'ended';
+    const part = { capture_id: id, sensor: 's', interface: 'i', colo: 'lab01', ordinal: 0, sequence: 1 };
+    await insertParts(tx, [{ ...part, phase }]);
+  });
+  return id;
+}
+
+describe('a file that is not there yet', () => {
+  test.each([
+    ['full', 'pending', 'ready once it has ended'],
+    ['full', 'running', 'ready once it has ended'],
+    ['full', 'unknown', 'ready once it has ended'],
+    ['full', 'conversion_pending', 'not ready yet'],
+    ['full', 'conversion_running', 'not ready yet'],
+    ['simple', 'pending', 'not ready yet'],
+    ['simple', 'running', 'not ready yet'],
+    ['simple', 'conversion_running', 'not ready yet'],
+    ['full', 'failed', 'left no file'],
+    ['simple', 'failed', 'left no file'],
+  ] as const)('%s, %s', async (type, status, text) => {
+    await expect(captures.download(by, await store(type, status))).rejects.toThrow(text);
+  });
+});
+
+describe('a stop', () => {
+  const rows = async (): Promise<readonly string[]> =>
+    (await listAudit(db, account_id, 10)).map((row) => `${row.action} ${row.subject} ${row.detail}`);
+
+  test('is written down once, however often it comes, together with what it does', async () => {
+    const id = await store('full', 'running');
+    await Promise.all([captures.stop(by, id), captures.stop(by, id), captures.stop(by, id)]);
+    await captures.stop(by, id);
+    expect(await rows()).toEqual([`capture.stop ${id} while running`]);
+    const [row] = await listAudit(db, account_id, 1);
+    const record = await captureById(db, id);
+    expect(record?.stop_requested).toBeDefined();
+    expect(row?.at).toBeGreaterThan(record?.stop_requested ?? now);
+  });
+
+  test.each(['conversion_pending', 'conversion_running', 'success', 'complete', 'failed'] as const)(
+    'of what is %s changes nothing, and nothing is written down',
+    async (status) => {
+      const id = await store('full', status);
+      const before = await captureById(db, id);
+      await captures.stop(by, id);
+      expect(await captureById(db, id)).toEqual(before);
+      expect(await rows()).toEqual([]);
+    },
+  );
+});

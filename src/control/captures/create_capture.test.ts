@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { insertAccount } from '../../db/accounts.ts';
+import { listAudit } from '../../db/audit.ts';
+import type { Database } from '../../db/database.ts';
+import { openDatabase } from '../../db/open_database.ts';
+import { fault } from '../../model/errors/fault.ts';
+import type { Caller } from '../control.ts';
+import { type CreateDeps, createCapture } from './create_capture.ts';
+
+const account_id = 'a'.repeat(32);
+const by: Caller = {
+  principal: { id: 'p'.repeat(32), kind: 'token', account_id, permission: 'write' },
+  account_id,
+  address: '192.0.2.1',
+  request_id: 'r',
+};
+const body = { type: 'simple', system: 'magic-transit', time_limit: 1, packet_limit: 1 };
+
+let db: Database;
+let now = 1_800_000_000_000_000_000n;
+let begun: string[] = [];
+let failure: 'none' | 'compiler' | 'defect' | 'shutdown' = 'none';
+
+beforeEach(async () => {
+  begun = [];
+  failure = 'none';
+  db = await openDatabase({ url: ':memory:', clock: () => (now += 1_000_000n) });
+  await db.transaction((tx) =>
+    insertAccount(tx, { id: account_id, name: 'x', created: 1n, scope: { sensors: 'all', networks: 'all' } }),
+  );
+  return () => db.close();
+});
+
+const deps = (): CreateDeps => ({
+  db,
+  random: (count) => new Uint8Array(randomBytes(count)),
+  checkFilter: async () => {
+    if (failure === 'defect') throw new TypeError('a defect');
+    if (failure === 'compiler') return { ok: false, faults: [fault('expression_compiler', { reason: 'it died' })] };
+    return { ok: true, value: [] };
+  },
+  limits: { creates_per_minute: 100, running_full: 1 },
+  packets_max: 10_000,
+  refusal: () => (failure === 'shutdown' ? 'it is shutting down' : undefined),
+  begun: (record) => void begun.push(record.id),
+});
+
+/** Sends a create, for the first time or again; gives the id of what it got. */
+async function send(retry_count = 0): Promise<string> {
+  const created = await createCapture(deps(), by, body, { retry_count });
+  return created.ok ? created.capture.id : created.fault.name;
+}
+
+describe('a create that edgetap failed is remembered: sent again, it creates, and is not taken for the one before it', () => {
+  test.each([
+    ['compiler', 'could not be checked'],
+    ['defect', 'a defect'],
+    ['shutdown', 'it is shutting down'],
+  ] as const)('%s', async (reason, message) => {
+    const older = await send();
+    failure = reason;
+    await expect(send()).rejects.toThrow(message);
+    await expect(send(1)).rejects.toThrow(message);
+    failure = 'none';
+    const made = await send(2);
+    expect(made).not.toBe(older);
+    // From here on there is a capture to be repeated.
+    expect(await send(1)).toBe(made);
+    expect(begun).toEqual([older, made]);
+    expect((await listAudit(db, account_id, 10)).map((row) => row.subject)).toEqual([made, older]);
+  });
+
+  test('what the client got wrong is not: it is never sent again', async () => {
+    const made = await send();
+    const wrong = createCapture(deps(), by, { ...body, time_limit: 0 }, { retry_count: 0 });
+    await expect(wrong).rejects.toThrow('time_limit');
+    expect(await send(1)).toBe(made);
+  });
+
+  test('one that was made is given also while no other can be', async () => {
+    const made = await send();
+    failure = 'shutdown';
+    expect(await send(1)).toBe(made);
+  });
+});
