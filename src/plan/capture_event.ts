@@ -64,8 +64,8 @@ export type CaptureEvent =
   | { readonly kind: 'convert_failed'; readonly at: TimeNs; readonly reason: string }
   /** Something holds it up and is being tried again: the user may see what. */
   | { readonly kind: 'trouble'; readonly at: TimeNs; readonly reason: string }
-  /** A look-back has begun to ask. */
-  | { readonly kind: 'asking'; readonly at: TimeNs }
+  /** The first sensor has answered a look-back. */
+  | { readonly kind: 'answering'; readonly at: TimeNs }
   /** A look-back's answers are in and are being merged. */
   | { readonly kind: 'merging'; readonly at: TimeNs }
   | {

@@ -310,7 +310,7 @@ describe('a look-back', () => {
     sha256: 'd'.repeat(64),
     shares,
   });
-  const merging = run(simple(), { kind: 'asking', at: at(0) }, { kind: 'merging', at: at(0) });
+  const merging = run(simple(), { kind: 'answering', at: at(0) }, { kind: 'merging', at: at(0) });
 
   test('all answered: success', () => {
     expect(run(merging, answered([share])).record).toMatchObject({
@@ -370,7 +370,7 @@ const anyEvent = (count: number): fc.Arbitrary<CaptureEvent> =>
   );
 
 const simpleEvent = fc.constantFrom<CaptureEvent>(
-  { kind: 'asking', at: at(1) },
+  { kind: 'answering', at: at(1) },
   { kind: 'merging', at: at(1) },
   { kind: 'convert_failed', at: at(1), reason: 'disk full' },
   { kind: 'answered', at: at(1), packets: 0n, size_bytes: 24n, sha256: '0'.repeat(64), shares: [] },

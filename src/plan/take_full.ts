@@ -37,7 +37,7 @@ export function takeFull(state: CaptureState, event: CaptureEvent, times: Machin
       };
     case 'trouble':
       return keep({ ...state, record: { ...state.record, error_message: event.reason } });
-    case 'asking':
+    case 'answering':
     case 'merging':
     case 'answered':
       return keep(state);

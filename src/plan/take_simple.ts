@@ -12,7 +12,7 @@ export function takeSimple(state: CaptureState, event: CaptureEvent, times: Mach
     effects: [],
   });
   switch (event.kind) {
-    case 'asking':
+    case 'answering':
       return became(record.status === 'pending' ? { status: 'running' } : {});
     case 'merging':
       return became(record.status === 'running' ? { status: 'conversion_running' } : {});

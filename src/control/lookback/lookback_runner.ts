@@ -59,7 +59,6 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
   const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
     const { id, spec, scope } = record;
     if (spec.type !== 'simple') return;
-    await take(id, { kind: 'asking', at: await db.now() });
     const heard = heardOf(await listSensors(db), await db.now());
     const sensors = visibleSensors(heard, scope).toSorted((one, other) => (one.name < other.name ? -1 : 1));
     const request: LookbackRequest = {
@@ -70,11 +69,23 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       to: spec.offset_time,
       packet_limit: spec.packet_limit,
     };
+    let awaited = sensors.length;
+    let answering = false;
     const answers = await Promise.all(
-      sensors.map(async (sensor) => ({ sensor, answer: await askPatiently(sensor.name, request, signal) })),
+      sensors.map(async (sensor) => {
+        const one = await askPatiently(sensor.name, request, signal);
+        awaited -= 1;
+        // The last one's answer is taken together with what follows it.
+        if (one.kind === 'answered' && awaited > 0 && !answering) {
+          answering = true;
+          await take(id, { kind: 'answering', at: await db.now() });
+        }
+        return { sensor, answer: one };
+      }),
     );
     if (signal.aborted) return;
-    await take(id, { kind: 'merging', at: await db.now() });
+    const at = await db.now();
+    await take(id, { kind: 'answering', at }, { kind: 'merging', at });
     const streams = answers.flatMap(({ sensor, answer: one }) => streamsOf(record, sensor, one, request));
     const file = lookbackFile(streams, {
       packet_limit: spec.packet_limit,

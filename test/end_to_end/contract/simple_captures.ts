@@ -70,7 +70,8 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
         expect(Number(early.headers.get('retry-after'))).toBeGreaterThan(0);
         expect(Number(early.headers.get('retry-after'))).toBeLessThanOrEqual(5);
         expect(early.headers.has('x-should-retry')).toBe(false);
-        await becomes(made.id, ['running'], { as });
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        expect((await ask('GET', `/pcaps/${made.id}`, { as })).body.result['status']).toBe('pending');
         return made.id;
       });
       await becomes(id, ['success'], { as });
