@@ -3,7 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { UploadedPiece } from '../model/piece.ts';
 import { type DeliveryWorld, type OutgoingPiece, deliverPiece, orderOf } from './deliver_piece.ts';
 import type { GrowingFile } from './growing_file.ts';
-import { type UploadJournal, openUploadJournal } from './upload_journal.ts';
+import { openLenientJournal } from './lenient_journal.ts';
+import type { UploadJournal } from './upload_journal.ts';
 
 /** What to upload, and with what. */
 export interface UploadOptions extends DeliveryWorld {
@@ -36,7 +37,7 @@ const read_bytes = 262_144;
  * @throws {FaultError} see `deliverPiece`; `journal_invalid`
  */
 export async function uploadFile(options: UploadOptions): Promise<UploadedFile> {
-  const journal = await openUploadJournal(options.journal_path, options.piece_bytes);
+  const journal = await openLenientJournal(options.journal_path, options.piece_bytes, options.warn);
   try {
     const file = await open(options.file.path, 'r');
     try {

@@ -9,4 +9,10 @@ export const uploadFaults = {
     text: 'The result could not be delivered within {limit_h} hours: {reason}',
   },
   journal_invalid: { code: 1703, status: 500, retry: 'no', text: 'The upload journal {path} is damaged: {reason}' },
+  journal_unwritable: {
+    code: 1704,
+    status: 500,
+    retry: 'soon',
+    text: 'The upload journal {path} cannot be written ({reason}): after a crash pieces are sent again.',
+  },
 } as const;
