@@ -1,7 +1,6 @@
 import { raise } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import type { LiveHandle } from './live_handle.ts';
-import { nativeBytes } from './native_bytes.ts';
 import { raiseErrno } from './native_fault.ts';
 import type { DumperPointer, FilePointer } from './pointer.ts';
 
@@ -39,7 +38,8 @@ export class BatchMemory {
     this.#handle = handle;
     // One byte more than can be used: a stream that is exactly full ends with a zero in place of its last byte.
     const size = fill_bytes + batchPackets * (recordHeaderBytes + snaplen_bytes) + 1;
-    this.#bytes = nativeBytes(Math.max(size, fileHeaderBytes + 1));
+    // Not cleared: most of it is for packets of a size that rarely comes, and memory that is never touched costs nothing.
+    this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(size, fileHeaderBytes + 1)).buffer);
     this.view = new DataView(this.#bytes.buffer);
     const file = native.libc.fmemopen(this.#bytes, this.#bytes.length, 'w');
     if (file === null) raiseErrno('fmemopen');
