@@ -47,6 +47,7 @@ export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 
 }
 
 const retry_ms = 1000;
+const block_timeout_ms = 50;
 
 /** Samples one interface: a worker thread that captures, and here the files that it writes into. */
 export class InterfaceSampler {
@@ -125,7 +126,7 @@ export class InterfaceSampler {
 
   #launch(): void {
     this.#state = new SamplerState();
-    const order: SamplerOrder = { ...this.#options, state: this.#state.buffer };
+    const order: SamplerOrder = { ...this.#options, block_timeout_ms, state: this.#state.buffer };
     const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
     this.#worker = worker;
     this.#wake_descriptor = undefined;

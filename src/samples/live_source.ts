@@ -28,6 +28,7 @@ export class LiveSource {
   readonly #handle: LiveHandle;
   readonly #memory: BatchMemory;
   readonly #name: string;
+  #read = 0n;
 
   /**
    * Opens the interface and begins.
@@ -80,8 +81,14 @@ export class LiveSource {
         const lengths = { got_bytes: this.#memory.length, expected_bytes: 'less' };
         raise('batch_inconsistent', { interface: this.#name, ...lengths });
       }
+      this.#read += BigInt(got);
     }
     return false;
+  }
+
+  /** Packets that `drain` has taken out so far. */
+  get read(): bigint {
+    return this.#read;
   }
 
   /** Was the interface removed? */

@@ -31,7 +31,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
   function run(
     name: string,
     round: (count: number, clock: { offset: bigint }, state: SamplerState) => void,
-    offers = true,
+    more: { readonly offers?: boolean; readonly block_timeout_ms?: number } = {},
   ): { sent: FromSampler[]; file: (slot: number) => string } {
     const state = new SamplerState();
     const clock = { offset: 0n };
@@ -40,7 +40,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     const file = (slot: number): string => join(root, `${name}-${slot}.pcap`);
     let [count, slot] = [0, 0];
     const offer = (generation: number): void => {
-      if (!offers) return;
+      if (more.offers === false) return;
       const [packets_descriptor, header_descriptor] = [openSync(file(slot), 'w+'), openSync(join(root, 'seg'), 'w+')];
       inbox.push({ kind: 'segment', generation, slot, packets_descriptor, header_descriptor, limit_bytes: 1e9 });
       slot++;
@@ -60,7 +60,15 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
         return message;
       },
     };
-    const order = { rate: 1, ring_bytes: 1 << 20, promiscuous: true, segment_age_ms: 60_000, state: state.buffer };
+    const block_timeout_ms = more.block_timeout_ms ?? 50;
+    const order = {
+      rate: 1,
+      ring_bytes: 1 << 20,
+      block_timeout_ms,
+      promiscuous: true,
+      segment_age_ms: 60_000,
+      state: state.buffer,
+    };
     runSampleLoop({ ...order, interface: name }, ports);
     return { sent, file };
   }
@@ -100,6 +108,27 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     expect(finished?.seal).toMatchObject({ records: 2, accepted: 2n, dropped: 0n, lost: 0n, reason: 'shutdown' });
   });
 
+  test('does not say that all is there while the ring still holds a packet, however long', () => {
+    const seen: { found: boolean; watermark: bigint }[] = [];
+    let packet_time = 0n;
+    const { file } = run(
+      pair.near.name,
+      (count, _clock, state) => {
+        if (count === 4) replayFrames(pair.far, [numberedFrame(1)]);
+        const { records, least } = state.content(0);
+        seen.push({ found: records > 0, watermark: state.watermark ?? 0n });
+        if (least !== undefined) packet_time = least;
+        // Until it can be said, after the packet was found.
+        if (records > 0 && (state.watermark ?? 0n) > packet_time + 500_000_000n) state.stop();
+      },
+      { block_timeout_ms: 800 },
+    );
+    expect(packetsOf(new Uint8Array(readFileSync(file(0)).subarray(24)))).toHaveLength(1);
+    const before = seen.filter(({ found }) => !found);
+    expect(before.length).toBeGreaterThan(5);
+    expect(before.filter(({ watermark }) => watermark >= packet_time)).toEqual([]);
+  });
+
   test('without a segment to write into it sleeps, however much comes', () => {
     const begun = performance.now();
     let rounds = 0;
@@ -110,7 +139,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
         if (count === 1) replayFrames(pair.far, [numberedFrame(1)]);
         if (performance.now() - begun > 600) state.stop();
       },
-      false,
+      { offers: false },
     );
     expect(rounds).toBeLessThan(40);
   });

@@ -20,11 +20,14 @@ export interface SampleLoopPorts {
 }
 
 const ms = 1_000_000n;
-/** The ring hands a packet over at the latest after this long. */
-const block_timeout_ms = 50;
-/** Once the ring was emptied, all packets until so long ago are out of it: a block's timeout, and as much again for late timers. */
+/** A packet is in the ring, and in its count, at the latest so long after it was stamped. */
 const watermark_lag_ns = 100n * ms;
+/** How often the kernel is asked, at most, how many packets it has put into the ring. */
+const level_interval_ns = 20n * ms;
+/** Packets that the kernel has counted and does not hand over after so long never come. */
+const level_patience_ns = 2000n * ms;
 const idle_wait_ms = 50;
+const settle_ns = 2n * ms;
 const statistics_interval_ns = 200n * ms;
 const presence_interval_ns = 1000n * ms;
 const room_wait_ns = 300n * ms;
@@ -56,7 +59,7 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
 
 function openSource(order: SamplerOrder): LiveSource | Fault {
   try {
-    return new LiveSource({ ...order, block_timeout_ms });
+    return new LiveSource(order);
   } catch (error) {
     return faultOf(error, order.interface);
   }
@@ -74,6 +77,8 @@ class SampleLoop {
   #earlier = { accepted: 0n, dropped: 0n };
   #kernel = { accepted: 0n, dropped: 0n };
   #statistics_at = 0n;
+  /** A moment, and how many packets had been put into the ring by then: once so many were read, all until then are out of it. */
+  #level: { readonly time: TimeNs; readonly packets: bigint } | undefined;
   #presence_at = 0n;
 
   constructor(order: SamplerOrder, ports: SampleLoopPorts, state: SamplerState) {
@@ -94,6 +99,7 @@ class SampleLoop {
   /** Samples until the source fails or the store says stop. Closes the source. */
   sample(source: LiveSource): void {
     this.#watermark = this.#beginWatermark();
+    this.#level = undefined;
     this.#generation += 1;
     this.#ports.send({ kind: 'opened', generation: this.#generation, linktype: source.linktype });
     try {
@@ -133,7 +139,10 @@ class SampleLoop {
   #step(source: LiveSource): boolean {
     const [now, monotonic] = [this.#ports.now(), this.#ports.monotonic()];
     const before = this.#watermark.time;
-    if (this.#watermark.stepped(now, monotonic, now - watermark_lag_ns)) this.#sink.finish('clock_set', before);
+    if (this.#watermark.stepped(now, monotonic, now - watermark_lag_ns)) {
+      this.#level = undefined;
+      this.#sink.finish('clock_set', before);
+    }
     this.#sink.begin(this.#watermark.time);
     if (!this.#sink.open) return false;
     const emptied = this.#drain(source, now);
@@ -156,9 +165,9 @@ class SampleLoop {
     const { bytes } = source;
     const walk = this.#sink.write(bytes, source.view, this.#watermark.time);
     // While the ring never runs empty, what has come says how far it has got.
-    if (emptied) this.#watermark.reach(begun - watermark_lag_ns);
+    if (emptied) this.#reach(source, begun);
     else if (walk.records > 0) this.#watermark.reach(joinTime(walk.greatest_s, walk.greatest_ns) - watermark_lag_ns);
-    this.#count(source);
+    if (this.#ports.monotonic() - this.#statistics_at >= statistics_interval_ns) this.#count(source);
     this.#sink.publish(this.#watermark.time);
     if (failure instanceof Error) throw failure;
     if (walk.end !== bytes.length) {
@@ -168,26 +177,39 @@ class SampleLoop {
     return emptied;
   }
 
-  #count(source: LiveSource, at_once = false): void {
-    const monotonic = this.#ports.monotonic();
-    if (!at_once && monotonic - this.#statistics_at < statistics_interval_ns) return;
-    this.#statistics_at = monotonic;
+  /** Nothing more can be read at the moment; a block that is not full may still be held back in the ring. */
+  #reach(source: LiveSource, begun: TimeNs): void {
+    const level = this.#level;
+    if (level !== undefined) {
+      if (begun - level.time < level_interval_ns) return;
+      if (source.read < level.packets && begun - level.time < level_patience_ns) return;
+      const lagging = begun - watermark_lag_ns;
+      this.#watermark.reach(lagging < level.time ? lagging : level.time);
+    }
+    this.#level = { time: begun, packets: this.#count(source) };
+  }
+
+  /** Asks the kernel for its counts; returns how many packets it has put into the ring. */
+  #count(source: LiveSource): bigint {
+    this.#statistics_at = this.#ports.monotonic();
     const { accepted, dropped } = source.statistics();
     this.#kernel = { accepted: this.#earlier.accepted + accepted, dropped: this.#earlier.dropped + dropped };
     this.#sink.countKernel(this.#kernel.accepted, this.#kernel.dropped);
+    return accepted - dropped;
   }
 
   /** Ends without a loss: nothing more comes in, and what is in the ring comes out. */
   #end(source: LiveSource): void {
     if (!this.#sink.open) return;
     source.rejectAll();
-    const closed = this.#ports.now();
-    const until = this.#ports.monotonic() + 2n * BigInt(block_timeout_ms) * ms;
-    while (this.#ports.monotonic() < until && this.#sink.open) {
-      if (this.#drain(source, this.#ports.now())) this.#ports.waiter.wait(source.descriptor, 10);
+    const [closed, begun] = [this.#ports.now(), this.#ports.monotonic()];
+    for (let late = 0n; this.#sink.open; late = this.#ports.monotonic() - begun) {
+      const emptied = this.#drain(source, this.#ports.now());
+      // A packet that was just passing the filter may still be on its way into the ring.
+      if (emptied && late >= settle_ns && source.read >= this.#count(source)) return this.#watermark.reach(closed);
+      if (late >= 10n * BigInt(this.#order.block_timeout_ms) * ms) return;
+      if (emptied) this.#ports.waiter.wait(source.descriptor, 2);
     }
-    this.#count(source, true);
-    this.#watermark.reach(closed);
   }
 
   #beginWatermark(): Watermark {

@@ -7,6 +7,8 @@ export interface SamplerOrder {
   /** 1 in this many packets is kept. */
   readonly rate: number;
   readonly ring_bytes: number;
+  /** After so long the ring hands over what it has, though the block is not full. */
+  readonly block_timeout_ms: number;
   readonly promiscuous: boolean;
   /** A segment is full once it is so old. */
   readonly segment_age_ms: number;
