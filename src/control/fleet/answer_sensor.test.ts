@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Database } from '../../db/database.ts';
+import { openDatabase } from '../../db/open_database.ts';
+import { bumpGeneration, sensorByName } from '../../db/sensors.ts';
+import { machineTimes } from '../../plan/machine_times.ts';
+import type { SensorRequest } from '../../wire/sensor_messages.ts';
+import { wireVersion } from '../../wire/version.ts';
+import { createKeeper } from '../captures/keeper.ts';
+import { answerSensor, type SensorDesk } from './answer_sensor.ts';
+
+let db: Database;
+let desk: SensorDesk;
+beforeEach(async () => {
+  db = await openDatabase({ url: ':memory:', clock: () => 5_000_000_000n });
+  const nothing = (): void => undefined;
+  const unused = (): never => {
+    throw new Error('no part is on its way');
+  };
+  desk = {
+    db,
+    keeper: createKeeper(db, { nudge: nothing, convert: nothing, lookback: nothing, discard: nothing }, machineTimes),
+    delivery: { sign: unused, complete: unused, discard: unused, discardLeft: unused },
+  };
+});
+afterEach(async () => await db.close());
+
+const from = { version: wireVersion, sensor: 's1', epoch: 'e1' };
+const heartbeat: SensorRequest = {
+  kind: 'heartbeat',
+  ...from,
+  colo: 'lab01',
+  generation: -1n,
+  interfaces: [{ name: 'eth0', index: 2, up: true, linktype: 1 }],
+  spool_used_bytes: 1n,
+  spool_limit_bytes: 10n,
+  samples: [],
+};
+
+test("a heartbeat is taken down and answered with the generation of the sensor's work", async () => {
+  expect(await answerSensor(desk, heartbeat)).toEqual({ kind: 'heartbeat_ok', generation: 0n });
+  await db.transaction(async (tx) => await bumpGeneration(tx, ['s1']));
+  expect(await answerSensor(desk, { ...heartbeat, colo: 'lab02' })).toEqual({ kind: 'heartbeat_ok', generation: 1n });
+  expect(await sensorByName(db, 's1')).toMatchObject({ colo: 'lab02', last_heard: 5_000_000_000n, generation: 1n });
+  expect(await answerSensor(desk, { kind: 'desired', ...from })).toEqual({
+    kind: 'work',
+    generation: 1n,
+    assignments: [],
+  });
+});
+
+test('a report on a capture that is gone is committed too: it need not be told again', async () => {
+  const report = { capture_id: 'c'.repeat(32), interface: 'eth0', sequence: 3, phase: 'armed' } as const;
+  expect(await answerSensor(desk, { kind: 'report', ...from, reports: [report] })).toEqual({
+    kind: 'report_ok',
+    committed: [{ capture_id: report.capture_id, interface: 'eth0', sequence: 3 }],
+  });
+});
+
+test('another version of the bus is refused, the one before it is not', async () => {
+  for (const version of [wireVersion - 2, wireVersion + 1]) {
+    await expect(answerSensor(desk, { ...heartbeat, version })).rejects.toMatchObject({
+      faults: [{ name: 'wire_version' }],
+    });
+  }
+  expect(await answerSensor(desk, { ...heartbeat, version: wireVersion - 1 })).toMatchObject({ kind: 'heartbeat_ok' });
+});
