@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { limits } from '../../model/limits.ts';
+import { byType } from './by_type.ts';
 import { FilterSchema } from './filter_schema.ts';
 
 const common = {
@@ -116,7 +117,7 @@ export const FullRequest = fullRequest(limits.packets_max);
 export const captureRequest = (packets_max: number) =>
   Type.Union([SimpleRequest, fullRequest(packets_max)], {
     title: 'CaptureRequest',
-    discriminator: { propertyName: 'type' },
+    discriminator: byType('SimpleCaptureRequest', 'FullCaptureRequest'),
   });
 
 /** A look-back. */

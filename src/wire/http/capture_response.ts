@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { statuses } from '../../model/status.ts';
 import { stopReasons } from '../../model/stop_reason.ts';
+import { byType } from './by_type.ts';
 import { FilterSchema } from './filter_schema.ts';
 
 const time = (description: string) => Type.String({ format: 'date-time', description });
@@ -85,7 +86,7 @@ export const FullCapture = Type.Object(
 /** A capture, as it is returned. */
 export const CaptureResponse = Type.Union([SimpleCapture, FullCapture], {
   title: 'Capture',
-  discriminator: { propertyName: 'type' },
+  discriminator: byType('SimpleCapture', 'FullCapture'),
 });
 
 /** What happened on one interface of one sensor. */

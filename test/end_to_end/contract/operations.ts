@@ -21,19 +21,19 @@ export function operationsContract(world: () => ContractWorld): void {
     });
 
     test('/metrics has every metric that the documentation names, and no secret', async () => {
-      const { served, pair } = world();
+      const { served, pair, create, becomes } = world();
+      await becomes((await create({ type: 'simple', time_limit: 1, packet_limit: 1 })).id, ['success']);
       const { status, type, text } = await page('/metrics');
       expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
       const labels = `sensor="s1",interface="${pair.near.name}"`;
       for (const line of [
-        /^edgetap_captures\{type="full",status="success"\} [1-9]/m,
         /^edgetap_captures\{type="simple",status="success"\} [1-9]/m,
         /^edgetap_sensor_last_heard_timestamp_seconds\{sensor="s1",colo="lab01"\} \d/m,
         /^edgetap_sensor_spool_limit_bytes\{sensor="s1"\} 4000000000$/m,
         new RegExp(`^edgetap_sensor_interface_up\\{${labels}\\} 1$`, 'm'),
-        new RegExp(`^edgetap_samples_packets\\{${labels}\\} [1-9]`, 'm'),
+        new RegExp(`^edgetap_samples_packets\\{${labels}\\} \\d`, 'm'),
         new RegExp(`^edgetap_samples_rate\\{${labels}\\} 1$`, 'm'),
-        /^edgetap_http_requests_total\{method="POST",route="\/client\/v4\/accounts\/:account_id\/pcaps",status="429"\} [1-9]/m,
+        /^edgetap_http_requests_total\{method="POST",route="\/client\/v4\/accounts\/:account_id\/pcaps",status="200"\} [1-9]/m,
         /^edgetap_http_request_seconds_bucket\{/m,
         /^process_cpu_seconds_total \d/m,
       ]) {
@@ -50,6 +50,9 @@ export function operationsContract(world: () => ContractWorld): void {
       expect(document).toMatchObject({ openapi: expect.stringMatching(/^3\.1\./) as string });
       expect(() => resolved(document, { ...document.paths })).not.toThrow();
       expect(() => resolved(document, { ...document.components.schemas })).not.toThrow();
+      for (const [, name = ''] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+        expect(document.components.schemas).toHaveProperty(name);
+      }
       const ids = new Set<string>();
       for (const [path, methods] of Object.entries(document.paths)) {
         for (const [method, operation] of Object.entries(methods)) {
@@ -63,6 +66,14 @@ export function operationsContract(world: () => ContractWorld): void {
         }
       }
       expect(ids.size).toBe(14);
+      for (const name of ['Capture', 'CaptureRequest']) {
+        const { anyOf, discriminator } = document.components.schemas[name] as {
+          anyOf: { $ref: string }[];
+          discriminator: { propertyName: string; mapping: Readonly<Record<string, string>> };
+        };
+        expect(discriminator.propertyName).toBe('type');
+        expect(anyOf.map((one) => one.$ref)).toEqual([discriminator.mapping['simple'], discriminator.mapping['full']]);
+      }
       const full = resolved(document, { $ref: '#/components/schemas/FullCaptureRequest' }) as {
         properties: { packet_limit: { maximum: number } };
       };

@@ -1,5 +1,13 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import Cloudflare from 'cloudflare';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { allowed, type Answered, type ContractWorld } from './contract_world.ts';
+
+/** What a proxy passes on. */
+const sent = new Set(['authorization', 'content-type', 'accept', 'x-stainless-retry-count', 'idempotency-key']);
 
 /** Creates that are sent again, and creates that are too many. */
 export function repeatsContract(world: () => ContractWorld): void {
@@ -35,6 +43,38 @@ export function repeatsContract(world: () => ContractWorld): void {
       expect(idOf(await create({ ...rest, type }, again(1)))).toBe(second);
       expect(idOf(await create({ ...simple, packet_limit: 2 }, again(1)))).not.toBe(second);
       expect(idOf(await create(simple, again(1), await world().token()))).not.toBe(second);
+    });
+
+    test('by the official SDK, after a cut connection, makes one capture', async () => {
+      const { ask, served, token } = world();
+      const apiToken = await token();
+      let cut = 0;
+      const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+        const headers = Object.entries(request.headers).filter(([name]) => sent.has(name));
+        const upstream = await fetch(`${served.url}${request.url}`, {
+          method: request.method ?? '',
+          headers: Object.fromEntries(headers) as Record<string, string>,
+          body: await text(request),
+        });
+        const answer = await upstream.text();
+        cut += 1;
+        // It was made, and the client never hears of it: twice.
+        if (cut <= 2) response.destroy();
+        else response.writeHead(upstream.status, { 'content-type': 'application/json' }).end(answer);
+      };
+      const cutter = createServer((request, response) => void pass(request, response));
+      await once(cutter.listen(0, '127.0.0.1'), 'listening');
+      const { port } = cutter.address() as AddressInfo;
+      const client = new Cloudflare({ apiToken, baseURL: `http://127.0.0.1:${port}/client/v4` });
+      const body = { type: 'simple', system: 'magic-transit', time_limit: 3, packet_limit: 7 } as const;
+      const made = await client.magicTransit.pcaps.create({ account_id: served.account_id, ...body });
+      cutter.close();
+      expect(cut).toBe(3);
+      const { result } = (await ask('GET', '/pcaps')).body;
+      const alike = (result as unknown as { id: string; packet_limit: number }[]).filter(
+        (one) => one.packet_limit === 7,
+      );
+      expect(alike.map((one) => one.id)).toEqual([made.id]);
     });
 
     test('with a key is the capture of the key; with another body it is refused', async () => {
