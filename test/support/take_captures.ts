@@ -8,9 +8,13 @@ export type ShownCapture = Readonly<Record<string, unknown>> & { readonly id: st
 
 const finals = ['success', 'complete', 'failed'];
 
-/** Adds a `file://` bucket and proves it; gives its destination. */
-export async function provedFileBucket(served: Served, name = 'captures'): Promise<string> {
-  const directory = join(served.data_dir, 'buckets', name);
+/** Adds a `file://` bucket and proves it; gives its destination. `root` is what the operator allows. */
+export async function provedFileBucket(
+  served: Served,
+  name = 'captures',
+  root: string = join(served.data_dir, 'buckets'),
+): Promise<string> {
+  const directory = join(root, name);
   mkdirSync(directory, { recursive: true });
   const destination_conf = `file://${directory}`;
   const added = await served.call('POST', '/pcaps/ownership', { destination_conf });
