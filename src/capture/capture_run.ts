@@ -19,6 +19,8 @@ const statistics_interval_ns = 1e9;
 const sleep_max_ms = 200;
 /** After the filter has closed, a packet that was just passing it may still be on its way into the ring. */
 const settle_ns = 2e6;
+/** What the kernel has counted and not handed over after so long, many times a block's timeout, is given up. */
+const handover_max_ns = 500e6;
 
 /** What a run needs. Everything is open and armed; the caller closes it. */
 export interface CaptureRunOptions {
@@ -246,7 +248,7 @@ export class CaptureRun {
       if (at - closed >= settle_ns) {
         const { accepted, dropped } = handle.statistics();
         if (Number(accepted - dropped) <= this.#read) return;
-        if (at - idleSince >= 2 * this.#hold_ns + 20e6) return;
+        if (at - idleSince >= handover_max_ns) return;
       }
       waiter.wait(handle.descriptor, settle_ns / 1e6);
     }
