@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fault } from '../../src/model/errors/fault.ts';
 import { failedStart } from '../support/failed_start.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { numberOf, startNumberedTraffic } from '../support/numbered_traffic.ts';
@@ -122,7 +123,9 @@ describe('the first token', () => {
     const port = typeof address === 'object' ? address?.port : undefined;
     const failed = await failedStart({ EDGETAP_DATA_DIR: data_dir, EDGETAP_LISTEN: `127.0.0.1:${port}` });
     expect(failed).toMatchObject({ code: 1, stdout: '' });
-    expect(failed.stderr).toMatch(new RegExp(`^edgetap: Cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE.*\\n$`));
+    const told = fault('listen_failed', { address: `127.0.0.1:${port}`, reason: '' }).message;
+    expect(failed.stderr.startsWith(`edgetap: ${told}`)).toBe(true);
+    expect(failed.stderr).toMatch(/^[^\n]*EADDRINUSE[^\n]*\n$/);
     taken.close();
 
     const first = await start({ data_dir, env: nobody });
@@ -255,4 +258,15 @@ test('an interface that is not there yet is told, and sampled and captured once 
   } finally {
     await run('ip', ['link', 'del', near ?? '']);
   }
+});
+
+test('a process that dies before it is ready ends the start, and is named', async () => {
+  const data_dir = mkdtempSync(join(tmpdir(), 'edgetap-startup-'));
+  // What no setting is wrong about and no fault foresees: a file where a directory is to be made.
+  writeFileSync(join(data_dir, 'sensor'), '');
+  const failed = await failedStart({ EDGETAP_DATA_DIR: data_dir });
+  const told = fault('process_ended', { name: 'sensor', reason: 'exit code 70' }).message;
+  expect(failed.stderr).toContain(`edgetap: ${told}`);
+  expect(failed).toMatchObject({ code: 1, stdout: '' });
+  rmSync(data_dir, { recursive: true });
 });

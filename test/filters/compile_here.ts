@@ -3,7 +3,7 @@ import { openCompileHandle } from '../../src/libpcap/compile_handle.ts';
 import type { Program } from '../../src/libpcap/program.ts';
 
 /** Compiles for stored packets in this very process: for texts of the tests' own, which are quick. */
-export function compileHere(texts: FilterTexts, linktype = 1): CompiledFilter {
+function compileHere(texts: FilterTexts, linktype = 1): CompiledFilter {
   const handle = openCompileHandle(linktype);
   try {
     return compileFilter(texts, { linktype, live: false, pointer: handle.pointer });

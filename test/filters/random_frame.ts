@@ -163,7 +163,7 @@ export function recordsOf(frames: readonly Frame[]): Uint8Array {
 }
 
 /** One pcap record. */
-export function recordOf(bytes: Uint8Array, wire_length: number, seconds: number): Uint8Array {
+function recordOf(bytes: Uint8Array, wire_length: number, seconds: number): Uint8Array {
   const record = new Uint8Array(16 + bytes.length);
   const view = new DataView(record.buffer);
   view.setUint32(0, seconds, true);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { insertAccount } from '../../db/accounts.ts';
 import { listAudit } from '../../db/audit.ts';
-import { captureById, insertCapture } from '../../db/captures.ts';
+import { captureById, insertCapture, updateCapture } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
 import { insertOwnership } from '../../db/ownerships.ts';
@@ -104,6 +104,14 @@ describe('a file that is not there yet', () => {
   ] as const)('%s, %s', async (type, status, text) => {
     await expect(captures.download(by, await store(type, status))).rejects.toThrow(text);
   });
+});
+
+test('a file that was kept long enough is gone', async () => {
+  const id = await store('simple', 'success');
+  await db.transaction(async (tx) => {
+    await updateCapture(tx, id, 1n, { ended_at: now, size_bytes: 24n, sha256: 'f'.repeat(64) });
+  });
+  await expect(captures.download(by, id)).rejects.toMatchObject({ faults: [{ name: 'result_expired' }] });
 });
 
 describe('a stop', () => {

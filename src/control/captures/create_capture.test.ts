@@ -84,3 +84,19 @@ describe('a create that edgetap failed is remembered: sent again, it creates, an
     expect(await send(1)).toBe(made);
   });
 });
+
+test("a filter that no interface can have packets for is the expression's fault", async () => {
+  const checkFilter: CreateDeps['checkFilter'] = async ({ linktypes }) => ({
+    ok: true,
+    value: linktypes.map((linktype) => ({ linktype, excluded: 'no VLAN support' })),
+  });
+  const asked = createCapture(
+    { ...deps(), checkFilter },
+    by,
+    { ...body, filter_expression: 'vlan 7' },
+    { retry_count: 0 },
+  );
+  await expect(asked).rejects.toMatchObject({
+    faults: [{ name: 'linktype_excluded', pointer: '/filter_expression' }],
+  });
+});

@@ -69,7 +69,7 @@ export interface ContractWorld {
 }
 
 /** Statuses that never change. */
-export const finals: readonly string[] = ['success', 'complete', 'failed'];
+const finals: readonly string[] = ['success', 'complete', 'failed'];
 
 /** An id that nothing has. */
 export const nobody: string = 'f'.repeat(32);
