@@ -113,11 +113,31 @@ export const fullRequest = (packets_max: number) =>
 /** A capture of the future, under the default ceiling. */
 export const FullRequest = fullRequest(limits.packets_max);
 
+/** Requests as they are in the documentation of POST /pcaps. */
+const examples = {
+  simple: {
+    summary: 'The newest 1000 packets of the last minute',
+    value: { type: 'simple', system: 'magic-transit', time_limit: 60, packet_limit: 1000 },
+  },
+  full: {
+    summary: 'Thirty seconds of DNS, into a bucket',
+    value: {
+      type: 'full',
+      system: 'magic-transit',
+      time_limit: 30,
+      colo_name: 'ord02',
+      destination_conf: 's3://pcaps-bucket?region=us-east-1',
+      filter_v1: { protocol: 17, destination_port: 53 },
+    },
+  },
+};
+
 /** What POST /pcaps takes, told apart by `type`. */
 export const captureRequest = (packets_max: number) =>
   Type.Union([SimpleRequest, fullRequest(packets_max)], {
     title: 'CaptureRequest',
     discriminator: byType('SimpleCaptureRequest', 'FullCaptureRequest'),
+    'x-examples': examples,
   });
 
 /** A look-back. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Errors } from 'typebox/schema';
 import { describe, expect, test } from 'vitest';
 import { operationOf, resolved } from './as_documented.ts';
 import { allowed, type ContractWorld } from './contract_world.ts';
@@ -73,6 +74,11 @@ export function operationsContract(world: () => ContractWorld): void {
         };
         expect(discriminator.propertyName).toBe('type');
         expect(anyOf.map((one) => one.$ref)).toEqual([discriminator.mapping['simple'], discriminator.mapping['full']]);
+      }
+      const { examples, schema } = document.paths['/client/v4/accounts/{account_id}/pcaps']?.['post']?.requestBody
+        ?.content['application/json'] ?? { examples: {}, schema: {} };
+      for (const name of ['simple', 'full']) {
+        expect(Errors(resolved(document, schema), examples?.[name]?.value)).toEqual([true, []]);
       }
       const full = resolved(document, { $ref: '#/components/schemas/FullCaptureRequest' }) as {
         properties: { packet_limit: { maximum: number } };
