@@ -12,6 +12,7 @@ export interface LibcFunctions {
   read(descriptor: number, into: Uint8Array, bytes: number): number | bigint;
   write(descriptor: number, from: Uint8Array, bytes: number): number | bigint;
   close(descriptor: number): number;
+  fcntl(descriptor: number, command: number, argument: number): number;
   setsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: number): number;
   getsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array): number;
   bind(socket: number, address: Uint8Array, bytes: number): number;
@@ -28,12 +29,14 @@ export interface LibcFunctions {
 /** Declares them on the running program, which has the C library in it. */
 export function libcFunctions(program: LibraryHandle): LibcFunctions {
   const declare = (prototype: string) => program.func(prototype);
+  const fcntl = declare('int fcntl(int fd, int command, ...)');
   return {
     poll: declare('int poll(void *fds, unsigned long count, int timeout)'),
     eventfd: declare('int eventfd(unsigned int initial, int flags)'),
     read: declare('long read(int fd, void *into, size_t bytes)'),
     write: declare('long write(int fd, const void *from, size_t bytes)'),
     close: declare('int close(int fd)'),
+    fcntl: (descriptor, command, argument) => fcntl(descriptor, command, 'int', argument),
     setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t bytes)'),
     getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *bytes)'),
     bind: declare('int bind(int fd, const void *address, uint32_t bytes)'),

@@ -105,6 +105,13 @@ describe('an interface that is opened', () => {
     expect(() => handle.pointer).toThrow('closed');
   });
 
+  test('is not handed on to programs that this one starts', () => {
+    const handle = openLive(options(pair.near));
+    const { stdout } = spawnSync('readlink', [`/proc/self/fd/${handle.descriptor}`], { encoding: 'utf8' });
+    expect(stdout).not.toContain('socket');
+    handle.close();
+  });
+
   test('counts what finds no room', () => {
     const handle = openLive(options(pair.near, { ring_bytes: 1 << 19 }));
     handle.attachFilter(all);

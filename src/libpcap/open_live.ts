@@ -2,9 +2,13 @@ import { raise } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import { type InterfaceRef, LiveHandle } from './live_handle.ts';
 import { nativeBytes, nativeText } from './native_bytes.ts';
+import { checked } from './native_fault.ts';
 import { packetAddress } from './packet_address.ts';
 import type { PcapPointer } from './pointer.ts';
 
+// fcntl.h
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 // pcap/pcap.h
 const PCAP_ERROR_NO_SUCH_DEVICE = -5;
 const PCAP_ERROR_PERM_DENIED = -8;
@@ -39,7 +43,7 @@ export interface LiveOptions {
 /**
  * Makes a capture of an interface ready: ring, nanosecond times, non-blocking; deaf until its `start`.
  *
- * @throws FaultError `interface_unknown`, `capture_denied`, `capture_open_failed`, `libpcap_missing`.
+ * @throws FaultError `interface_unknown`, `capture_denied`, `capture_open_failed`, `native_call_failed`, `libpcap_missing`.
  */
 export function openLive(options: LiveOptions, native: Libpcap = loadLibpcap()): LiveHandle {
   const { handle, protocol } = open(options, native, deafProtocol);
@@ -73,6 +77,8 @@ function open(
     if (pcap.pcap_setnonblock(pointer, 1, errorText) < 0) {
       raise('capture_open_failed', { interface: name, reason: nativeText(errorText) });
     }
+    // libpcap leaves its socket to every program that is started: it would stay, with its ring, when the capture is over.
+    checked('fcntl', native.libc.fcntl(pcap.pcap_fileno(pointer), F_SETFD, FD_CLOEXEC));
     const nanosecond = pcap.pcap_get_tstamp_precision(pointer) === PCAP_TSTAMP_PRECISION_NANO;
     const handle = new LiveHandle(native, pointer, options.interface, nanosecond);
     const heard = packetAddress(handle.descriptor, native);
