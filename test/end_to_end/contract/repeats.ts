@@ -150,10 +150,11 @@ export function repeatsContract(world: () => ContractWorld): void {
       const as = await token();
       const destination_conf = await bucket('many');
       const full = { type: 'full', system: 'magic-transit', time_limit: 60, colo_name: 'lab01', destination_conf };
-      const ids: string[] = [];
-      for (let count = 0; count < allowed.running_max; count += 1) {
-        ids.push(idOf(await ask('POST', '/pcaps', { body: full, as })));
-      }
+      // All at the same moment: the limit holds exactly.
+      const crowd = Array.from({ length: allowed.running_max + 3 });
+      const all = await Promise.all(crowd.map(async () => await ask('POST', '/pcaps', { body: full, as })));
+      const ids = all.filter(({ status }) => status === 200).map(idOf);
+      expect([ids.length, all.filter(({ status }) => status === 429).length]).toEqual([allowed.running_max, 3]);
       const refused = await ask('POST', '/pcaps', { body: full, as });
       expect([refused.status, refused.errors]).toEqual([429, [[1010, undefined]]]);
       expect(refused.headers.get('x-should-retry')).toBe('false');
@@ -165,9 +166,9 @@ export function repeatsContract(world: () => ContractWorld): void {
       ids.push(idOf(await ask('POST', '/pcaps', { body: full, as: other })));
       expect((await ask('PUT', `/pcaps/${ids[0]}/stop`, { as })).status).toBe(204);
       await becomes(ids[0] ?? '', ['success'], { as });
-      const made = idOf(await ask('POST', '/pcaps', { body: full, as, headers: again(1) }));
-      expect(ids).not.toContain(made);
-      for (const id of [...ids, made]) await ask('PUT', `/pcaps/${id}/stop`, { as });
+      const later = idOf(await ask('POST', '/pcaps', { body: full, as, headers: again(1) }));
+      expect(ids).not.toContain(later);
+      for (const id of [...ids, later]) await ask('PUT', `/pcaps/${id}/stop`, { as });
     });
   });
 }
