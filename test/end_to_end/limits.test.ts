@@ -115,7 +115,7 @@ describe('under full load', () => {
     // How close it comes is the benchmark's matter; this machine may be busy.
     const span_ms = Number((packets.at(-1)?.time ?? 0n) - (packets.at(0)?.time ?? 0n)) / 1e6;
     expect(span_ms).toBeGreaterThan(500);
-    expect(span_ms).toBeLessThan(1200);
+    expect(span_ms).toBeLessThan(2000);
   });
 
   test('stop: with all that came before it', async () => {

@@ -184,16 +184,23 @@ describe('two cables', () => {
     };
     const { name } = changed.near;
     const renamed = `${name.slice(0, -1)}z`;
+    /** The other end needs a moment, too, until it sends again. */
+    const up = async (now: string): Promise<void> => {
+      await set(now, 'up');
+      const { far } = changed;
+      const state = async (): Promise<string> => (await changed.exec('far', 'ip', ['link', 'show', far.name])).stdout;
+      await waitFor(async () => / state UP /.test(await state()), { what: 'the cable to be up' });
+    };
     await set(name, 'down');
     await pause(300);
     await set(name, 'name', renamed);
-    await set(renamed, 'up');
+    await up(renamed);
     replayFrames(other.far, numberedFrames(5, 4000));
     replayFrames(changed.far, numberedFrames(20, 4001));
     await pause(300);
     await set(renamed, 'down');
     await set(renamed, 'name', name);
-    await set(name, 'up');
+    await up(name);
     replayFrames(changed.far, numberedFrames(30, 4001));
     await stopCapture(server.served, id);
     const capture = await captureBecomes(server.served, id, ['success']);
@@ -202,6 +209,10 @@ describe('two cables', () => {
       { interface: name, packets: 60, dropped: 0, stop_reason: 'stopped' },
     ]);
     expect(delivered(capture)).toBe(65);
+    // The fleet knows it by its name again, for the captures to come.
+    const known = `edgetap_sensor_interface_up{sensor="s1",interface="${name}"} 1\n`;
+    const metrics = async (): Promise<string> => await (await fetch(`${server.served.url}/metrics`)).text();
+    await waitFor(async () => (await metrics()).includes(known), { what: 'the interface to be told of' });
   });
 
   test('an interface that is removed gives all it had, and the capture says why it is not whole', async () => {
@@ -210,9 +221,14 @@ describe('two cables', () => {
     replayFrames(stays.far, numberedFrames(40, 4000));
     replayFrames(goes.far, numberedFrames(70, 4001));
     await goes.remove();
-    await waitFor(async () => sensorsOf(await showCapture(server.served, id))[1]?.stop_reason === 'interface_removed', {
-      what: 'the removal to be told',
-    });
+    await waitFor(
+      async () => {
+        const sensors = sensorsOf(await showCapture(server.served, id));
+        if (sensors[1]?.stop_reason !== 'interface_removed') throw new Error(JSON.stringify(sensors));
+        return true;
+      },
+      { what: 'the removal to be told' },
+    );
     expect(await showCapture(server.served, id)).toMatchObject({ status: 'running' });
     replayFrames(stays.far, numberedFrames(20, 4000));
     await stopCapture(server.served, id);
