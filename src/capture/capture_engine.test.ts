@@ -126,7 +126,7 @@ describe.skipIf(withoutRoot('capturing'))('the capture engine', () => {
     replayFrames(pair.far, numberedFrames(100).slice(0, 5));
     const began = performance.now();
     const ends = [await endOf(part), await endOf(byBytes)];
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(performance.now() - began).toBeLessThan(3000);
     expect(ends.map(({ end }) => [end.stop_reason, end.packets])).toEqual([
       ['packet_limit', 5n],
       ['byte_limit', 5n],
