@@ -40,7 +40,7 @@ export interface StreamOptions {
   readonly piece_bytes: number;
   readonly content_type?: string;
   readonly signal?: AbortSignal;
-  /** Hears of the upload before its first piece is sent; a stream that is written in one go has none. */
+  /** Hears of the upload before anything of it is sent; a stream that is written in one go may have none. */
   readonly started?: (upload: Upload) => Promise<void>;
 }
 

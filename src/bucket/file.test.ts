@@ -6,12 +6,14 @@ import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TimeNs } from '../model/time.ts';
 import type { Bucket } from './bucket.ts';
 import { type BucketUnderTest, bucketSuite, faultOf, put } from './bucket_suite.ts';
 import { openFileBucket } from './file.ts';
 import { createPieceIntake } from './piece_intake.ts';
+import { unfinishedObjects } from './unfinished_objects.ts';
 
 const signing_keys = [randomBytes(32), randomBytes(32)];
 let base: string;
@@ -188,6 +190,41 @@ describe('file: what others see', () => {
     // Not even root makes a directory there.
     const bucket = openAt('/sys/edgetap', { allowed_roots: ['/sys'] });
     expect(await faultOf(bucket.writeObject('x.txt', Buffer.from('x')))).toBe('bucket_denied');
+  });
+});
+
+describe('file: what a crash has left', () => {
+  const bytes = Buffer.from('whole');
+  test('of a small stream is known beforehand, and can be aborted', async () => {
+    const { bucket, directory } = await openFresh();
+    const begun: { key: string; upload_id: string }[] = [];
+    const stored = await bucket.putStream('a.pcap', Readable.from([bytes]), {
+      piece_bytes: 100,
+      started: async (upload) => {
+        begun.push(upload);
+        await writeFile(join(directory, `.a.pcap.${'0'.repeat(32)}-1.partial`), 'left by a crash');
+      },
+    });
+    expect(stored.size_bytes).toBe(5n);
+    expect(begun).toEqual([{ key: 'a.pcap', upload_id: expect.stringMatching(/^[0-9a-f]{32}-1$/) }]);
+    await bucket.abortUpload({ key: 'a.pcap', upload_id: `${'0'.repeat(32)}-1` });
+    expect(await readdir(directory)).toEqual(['a.pcap']);
+  });
+
+  test('can be found', async () => {
+    const { bucket, directory } = await openFresh();
+    await bucket.writeObject('a.pcap', bytes);
+    const begun = [];
+    for (const key of ['a.pcap', 'b.pcap', 'b.pcap'])
+      begun.push({ key, upload_id: await bucket.startUpload(key, 100) });
+    await mkdir(join(directory, 'folder'));
+    await writeFile(join(directory, '.hidden.partial'), 'of somebody else');
+    const found = await unfinishedObjects(directory);
+    expect(found.length).toBe(3);
+    expect(found).toEqual(expect.arrayContaining(begun));
+    for (const upload of found) await bucket.abortUpload(upload);
+    expect(await unfinishedObjects(directory)).toEqual([]);
+    expect(await unfinishedObjects(join(directory, 'nowhere'))).toEqual([]);
   });
 });
 

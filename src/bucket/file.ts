@@ -6,7 +6,7 @@ import { FaultError, raise } from '../model/errors/fault.ts';
 import type { UploadedPiece } from '../model/piece.ts';
 import type { TimeNs } from '../model/time.ts';
 import { allowedRoot } from './allowed_root.ts';
-import type { Bucket, StoredObject, Upload } from './bucket.ts';
+import type { Bucket, StoredObject, StreamOptions, Upload } from './bucket.ts';
 import { checkPieces } from './check_pieces.ts';
 import { fileFault } from './file_fault.ts';
 import { multipartEtag } from './multipart_etag.ts';
@@ -74,9 +74,12 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
     }
   };
 
-  const writeObject = (key: string, bytes: Uint8Array): Promise<StoredObject> =>
+  /** Writes in one go; `started` hears of the unfinished object before there is anything in it. */
+  const writeWhole = (key: string, bytes: Uint8Array, started?: StreamOptions['started']): Promise<StoredObject> =>
     within(key, true, async (at, name) => {
-      const hidden = partialName(name, partialId(random_bytes(16), 1).upload_id);
+      const { upload_id } = partialId(random_bytes(16), 1);
+      const hidden = partialName(name, upload_id);
+      await started?.({ key, upload_id });
       const file = await createFile(at, hidden);
       try {
         await file.writeFile(bytes);
@@ -130,7 +133,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
 
   return {
     destination,
-    writeObject,
+    writeObject: (key, bytes) => writeWhole(key, bytes),
     startUpload,
     completeUpload,
     abortUpload,
@@ -148,7 +151,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
     },
     putStream: (key, bytes, streaming) =>
       putStream(key, bytes, streaming, {
-        writeObject,
+        writeObject: (whole_key, whole) => writeWhole(whole_key, whole, streaming.started),
         startUpload,
         completeUpload,
         abortUpload,

@@ -26,6 +26,14 @@ export function partialName(name: string, upload_id: string): string {
   return `.${name}.${upload_id}.partial`;
 }
 
+/** What such a name stands for; undefined for any other. */
+export function readPartialName(file: string): { readonly name: string; readonly upload_id: string } | undefined {
+  const found = /^\.(.+)\.([0-9a-f]{32}-\d+)\.partial$/.exec(file);
+  const [, name, upload_id] = found ?? [];
+  if (name === undefined || upload_id === undefined || readPartialId(upload_id) === undefined) return undefined;
+  return { name, upload_id };
+}
+
 /** Opens an existing file of an open directory, never through a link, and without waiting for the other end of a pipe. */
 export async function openFile(directory: FileHandle, name: string, flags: number): Promise<FileHandle> {
   return open(inside(directory, name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);

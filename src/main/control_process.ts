@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import type { ApiInstance } from '../api/api_instance.ts';
 import { createApi } from '../api/create_api.ts';
 import { createIntake } from '../api/create_intake.ts';
+import type { Bucket } from '../bucket/bucket.ts';
 import { openFileBucket } from '../bucket/file.ts';
 import { openKeyFile, type SealingKeys, signingKeys } from '../bucket/key_file.ts';
 import { type BucketWorld, openBucket } from '../bucket/open_bucket.ts';
@@ -16,6 +17,7 @@ import { processLink } from '../bus/process_link.ts';
 import { createAuthenticator } from '../control/accounts/authenticator.ts';
 import { ensureBootstrap } from '../control/accounts/ensure_bootstrap.ts';
 import { startControl } from '../control/create_control.ts';
+import { abandonStrays } from '../control/delivery/abandon_strays.ts';
 import { resultName } from '../control/delivery/place_of.ts';
 import { expire } from '../control/expiry.ts';
 import { createOwnerships } from '../control/ownership/ownerships.ts';
@@ -103,15 +105,17 @@ childProcess('control', async ({ settings, logger, crash }) => {
   });
   const compiler = createFilterCompiler();
   const keep_ns = BigInt(settings.keep_days) * day_ns;
+  const openOwnership = async (id: string): Promise<Bucket> => {
+    const { destination, secrets } = await ownerships.open(id);
+    return openBucket(destination, secrets, world);
+  };
+  await abandonStrays({ db, results, staging, openOwnership, warn });
   const running = startControl({
     db,
     bus: ipcControlBus(link),
     authenticator,
     ownerships,
-    openOwnership: async (id) => {
-      const { destination, secrets } = await ownerships.open(id);
-      return openBucket(destination, secrets, world);
-    },
+    openOwnership,
     results,
     staging,
     checkFilter: async (request) => await compiler.check(request),

@@ -94,14 +94,18 @@ const full = (machine: Machine): Record<string, unknown> => ({
   destination_conf: machine.destination_conf,
 });
 
+/** The numbers of one interface's packets in a file. */
+function numbersOf(packets: readonly SamplePacket[], index: number): readonly number[] {
+  return packets.map((packet) => numberOf(packet.data)).filter((number) => Math.floor(number / series_size) === index);
+}
+
 /** The first and the last number of each interface's packets in a file, which has none twice and leaves none out. */
 function seriesOf(
   packets: readonly SamplePacket[],
   interfaces: number,
 ): readonly ({ first: number; last: number } | undefined)[] {
-  const numbers = packets.map((packet) => numberOf(packet.data));
   return Array.from({ length: interfaces }, (_, index) => {
-    const own = numbers.filter((number) => Math.floor(number / series_size) === index);
+    const own = numbersOf(packets, index);
     const [first, last] = [own[0], own.at(-1)];
     if (first === undefined || last === undefined) return undefined;
     expect(own.filter((number, place) => number !== first + place)).toEqual([]);
@@ -259,7 +263,15 @@ async function round(machine: Machine, number: number): Promise<string> {
   ]);
   const { packets } = parsePcap(await downloadFile(served, lookback.id));
   expect([what, packets.length]).toEqual([what, atLeast(1)]);
-  seriesOf(packets, interfaces.length);
+  for (const [index, { name: port }] of interfaces.entries()) {
+    const own = numbersOf(packets, index);
+    const ascending = own.every((number, place) => place === 0 || number > (own[place - 1] ?? 0));
+    expect([what, ascending]).toEqual([what, true]);
+    // A sensor that was killed shortly before has a hole in its samples, and says so.
+    const isWhole = own.length === 0 || (own.at(-1) ?? 0) - (own[0] ?? 0) === own.length - 1;
+    const told = sensorsOf(answer).find((part) => part.interface === port)?.coverage ?? '';
+    expect([what, isWhole ? '' : told]).toEqual([what, isWhole ? '' : expect.stringMatching(/no samples from/)]);
+  }
   return what;
 }
 

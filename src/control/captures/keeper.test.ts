@@ -1,0 +1,183 @@
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { captureById } from '../../db/captures.ts';
+import { partsOf } from '../../db/parts.ts';
+import { sensorByName } from '../../db/sensors.ts';
+import { runs } from '../../db/suite/samples.ts';
+import { isFinal } from '../../model/status.ts';
+import type { CaptureEvent } from '../../plan/capture_event.ts';
+import type { CaptureState } from '../../plan/capture_state.ts';
+import { machineTimes } from '../../plan/machine_times.ts';
+import { step } from '../../plan/step.ts';
+import { startDesk, type TestDesk } from '../test_desk.ts';
+
+let desk: TestDesk;
+beforeEach(async () => {
+  desk = await startDesk();
+});
+afterEach(async () => await desk.close());
+
+/** A capture as the database has it. */
+async function stored(id: string): Promise<CaptureState> {
+  const record = await captureById(desk.db, id);
+  if (record === undefined) throw new Error(`there is no capture ${id}`);
+  return { record, parts: await partsOf(desk.db, id) };
+}
+
+/** Without what only the database counts. */
+function plain({ record, parts }: CaptureState): unknown {
+  const { version: _version, ...rest } = record;
+  return { record: rest, parts };
+}
+
+const base = 1_800_000_100n * 1_000_000_000n;
+const anyEvent = fc.oneof(
+  fc
+    .record({
+      ordinal: fc.nat(1),
+      epoch: fc.constantFrom('e1', 'e1', 'e2'),
+      sequence: fc.integer({ min: 1, max: 9 }),
+      phase: fc.constantFrom('armed' as const, 'ended' as const, 'failed' as const, 'excluded' as const),
+      packets: fc.bigInt(0n, 9n),
+      stop_reason: fc.constantFrom('time_limit' as const, 'crashed' as const),
+      error: fc.option(fc.constantFrom('one', 'other'), { nil: undefined }),
+    })
+    .map(
+      ({ ordinal, phase, stop_reason, error, ...told }): CaptureEvent => ({
+        kind: 'report',
+        at: base,
+        news: {
+          sensor: 's0',
+          interface: `eth${ordinal}`,
+          phase,
+          dropped: 1n,
+          ...told,
+          ...(phase === 'armed' ? { armed_at: base } : {}),
+          ...(phase === 'ended' ? { stop_reason } : {}),
+          ...(error === undefined ? {} : { error }),
+        },
+      }),
+    ),
+  fc.nat(1).map(
+    (ordinal): CaptureEvent => ({
+      kind: 'uploaded',
+      at: base + 1n,
+      sensor: 's0',
+      interface: `eth${ordinal}`,
+      size_bytes: 9n,
+      sha256: 'f'.repeat(64),
+    }),
+  ),
+  fc.constantFrom<CaptureEvent>(
+    { kind: 'stop', at: base + 2n, cause: 'stopped' },
+    { kind: 'stop', at: base + 2n, cause: 'shutdown' },
+    { kind: 'trouble', at: base + 3n, reason: 'the bucket is down' },
+    { kind: 'converted', at: base + 4n, packets: 3n, size_bytes: 9n, sha256: 'e'.repeat(64), shares: [] },
+    { kind: 'tick', at: base + 5n, heard: new Map([['s0', base]]) },
+    { kind: 'tick', at: base + 300_000_000_000n, heard: new Map() },
+  ),
+);
+
+describe('the keeper', () => {
+  test('has in its database what the machine says, in one transaction or in many, with events repeated', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyEvent, { maxLength: 15 }), fc.array(fc.nat(14)), async (events, again) => {
+        const [one, many] = [await desk.store(2), await desk.store(2)];
+        let expected = await stored(one.id);
+        for (const event of events) expected = step(expected, event, machineTimes).state;
+        await desk.keeper.take([{ capture_id: one.id, events }]);
+        expect(plain(await stored(one.id))).toEqual(plain(expected));
+        for (const [index, event] of events.entries()) {
+          const times = again.includes(index) ? 2 : 1;
+          for (let time = 0; time < times; time += 1)
+            await desk.keeper.take([{ capture_id: many.id, events: [event] }]);
+        }
+        const { record, parts } = await stored(many.id);
+        expect([record.status, parts.map((part) => part.phase)]).toEqual([
+          expected.record.status,
+          expected.parts.map((part) => part.phase),
+        ]);
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+
+  test('what changes nothing writes nothing, and nudges nobody', async () => {
+    const { id } = await desk.store(1);
+    const stop: CaptureEvent = { kind: 'stop', at: desk.now(), cause: 'stopped' };
+    await desk.keeper.take([{ capture_id: id, events: [stop] }]);
+    const [before, generation] = [await stored(id), (await sensorByName(desk.db, 's0'))?.generation];
+    desk.followed.length = 0;
+    await desk.keeper.take([{ capture_id: id, events: [stop] }]);
+    expect(await stored(id)).toEqual(before);
+    expect((await sensorByName(desk.db, 's0'))?.generation).toBe(generation);
+    expect(desk.followed).toEqual([]);
+  });
+
+  test('passes over a capture that is unknown', async () => {
+    const { id } = await desk.store(1);
+    const stop: CaptureEvent = { kind: 'stop', at: desk.now(), cause: 'stopped' };
+    const states = await desk.keeper.take([
+      { capture_id: '9'.repeat(32), events: [stop] },
+      { capture_id: id, events: [stop] },
+    ]);
+    expect([...states.keys()]).toEqual([id]);
+  });
+
+  test('what is written with it commits with it or not at all', async () => {
+    const { id } = await desk.store(1);
+    const stop: CaptureEvent = { kind: 'stop', at: desk.now(), cause: 'stopped' };
+    const before = await stored(id);
+    const failing = desk.keeper.take([{ capture_id: id, events: [stop] }], async () => {
+      throw new Error('the other half failed');
+    });
+    await expect(failing).rejects.toThrow('the other half failed');
+    expect(await stored(id)).toEqual(before);
+    expect(desk.followed).toEqual([]);
+  });
+});
+
+describe('time', () => {
+  test('a capture that nobody begins fails 30 s after it was made, and its sensors hear of it', async () => {
+    const { id } = await desk.store(2);
+    await desk.keeper.tick();
+    expect((await stored(id)).record.status).toBe('pending');
+    desk.pass(31);
+    await desk.keeper.tick();
+    expect((await stored(id)).record).toMatchObject({ status: 'failed' });
+    expect(desk.followed).toContain('discard');
+    expect(desk.followed.some((one) => one.startsWith('nudge s0'))).toBe(true);
+  });
+
+  test('a sensor that is silent makes it unknown; heard again, it goes on', async () => {
+    const { id } = await desk.store(1);
+    await desk.say({
+      kind: 'report',
+      reports: [{ capture_id: id, interface: 'eth0', sequence: 1, phase: 'armed', armed_at: desk.now() }],
+    });
+    desk.pass(35);
+    await desk.keeper.tick();
+    expect((await stored(id)).record.status).toBe('unknown');
+    await desk.say({
+      kind: 'heartbeat',
+      colo: 'lab01',
+      generation: 0n,
+      interfaces: [],
+      samples: [],
+      spool_used_bytes: 0n,
+      spool_limit_bytes: 1n,
+    });
+    await desk.keeper.tick();
+    expect((await stored(id)).record.status).toBe('running');
+  });
+
+  test('what a control that died has left lying is begun again', async () => {
+    const { id } = await desk.store(1);
+    await desk.keeper.take([{ capture_id: id, events: [{ kind: 'stop', at: desk.now(), cause: 'stopped' }] }]);
+    expect((await stored(id)).record.status).toBe('conversion_running');
+    desk = await startDesk(desk);
+    await desk.keeper.tick();
+    expect(desk.followed).toContain('convert');
+    expect(isFinal((await stored(id)).record.status)).toBe(false);
+  });
+});
