@@ -1,13 +1,15 @@
 import type { TimeNs } from '../model/time.ts';
 import type { SegmentCover } from './segment_cover.ts';
 
-/** A segment that never changes again. */
+/** A segment whose packets never change again. */
 export interface SealedSegment {
   readonly number: number;
   /** Bytes of the packet file up to its last whole record. */
   readonly length: number;
-  /** All of its files. */
+  /** Its packet file and its header. */
   readonly disk_bytes: number;
+  /** Its index file; absent as long as it has none that can be used. */
+  index_bytes?: number;
   readonly records: number;
   /** Least and greatest packet time; absent without a record. */
   readonly least?: TimeNs;

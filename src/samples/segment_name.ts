@@ -7,8 +7,9 @@ export interface SegmentFiles {
   readonly header: string;
   /** A header that is being written anew, before it takes the place of the damaged one. */
   readonly new_header: string;
-  /** Reserved for the index. */
   readonly index: string;
+  /** An index that is being written. */
+  readonly new_index: string;
 }
 
 /** What a file in a stream's directory is, by its name. */
@@ -24,6 +25,7 @@ const kinds: Readonly<Record<string, keyof SegmentFiles>> = {
   idx: 'index',
   '.open-pcap': 'open',
   '.new-seg': 'new_header',
+  '.new-idx': 'new_index',
 };
 
 /** The names of the files of segment `number`, 1 to 9,999,999,999. See docs/formats/segments.md. */
@@ -35,6 +37,7 @@ export function segmentFiles(number: number): SegmentFiles {
     header: `${digits}.seg`,
     new_header: `.new-${digits}.seg`,
     index: `${digits}.idx`,
+    new_index: `.new-${digits}.idx`,
   };
 }
 

@@ -51,5 +51,29 @@ export const samplesFaults = {
   },
   sampling_twice: { code: 1609, status: 500, retry: 'no', text: 'The interface {interface} is being sampled already.' },
   lookback_failed: { code: 1610, status: 500, retry: 'soon', text: 'The look-back failed on this sensor: {reason}' },
+  segment_index_damaged: {
+    code: 1612,
+    status: 500,
+    retry: 'no',
+    text: 'The index of segment {segment} is of no use: {reason}. The segment is read whole, and its index made again.',
+  },
+  segment_packets_damaged: {
+    code: 1613,
+    status: 500,
+    retry: 'no',
+    text: 'The packets of segment {segment} are damaged on disk: {reason}. What is damaged is left out of answers, which say so.',
+  },
+  index_write_failed: {
+    code: 1614,
+    status: 500,
+    retry: 'no',
+    text: 'The index of segment {segment} could not be written, look-backs read the segment whole: {reason}',
+  },
+  indexing_interrupted: {
+    code: 1615,
+    status: 500,
+    retry: 'soon',
+    text: 'Indexing of samples is interrupted and begun again: {reason}',
+  },
   samples_closed: { code: 1611, status: 503, retry: 'soon', text: 'The sample store of this sensor is closed.' },
 } as const;

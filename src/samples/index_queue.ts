@@ -1,0 +1,215 @@
+import { closeSync, fsyncSync, openSync, readSync, renameSync, unlinkSync, writevSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IndexFormula } from '../filter/index_formula.ts';
+import { limits } from '../model/limits.ts';
+import { builderKeys } from './index/builder_keys.ts';
+import { encodeBlocks } from './index/encode_blocks.ts';
+import { encodeIndex } from './index/encode_index.ts';
+import { formulaBlocks } from './index/formula_blocks.ts';
+import { IndexBuilder } from './index/index_builder.ts';
+import type { FromIndexer, SegmentToIndex, ToIndexer } from './index_messages.ts';
+import { SamplerState } from './sampler_state.ts';
+import type { GrowingIndex } from './scan_job.ts';
+import { segmentFiles } from './segment_name.ts';
+import { isDiskFull } from './segment_writer.ts';
+
+/** What indexing takes. */
+export interface IndexQueuePorts {
+  /** A random 32-bit number. */
+  seed(): number;
+  send(message: FromIndexer): void;
+}
+
+interface Entry {
+  readonly segment: SegmentToIndex;
+  /** Opened with the first bytes that are read. */
+  descriptor: number | undefined;
+  builder: IndexBuilder;
+  /** Where its length is published while it grows. */
+  readonly growing: { readonly state: SamplerState; readonly slot: number } | undefined;
+  /** Its length once it is sealed. */
+  sealed: number | undefined;
+  soon: boolean;
+}
+
+/** Read and indexed at a time: about a millisecond's work. */
+const slice_bytes = 256 * 1024;
+
+/** The segments that are being indexed: those that grow, those that were just sealed, and those left from earlier, in this order. */
+export class IndexQueue {
+  readonly #ports: IndexQueuePorts;
+  readonly #entries = new Map<number, Entry>();
+  readonly #bytes = new Uint8Array(slice_bytes);
+
+  constructor(ports: IndexQueuePorts) {
+    this.#ports = ports;
+  }
+
+  take(message: ToIndexer): void {
+    switch (message.kind) {
+      case 'follow': {
+        const { segment, slot, state } = message;
+        this.#add(segment, { state: new SamplerState(state), slot });
+        return;
+      }
+      case 'seal': {
+        const entry = this.#entries.get(message.segment.key) ?? this.#add(message.segment, undefined);
+        entry.sealed = message.length;
+        entry.soon = message.soon;
+        return;
+      }
+      case 'forget':
+        return this.#drop(message.key);
+      case 'ask':
+        return this.#ports.send({ kind: 'answer', id: message.id, growing: this.#answer(message) });
+    }
+  }
+
+  /** Does a slice of what is most urgent; false where there is nothing to do. */
+  work(): boolean {
+    for (const entry of this.#entries.values()) {
+      const { growing, builder, sealed } = entry;
+      if (growing === undefined || sealed !== undefined) continue;
+      const { length } = growing.state.content(growing.slot);
+      if (length > builder.length && this.#read(entry, length)) return true;
+    }
+    let next: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.sealed === undefined) continue;
+      next ??= entry;
+      if (entry.soon) {
+        next = entry;
+        break;
+      }
+    }
+    if (next === undefined) return false;
+    this.#advance(next, next.sealed ?? 0);
+    return true;
+  }
+
+  #add(segment: SegmentToIndex, growing: Entry['growing']): Entry {
+    const builder = new IndexBuilder(segment.linktype, this.#ports.seed());
+    const entry: Entry = { segment, descriptor: undefined, builder, growing, sealed: undefined, soon: false };
+    this.#entries.set(segment.key, entry);
+    return entry;
+  }
+
+  #drop(key: number): void {
+    const descriptor = this.#entries.get(key)?.descriptor;
+    if (descriptor !== undefined) closeSync(descriptor);
+    this.#entries.delete(key);
+  }
+
+  /** Goes on with a sealed segment, to its index. */
+  #advance(entry: Entry, length: number): void {
+    const { key, linktype } = entry.segment;
+    // After a crash less of it may have been left than was seen before.
+    if (entry.builder.length > length) entry.builder = new IndexBuilder(linktype, this.#ports.seed());
+    try {
+      if (entry.builder.length < length) {
+        if (this.#read(entry, length)) return;
+        throw new Error(`there is no whole record at ${entry.builder.length}`);
+      }
+      const bytes = writeIndex(entry.segment, encodeIndex(entry.builder, entry.segment.number));
+      this.#drop(key);
+      this.#ports.send({ kind: 'indexed', key, bytes });
+    } catch (error) {
+      this.#drop(key);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ports.send({ kind: 'failed', key, reason, full: isDiskFull(error) });
+    }
+  }
+
+  /** Takes a slice in; false where no whole record was there. */
+  #read(entry: Entry, length: number): boolean {
+    const { builder, segment } = entry;
+    entry.descriptor ??= openPackets(segment);
+    const wanted = Math.min(slice_bytes, length - builder.length);
+    const got = readSync(entry.descriptor, this.#bytes, 0, wanted, builder.length);
+    return builder.add(this.#bytes.subarray(0, got), limits.sample_snaplen_bytes) > 0;
+  }
+
+  #answer({ formula, inner }: ToIndexer & { readonly kind: 'ask' }): (readonly [number, GrowingIndex])[] {
+    return [...this.#entries.values()]
+      .filter(({ builder }) => builder.records > 0)
+      .map(({ segment, builder }) => [segment.key, growingIndex(builder, formula, inner)]);
+  }
+}
+
+function growingIndex(builder: IndexBuilder, formula: IndexFormula, inner: IndexFormula | undefined): GrowingIndex {
+  const known = { blocks: encodeBlocks(builder.blocks), end: builder.length };
+  const keys = builderKeys(builder);
+  const found = formulaBlocks(formula, 'outer', keys);
+  if (found === undefined) return known;
+  if (inner !== undefined) {
+    const inside = formulaBlocks(inner, 'inner', keys);
+    if (inside === undefined) return known;
+    found.or(inside);
+  }
+  const candidates = new Int32Array(found.count);
+  let at = candidates.length;
+  for (let block = found.before(keys.blocks); block >= 0; block = found.before(block)) candidates[(at -= 1)] = block;
+  return { ...known, candidates };
+}
+
+/** It has the one name or the other, and may get the other at any moment. */
+function openPackets({ directory, number }: SegmentToIndex): number {
+  const { open, sealed } = segmentFiles(number);
+  try {
+    return openSync(join(directory, open), 'r');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    return openSync(join(directory, sealed), 'r');
+  }
+}
+
+/** Puts the index beside the packets, on the disk with its name before it returns; gives its length. Whatever fails leaves nothing. */
+function writeIndex({ directory, number }: SegmentToIndex, pieces: readonly Uint8Array[]): number {
+  const { index, new_index } = segmentFiles(number);
+  const path = join(directory, new_index);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  try {
+    const descriptor = openSync(path, 'w', 0o600);
+    try {
+      writeAll(descriptor, pieces);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(path, join(directory, index));
+  } catch (error) {
+    removeIfThere(path);
+    throw error;
+  }
+  syncDirectory(directory);
+  return length;
+}
+
+function writeAll(descriptor: number, pieces: readonly Uint8Array[]): void {
+  let left = pieces.filter((piece) => piece.length > 0);
+  while (left.length > 0) {
+    let written = writevSync(descriptor, left);
+    while (left.length > 0 && written >= (left[0]?.length ?? 0)) {
+      written -= left[0]?.length ?? 0;
+      left = left.slice(1);
+    }
+    if (written > 0) left = [left[0]?.subarray(written) ?? new Uint8Array(0), ...left.slice(1)];
+  }
+}
+
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
