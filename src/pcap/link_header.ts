@@ -10,6 +10,15 @@ export const etherTypes = {
   /** 802.1ad, and what was used for it before. */
   service_vlan: 0x88a8,
   old_service_vlan: 0x9100,
+  /** MPLS (RFC 5332): the next label is the sender's, or was asked of upstream. */
+  mpls: 0x8847,
+  mpls_upstream: 0x8848,
+  pppoe_session: 0x8864,
+  /** What tunnels say of their payload: an Ethernet frame (RFC 1701), PPP (RFC 2637), a mirrored frame. */
+  ethernet: 0x6558,
+  ppp: 0x880b,
+  erspan: 0x88be,
+  erspan_iii: 0x22eb,
 } as const;
 
 /** Is this the EtherType of a VLAN tag? */

@@ -7,7 +7,7 @@ import { buildPcap, parsePcap, type SamplePacket } from '../../test/support/pack
 import { corpus, runs, runTool, scratchFolder } from '../../test/support/packet_tools.ts';
 import { readPackets } from '../../test/support/read_packets.ts';
 import { linkTypes } from './link_type.ts';
-import { createPeek, type Peek, peekPacket } from './peek.ts';
+import { createPeek, type Peek, peekIp, peekPacket } from './peek.ts';
 
 const scratch = scratchFolder();
 const [ipv4, ipv6, arp, rarp] = [0x0800, 0x86dd, 0x0806, 0x8035];
@@ -300,6 +300,20 @@ describe('beyond libpcap', () => {
     peekPacket(127, new DataView(data.buffer), 0, data.length, peek);
     expect(peek).toEqual(createPeek());
   });
+});
+
+test('an IP packet without a link header is peeked into as on link type RAW', () => {
+  fc.assert(
+    fc.property(fc.oneof(packet4, packet6), fc.nat(60), (packet, length) => {
+      const data = Uint8Array.from(packet.subarray(0, length));
+      const version = (data[0] ?? 0) >> 4 === 6 ? 6 : 4;
+      const [expected, peek] = [createPeek(), createPeek()];
+      peekPacket(version === 4 ? linkTypes.ipv4 : linkTypes.ipv6, new DataView(data.buffer), 0, data.length, expected);
+      peekIp(version, new DataView(data.buffer), 0, data.length, peek);
+      expect(peek).toEqual(expected);
+    }),
+    { numRuns: runs(1000) },
+  );
 });
 
 test('nothing outside of a packet is read, whatever is in it', () => {

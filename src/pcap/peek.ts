@@ -53,18 +53,7 @@ export function createPeek(): Peek {
  * and no header is trusted: nothing outside of the packet is read, and a packet of any content is only one with less to find.
  */
 export function peekPacket(linktype: number, view: DataView, offset: number, length: number, out: Peek): void {
-  out.tags = 0;
-  out.network = -1;
-  out.network_offset = -1;
-  out.address_length = 0;
-  out.source_offset = -1;
-  out.destination_offset = -1;
-  out.protocol = -1;
-  out.fragment_protocol = -1;
-  out.transport = -1;
-  out.transport_offset = -1;
-  out.source_port = -1;
-  out.destination_port = -1;
+  forget(out);
   readLinkHeader(linktype, view, offset, length, out.link);
   if (out.link.protocol < 0) return;
   const end = offset + length;
@@ -92,6 +81,35 @@ export function peekPacket(linktype: number, view: DataView, offset: number, len
       return;
     default:
   }
+}
+
+/**
+ * Looks into an IP packet of `length` captured bytes at `offset` that has no link-layer header, as `peekPacket` would on link type
+ * RAW. The version is taken as given.
+ */
+export function peekIp(version: 4 | 6, view: DataView, offset: number, length: number, out: Peek): void {
+  forget(out);
+  out.network = version === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
+  out.network_offset = offset;
+  out.link.protocol = out.network;
+  out.link.length = 0;
+  if (version === 4) peekIpv4(view, offset, offset + length, out);
+  else peekIpv6(view, offset, offset + length, out);
+}
+
+function forget(out: Peek): void {
+  out.tags = 0;
+  out.network = -1;
+  out.network_offset = -1;
+  out.address_length = 0;
+  out.source_offset = -1;
+  out.destination_offset = -1;
+  out.protocol = -1;
+  out.fragment_protocol = -1;
+  out.transport = -1;
+  out.transport_offset = -1;
+  out.source_port = -1;
+  out.destination_port = -1;
 }
 
 function peekAddresses(source: number, destination: number, length: number, end: number, out: Peek): void {
