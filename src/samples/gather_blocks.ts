@@ -50,7 +50,7 @@ export function gatherBlocks(
     let first = block;
     let before = candidates.before(first);
     within &&= entries.within(block, after, until);
-    while (before === first - 1 && entries.touches(before, after, until)) {
+    while (before >= 0 && before === first - 1 && entries.touches(before, after, until)) {
       if (memory.capacity_bytes - start + end - entries.offset(before) > enough_bytes) break;
       within &&= entries.within(before, after, until);
       first = before;

@@ -33,6 +33,11 @@ export type ToIndexer =
 /** What the indexer says to the store. */
 export type FromIndexer =
   | { readonly kind: 'indexed'; readonly key: number; readonly bytes: number }
-  /** `full`: the disk is. */
-  | { readonly kind: 'failed'; readonly key: number; readonly reason: string; readonly full: boolean }
+  /** The packets cannot be read to the end, the disk is full, or it does not take the index for another reason. */
+  | {
+      readonly kind: 'failed';
+      readonly key: number;
+      readonly cause: 'packets' | 'full' | 'write';
+      readonly reason: string;
+    }
   | { readonly kind: 'answer'; readonly id: number; readonly growing: readonly (readonly [number, GrowingIndex])[] };

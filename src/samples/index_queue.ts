@@ -108,7 +108,9 @@ export class IndexQueue {
     try {
       if (entry.builder.length < length) {
         if (this.#read(entry, length)) return;
-        throw new Error(`there is no whole record at ${entry.builder.length}`);
+        const reason = `no record at ${entry.builder.length}`;
+        this.#drop(key);
+        return this.#ports.send({ kind: 'failed', key, cause: 'packets', reason });
       }
       const bytes = writeIndex(entry.segment, encodeIndex(entry.builder, entry.segment.number));
       this.#drop(key);
@@ -116,7 +118,7 @@ export class IndexQueue {
     } catch (error) {
       this.#drop(key);
       const reason = error instanceof Error ? error.message : String(error);
-      this.#ports.send({ kind: 'failed', key, reason, full: isDiskFull(error) });
+      this.#ports.send({ kind: 'failed', key, cause: isDiskFull(error) ? 'full' : 'write', reason });
     }
   }
 

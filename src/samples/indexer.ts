@@ -16,6 +16,8 @@ export interface IndexerPorts {
   makeRoom(): Promise<number>;
   /** A segment has an index file of so many bytes now. */
   indexed(stream: Stream, segment: SealedSegment, bytes: number): void;
+  /** The packets of a segment cannot be read to the end. */
+  damaged(stream: Stream, number: number, reason: string): void;
 }
 
 /** What a query's question to the indexer is about. */
@@ -112,7 +114,8 @@ export class Indexer {
 
   /** Finishes what was sealed just now, within a few seconds, and ends. What is left gets its index at the next start. */
   async close(): Promise<void> {
-    const soon = (): boolean => [...this.#work.values()].some((work) => work.segment !== undefined && work.soon === true);
+    const soon = (): boolean =>
+      [...this.#work.values()].some((work) => work.segment !== undefined && work.soon === true);
     const patience = new AbortController();
     const late = this.#ports.clock.sleep(closing_patience_ms, patience.signal);
     while (soon() && this.#worker !== undefined) {
@@ -194,13 +197,14 @@ export class Indexer {
   }
 
   /** A full disk gives way a few times; whatever else fails is told, and the segment has no index. */
-  async #afterFailure({ key, reason, full }: FromIndexer & { readonly kind: 'failed' }, work: Work): Promise<void> {
+  async #afterFailure({ key, reason, cause }: FromIndexer & { readonly kind: 'failed' }, work: Work): Promise<void> {
     work.tries += 1;
-    if (full && work.tries < write_tries && (await this.#ports.makeRoom()) > 0 && this.#work.has(key)) {
+    if (cause === 'full' && work.tries < write_tries && (await this.#ports.makeRoom()) > 0 && this.#work.has(key)) {
       return this.#tellSeal(key, work);
     }
     this.#work.delete(key);
-    this.#ports.report(fault('index_write_failed', { segment: segmentLabel(work.stream, work.number), reason }));
+    if (cause === 'packets') this.#ports.damaged(work.stream, work.number, reason);
+    else this.#ports.report(fault('index_write_failed', { segment: segmentLabel(work.stream, work.number), reason }));
     this.#settle();
   }
 

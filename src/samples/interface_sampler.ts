@@ -44,6 +44,8 @@ export interface SamplingStatus {
 export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 'vacated'> {
   openStream(interface_name: string, linktype: number): Promise<Stream>;
   segmentLimit(): number;
+  /** A segment begins to grow; its length is in that slot of the state. */
+  growing(segment: OpenSegment, state: SamplerState): void;
 }
 
 const retry_ms = 1000;
@@ -205,7 +207,10 @@ export class InterfaceSampler {
 
   #segmentTaken(slot: number): void {
     const segment = this.#segments.at(slot);
-    if (segment !== undefined) segment.phase = 'taken';
+    if (segment !== undefined) {
+      segment.phase = 'taken';
+      this.#ports.growing(segment, this.#state);
+    }
     this.#wanted = true;
     this.#do(this.#offer());
   }

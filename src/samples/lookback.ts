@@ -1,12 +1,15 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { IndexFormula } from '../filter/index_formula.ts';
 import type { Program } from '../libpcap/program.ts';
 import { raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
+import { segmentLabel } from './indexer.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
-import type { ScanJob, ScanResult, ScanSegment } from './scan_segments.ts';
+import type { GrowingIndex, ScanSegment, StreamFilter } from './scan_job.ts';
+import type { NewestJob, ScanResult } from './scan_segments.ts';
 import { type LiveCover, segmentCover, type SegmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks } from './segment_mark.ts';
@@ -18,9 +21,23 @@ import { type Gap, type Window, type WindowCoverage, windowCoverage } from './wi
 export interface LookbackQuery extends Window {
   /** The filter for each link type; interfaces of any other are left out, and the answer says so. */
   readonly programs: ReadonlyMap<number, Program>;
+  /** What every packet that matches satisfies: what an index is asked. */
+  readonly formula: IndexFormula;
+  /** Where the IP packets inside of others count too. */
+  readonly inner?: InnerFilter;
   /** 1 to 10,000. */
   readonly packet_limit: number;
   readonly signal?: AbortSignal;
+}
+
+/** The filter of IP packets inside of others: a packet matches, too, where one of them does and the packet itself matches the scope. */
+export interface InnerFilter {
+  /** For link type 101: the packet inside is matched as if it had been captured alone. */
+  readonly program: Program;
+  /** What every packet inside that matches satisfies. */
+  readonly formula: IndexFormula;
+  /** What the account may see, for each link type; where one is missing, nothing inside counts. */
+  readonly scopes: ReadonlyMap<number, Program>;
 }
 
 /** Packets of one interface. */
@@ -64,18 +81,27 @@ export interface LookbackView {
     readonly state: SamplerState;
     readonly open: readonly OpenSegment[];
   }[];
+  /** What is known of segments without an index file, by `segmentLabel`; asked for before the view was taken. */
+  readonly growing: ReadonlyMap<string, GrowingIndex>;
+}
+
+interface TouchedSegment extends Omit<ScanSegment, 'stream' | 'descriptor' | 'index_descriptor'> {
+  readonly directory: string;
+  readonly has_index: boolean;
 }
 
 interface ViewedStream {
   readonly stream: Stream;
   readonly covers: readonly SegmentCover[];
-  readonly segments: readonly (Omit<ScanSegment, 'stream' | 'descriptor'> & { readonly directory: string })[];
+  readonly segments: readonly TouchedSegment[];
   readonly watermark?: TimeNs;
 }
 
 /** A look-back that is ready to scan. `close` closes its files, whatever became of them in the meantime. */
 export interface PreparedLookback {
-  readonly job: ScanJob;
+  readonly job: NewestJob;
+  /** The streams that the numbers in the job stand for. */
+  readonly streams: readonly Stream[];
   answer(result: ScanResult): LookbackAnswer;
   close(): void;
 }
@@ -92,15 +118,27 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
   const segments: ScanSegment[] = [];
   const damage: { stream: number; from: TimeNs; to: TimeNs }[] = [];
   const close = (): void => {
-    for (const { descriptor } of segments.splice(0)) closeSync(descriptor);
+    for (const { descriptor, index_descriptor } of segments.splice(0)) {
+      closeSync(descriptor);
+      if (index_descriptor !== undefined) closeSync(index_descriptor);
+    }
   };
   try {
     for (const [stream, { stream: of, segments: touched }] of viewed.entries()) {
       if (!query.programs.has(of.linktype)) continue;
-      for (const { directory, ...segment } of touched) {
+      for (const { directory, has_index, ...segment } of touched) {
         const descriptor = openPackets(directory, segment.number);
-        if (descriptor === undefined) damage.push({ stream, from: segment.least - 1n, to: segment.greatest });
-        else segments.push({ ...segment, stream, descriptor });
+        if (descriptor === undefined) {
+          damage.push({ stream, from: segment.least - 1n, to: segment.greatest });
+          continue;
+        }
+        const index_descriptor = has_index ? openIndex(directory, segment.number) : undefined;
+        segments.push({
+          ...segment,
+          stream,
+          descriptor,
+          ...(index_descriptor === undefined ? {} : { index_descriptor }),
+        });
       }
     }
   } catch (cause) {
@@ -108,14 +146,27 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     const reason = cause instanceof Error ? cause.message : String(cause);
     return raise('lookback_failed', { reason }, { cause });
   }
-  const programs = viewed.flatMap(({ stream: { linktype } }, stream) => {
+  const filters = viewed.flatMap(({ stream: { linktype } }, stream): StreamFilter[] => {
     const program = query.programs.get(linktype);
-    return program === undefined ? [] : [{ stream, program }];
+    if (program === undefined) return [];
+    const scope = query.inner?.scopes.get(linktype);
+    return [{ stream, program, ...(scope === undefined ? {} : { scope }) }];
   });
   const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
-  const { from, to, packet_limit } = query;
+  const { from, to, packet_limit, formula, inner } = query;
   return {
-    job: { from, to, packet_limit, snaplen_bytes: limits.sample_snaplen_bytes, piece_max_bytes, programs, segments },
+    job: {
+      from,
+      to,
+      packet_limit,
+      snaplen_bytes: limits.sample_snaplen_bytes,
+      piece_max_bytes,
+      filters,
+      formula,
+      ...(inner === undefined ? {} : { inner: { program: inner.program, formula: inner.formula } }),
+      segments,
+    },
+    streams: viewed.map(({ stream }) => stream),
     answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
     close,
   };
@@ -143,16 +194,24 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
   return view.streams.map((stream) => {
     const covers = stream.sealed.map(({ cover }) => cover);
     const segments: ViewedStream['segments'][number][] = [];
-    const touch = (number: number, length: number, least: TimeNs | undefined, greatest: TimeNs | undefined): void => {
+    const touch = (
+      number: number,
+      { length, least, greatest }: { length: number; least?: TimeNs; greatest?: TimeNs },
+      has_index: boolean,
+    ): void => {
       if (least === undefined || greatest === undefined || greatest <= window.from || least > window.to) return;
-      segments.push({ directory: stream.directory, number, length, least, greatest });
+      const { directory, linktype } = stream;
+      const growing = has_index ? undefined : view.growing.get(segmentLabel(stream, number));
+      // After a crash less may have been left than was seen before.
+      const known = growing !== undefined && growing.end <= length ? { growing } : {};
+      segments.push({ directory, number, linktype, length, least, greatest, has_index, ...known });
     };
-    for (const { number, length, least, greatest } of stream.sealed) touch(number, length, least, greatest);
+    for (const segment of stream.sealed) touch(segment.number, segment, segment.index_bytes !== undefined);
     let watermark: TimeNs | undefined;
     for (const { segment, watermark: reached, sampler, content } of open) {
       // Nothing is published of a segment that the sampler has not begun.
       if (segment.stream !== stream || content.length === 0 || reached === undefined) continue;
-      touch(segment.number, content.length, content.least, content.greatest);
+      touch(segment.number, content, false);
       const sampling = sampler.state.phase === 'sampling';
       if (sampling && segment.phase !== 'finished') watermark = reached;
       const cover = openCover(segment, { watermark: reached, rate: sampler.rate, ...content });
@@ -170,6 +229,16 @@ function openCover({ header, seal }: OpenSegment, live: LiveCover): SegmentCover
     segment_header_bytes,
   );
   return seal === undefined ? segmentCover(read, live) : segmentCover({ ...read, marks: [...read.marks, seal] });
+}
+
+/** One that is gone was damaged, and is being made again; or its whole segment has just gone. */
+function openIndex(directory: string, number: number): number | undefined {
+  try {
+    return openSync(join(directory, segmentFiles(number).index), 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** An open segment is sealed at any moment, and then has its other name. */

@@ -2,6 +2,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../model/limits.ts';
 import type { SampleClock } from './clock.ts';
+import { index_version } from './index/index_layout.ts';
 import { packetFileHeader } from './recover_segment.ts';
 import { syncDirectory } from './seal_segment.ts';
 import { encodeSegmentHeader } from './segment_header.ts';
@@ -42,6 +43,7 @@ export async function makeSegment(
       made: clock.now(),
       made_monotonic: clock.monotonic(),
       boot,
+      index_version,
     });
     const header = await create(files.header, fixed);
     const packets = await create(files.open, packetFileHeader(stream.linktype));
@@ -56,8 +58,8 @@ export async function makeSegment(
 
 /** Removes whatever there is of a segment, the packets first. */
 export async function removeSegment(directory: string, number: number): Promise<void> {
-  const { open: hidden, sealed, index, header } = segmentFiles(number);
-  for (const name of [hidden, sealed, index, header]) {
+  const { open: hidden, sealed, index, new_index, header } = segmentFiles(number);
+  for (const name of [hidden, sealed, index, new_index, header]) {
     await unlink(join(directory, name)).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     });

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault, raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
@@ -6,9 +6,13 @@ import type { TimeNs } from '../model/time.ts';
 import { bootId } from './boot_id.ts';
 import { InterfaceSampler, type SamplingOptions } from './interface_sampler.ts';
 import { compareStreams, type LookbackAnswer, type LookbackQuery, prepareLookback } from './lookback.ts';
+import { Indexer, segmentLabel } from './indexer.ts';
 import { openStream } from './open_stream.ts';
 import { ScanPool } from './scan_pool.ts';
 import { syncDirectory } from './seal_segment.ts';
+import type { FoundDamage } from './scan_job.ts';
+import type { SealedSegment } from './sealed_segment.ts';
+import { segmentFiles } from './segment_name.ts';
 import { SegmentRing } from './segment_ring.ts';
 import type { Stream } from './stream.ts';
 import { parseStreamDirectory, streamDirectory } from './stream_name.ts';
@@ -43,6 +47,9 @@ class DiskStore implements SampleStore {
   readonly #boot = bootId();
   readonly #ring: SegmentRing;
   readonly #pool = new ScanPool();
+  readonly #indexer: Indexer;
+  /** Segments whose packets are damaged, by label: told once. */
+  readonly #damaged = new Set<string>();
   readonly #streams = new Map<string, Promise<Stream>>();
   readonly #opened: Stream[] = [];
   readonly #samplers = new Map<string, InterfaceSampler>();
@@ -57,6 +64,13 @@ class DiskStore implements SampleStore {
     this.#full_reported = options.clock.monotonic() - full_report_interval_ns - 1n;
     const age_limit_ns = BigInt((options.age_limit_s ?? limits.lookback_max_s) + age_margin_s) * second_ns;
     this.#ring = new SegmentRing({ age_limit_ns, byte_budget: options.byte_budget });
+    this.#indexer = new Indexer({
+      clock: options.clock,
+      report: options.report,
+      makeRoom: () => this.#makeRoom(),
+      indexed: (stream, segment, bytes) => this.#indexed(stream, segment, bytes),
+      damaged: (stream, number, reason) => this.#packetsDamaged(stream, number, reason),
+    });
   }
 
   async open(): Promise<void> {
@@ -85,6 +99,7 @@ class DiskStore implements SampleStore {
     this.#opened.sort(compareStreams);
     await this.#ring.evict(0, this.#options.clock.monotonic());
     this.#pool.warm();
+    this.#indexWhatIsNot();
     this.#timer = setInterval(() => void this.#evictNow(), evict_interval_ms).unref();
   }
 
@@ -107,7 +122,12 @@ class DiskStore implements SampleStore {
       report,
       boot: this.#boot,
       makeRoom: () => this.#makeRoom(),
-      sealed: (stream, segment) => this.#ring.add(stream, segment),
+      sealed: (stream, segment) => {
+        this.#ring.add(stream, segment);
+        this.#indexer.seal(stream, segment, true);
+      },
+      lost: (stream, number) => this.#indexer.forget(stream, number),
+      growing: ({ stream, number, slot }, state) => this.#indexer.follow(stream, number, state.buffer, slot),
       openStream: (name, linktype) => this.#stream(name, linktype),
       segmentLimit: () => this.#segmentLimit(),
     });
@@ -174,17 +194,22 @@ class DiskStore implements SampleStore {
     clearInterval(this.#timer);
     await Promise.all([...this.#samplers.keys()].map((name) => this.stopSampling(name)));
     await Promise.allSettled(this.#lookbacks);
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#indexer.close()]);
     await this.evict();
   }
 
   async #lookBack(query: LookbackQuery): Promise<LookbackAnswer> {
     await this.#untilVisible(query.to, query.signal);
     query.signal?.throwIfAborted();
+    const { formula, inner } = query;
+    const growing = await this.#indexer.ask({ formula, ...(inner === undefined ? {} : { inner: inner.formula }) });
+    query.signal?.throwIfAborted();
     const samplers = [...this.#samplers.values()];
-    const prepared = prepareLookback(query, { streams: this.#opened, samplers });
+    const prepared = prepareLookback(query, { streams: this.#opened, samplers, growing });
     try {
-      return prepared.answer(await this.#pool.run(prepared.job, query.signal));
+      const result = await this.#pool.run(prepared.job, query.signal);
+      for (const one of result.found) this.#heed(one, prepared.streams);
+      return prepared.answer(result);
     } finally {
       prepared.close();
     }
@@ -220,6 +245,45 @@ class DiskStore implements SampleStore {
     this.#opened.push(stream);
     this.#opened.sort(compareStreams);
     return stream;
+  }
+
+  /** The newest first: they are asked for most. */
+  #indexWhatIsNot(): void {
+    const all = this.#opened.flatMap((stream) => stream.sealed.map((segment) => ({ stream, segment })));
+    for (const { stream, segment } of all.toSorted((a, b) =>
+      Number(b.segment.sealed_monotonic - a.segment.sealed_monotonic),
+    )) {
+      if (segment.index_bytes === undefined) this.#indexer.seal(stream, segment, false);
+    }
+  }
+
+  /** An index whose segment went in the meantime goes too. */
+  #indexed(stream: Stream, segment: SealedSegment, bytes: number): void {
+    if (this.#ring.indexed(segment, bytes)) return;
+    const path = join(stream.directory, segmentFiles(segment.number).index);
+    rm(path, { force: true }).catch((error: unknown) => {
+      this.#options.report(fault('samples_write_failed', { reason: String(error) }));
+    });
+  }
+
+  /** Tells of damage, once, and has a bad index made again. */
+  #heed({ stream: index, segment: number, what, reason }: FoundDamage, streams: readonly Stream[]): void {
+    const stream = streams[index];
+    const segment = stream?.sealed.find((one) => one.number === number);
+    if (stream === undefined || segment === undefined) return;
+    if (what === 'packets') this.#packetsDamaged(stream, number, reason);
+    else if (segment.index_bytes !== undefined) {
+      this.#ring.indexed(segment, undefined);
+      this.#options.report(fault('segment_index_damaged', { segment: segmentLabel(stream, number), reason }));
+      this.#indexer.seal(stream, segment, true);
+    }
+  }
+
+  #packetsDamaged(stream: Stream, number: number, reason: string): void {
+    const label = segmentLabel(stream, number);
+    if (this.#damaged.has(label)) return;
+    this.#damaged.add(label);
+    this.#options.report(fault('segment_packets_damaged', { segment: label, reason }));
   }
 
   #segmentLimit(): number {

@@ -18,6 +18,7 @@ let root = '';
 let stream: Stream;
 const faults: Fault[] = [];
 const sealed: SealedSegment[] = [];
+const lost: string[] = [];
 let slept_ms = 0;
 let state: SamplerState;
 
@@ -27,6 +28,7 @@ beforeEach(() => {
   mkdirSync(stream.directory);
   faults.length = 0;
   sealed.length = 0;
+  lost.length = 0;
   slept_ms = 0;
   state = new SamplerState();
 });
@@ -43,6 +45,7 @@ function openSegments(): OpenSegments {
       sealed.push(segment);
       of.sealed.push(segment);
     },
+    lost: (of, number) => lost.push(`${of.interface} ${number}`),
     vacated: (slot) => state.vacate(slot),
   });
 }
@@ -128,7 +131,10 @@ test('what a segment published is not taken for what the next one in its place h
   expect(await segments.make(stream)).toMatchObject({ number: 2, slot: 0 });
   const window = { from: crowd_begin, to: crowd_begin + 10n };
   const samplers = [{ interface: 'eth0', rate: 3, state, open: segments.all }];
-  const prepared = prepareLookback({ ...window, programs: takeAll, packet_limit: 9 }, { streams: [stream], samplers });
+  const prepared = prepareLookback(
+    { ...window, programs: takeAll, formula: { kind: 'any' }, packet_limit: 9 },
+    { streams: [stream], samplers, growing: new Map() },
+  );
   expect(prepared.job.segments.map(({ number }) => number)).toEqual([1]);
   prepared.close();
   for (const made of segments.all) await segments.discard(made);

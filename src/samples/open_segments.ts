@@ -35,6 +35,8 @@ export interface OpenSegmentsPorts {
   makeRoom(): Promise<number>;
   /** Takes a sealed segment in. */
   sealed(stream: Stream, segment: SealedSegment): void;
+  /** A segment will not be sealed by this process. */
+  lost(stream: Stream, number: number): void;
   /** A slot has no segment any more: what its last one published must not be taken for the next one's. */
   vacated(slot: number): void;
 }
@@ -92,7 +94,7 @@ export class OpenSegments {
       if (await this.#sealFiles(segment, start, seal)) {
         const header = await segment.header.readFile();
         this.#ports.sealed(segment.stream, describe(segment.number, header, start, seal));
-      }
+      } else this.#ports.lost(segment.stream, segment.number);
     } finally {
       await this.#release(segment);
     }
@@ -136,6 +138,7 @@ export class OpenSegments {
     const context = { stream, directory: stream.directory, clock, boot, report };
     const recovered = await recoverSegment(number, true, context);
     if (recovered.kind === 'sealed') this.#ports.sealed(stream, recovered.segment);
+    else this.#ports.lost(stream, number);
   }
 
   async #release(segment: OpenSegment): Promise<void> {

@@ -27,7 +27,7 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
       continue;
     }
     greatest = Math.max(greatest, file.number);
-    if (file.kind === 'new_header') await unlink(join(context.directory, name));
+    if (file.kind === 'new_header' || file.kind === 'new_index') await unlink(join(context.directory, name));
     else if (file.kind === 'open' || file.kind === 'sealed') {
       // The store never makes both: a number is used once.
       if (packets.has(file.number)) foreign.push(segmentFiles(file.number).open);

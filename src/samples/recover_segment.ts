@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import { encodePcapHeader, pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { SampleClock } from './clock.ts';
+import { index_version } from './index/index_layout.ts';
 import { type PacketFileContent, readPacketFile } from './read_packet_file.ts';
 import { sealSegment, syncDirectory } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
@@ -212,6 +213,7 @@ async function rebuildHeader(
     made: clock.now(),
     made_monotonic: 0n,
     boot: new Uint8Array(16),
+    index_version,
   });
   const kept = isOf(damaged, number, stream) ? keptMarks(damaged.marks) : [];
   const begin = content.least === undefined ? clock.now() : content.least - 1n;
@@ -262,7 +264,10 @@ function describe(
     throw new Error(`segment ${number} has no header after it was recovered`);
   }
   const content = found ?? seal;
+  const { index } = segmentFiles(number);
+  const index_bytes = statSync(join(context.directory, index), { throwIfNoEntry: false })?.size;
   return {
+    ...(index_bytes === undefined ? {} : { index_bytes }),
     number,
     length,
     disk_bytes: file_bytes + header.bytes,

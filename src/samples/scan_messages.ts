@@ -1,9 +1,9 @@
 import type { Fault } from '../model/errors/fault.ts';
-import type { ScanJob, ScanResult } from './scan_segments.ts';
+import type { NewestJob, ScanResult } from './scan_segments.ts';
 
 /** A job for a scan worker. */
 export interface ScanOrder {
-  readonly job: ScanJob;
+  readonly job: NewestJob;
   /** One 32-bit word: not 0 once nobody waits for the answer any more. */
   readonly cancel: SharedArrayBuffer;
 }

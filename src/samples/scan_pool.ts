@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
-import type { ScanJob, ScanResult } from './scan_segments.ts';
+import type { NewestJob, ScanResult } from './scan_segments.ts';
 
 /** The worker threads that look-backs run in: made when first needed, kept for the next. */
 export class ScanPool {
@@ -17,7 +17,7 @@ export class ScanPool {
   }
 
   /** Runs a job. On `signal` it is given up, and the promise is rejected with the signal's reason once the worker has let go. */
-  async run(job: ScanJob, signal: AbortSignal | undefined): Promise<ScanResult> {
+  async run(job: NewestJob, signal: AbortSignal | undefined): Promise<ScanResult> {
     signal?.throwIfAborted();
     const worker = this.#idle.pop() ?? this.#start();
     const flag = new Int32Array(new SharedArrayBuffer(4));

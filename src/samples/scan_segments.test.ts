@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runBpf } from '../../test/support/bpf_machine.ts';
 import { compileFilter } from '../libpcap/compile_filter.ts';
 import { openCompileHandle } from '../libpcap/compile_handle.ts';
-import { openMatcher } from '../libpcap/match_records.ts';
+import { indexFormula } from '../filter/index_formula.ts';
+import { createRecordMemory } from '../libpcap/record_filter.ts';
 import type { Program } from '../libpcap/program.ts';
 import type { TimeNs } from '../model/time.ts';
 import { prepareLookback } from './lookback.ts';
@@ -47,6 +48,7 @@ function programsOf(text: string): ReadonlyMap<number, Program> {
 }
 
 const programs = texts.map(programsOf);
+const memory = createRecordMemory(128 * 1024);
 
 /** IPv4 with ports, with the header of its link type in front. */
 const packetBytes = fc
@@ -73,12 +75,18 @@ interface PlannedStream {
   readonly linktype: number;
   /** Batches of each segment; the last segment is left open. */
   readonly segments: readonly (readonly (readonly TestPacket[])[])[];
+  /** Does the segment of that place get an index? Of the open one: is it followed? */
+  readonly indexed: readonly boolean[];
+  /** Each batch is written so often: for segments of more than one block. */
+  readonly repeats: number;
 }
 
 const stream = fc
   .record({
     interface: fc.constantFrom('a', 'b', 'b.1', 'é'),
     linktype: fc.constantFrom(1, 101),
+    indexed: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    repeats: fc.constantFrom(1, 1, 1, 12),
     segments: fc.array(
       fc.record({
         // Segments may overlap in time: an interface is never in perfect order, and clocks are set.
@@ -94,20 +102,24 @@ const stream = fc
     ),
   })
   .map(
-    ({ interface: name, linktype, segments }): PlannedStream => ({
+    ({ interface: name, linktype, segments, indexed, repeats }): PlannedStream => ({
       interface: name,
       linktype,
+      indexed,
+      repeats,
       segments: segments.map(({ begin, batches }) =>
-        batches.map((batch) =>
-          batch.map(({ offset, ip, cut }) => {
-            const whole = framed(ip, linktype);
-            return {
-              time: crowd_begin + BigInt(begin + offset - 40),
-              original: whole.length + cut,
-              bytes: whole.slice(0, 160),
-            };
-          }),
-        ),
+        batches
+          .flatMap((batch) => Array.from({ length: repeats }, () => batch))
+          .map((batch) =>
+            batch.map(({ offset, ip, cut }) => {
+              const whole = framed(ip, linktype);
+              return {
+                time: crowd_begin + BigInt(begin + offset - 40),
+                original: whole.length + cut,
+                bytes: whole.slice(0, 160),
+              };
+            }),
+          ),
       ),
     }),
   );
@@ -118,7 +130,6 @@ const query = fc.record({
   width: fc.integer({ min: 1, max: 95 }),
   packet_limit: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constant(10_000)),
   excluded: fc.constantFrom(undefined, undefined, 1, 101),
-  chunk_bytes: fc.integer({ min: 176, max: 2000 }),
 });
 
 interface Placed {
@@ -149,7 +160,9 @@ async function writeAll(directory: string, streams: readonly PlannedStream[]): P
       for (const [index, batches] of planned.segments.entries()) {
         await writer.begin(end);
         for (const batch of batches) writer.write(batch, end);
-        if (index < planned.segments.length - 1) await writer.seal('size', end);
+        if (index === planned.segments.length - 1) continue;
+        await writer.seal('size', end);
+        if (planned.indexed[index] === true) writer.index(index + 1);
       }
       return writer;
     }),
@@ -182,17 +195,23 @@ describe('a look-back', () => {
 function check(
   streams: readonly PlannedStream[],
   writers: readonly TestWriter[],
-  { filter, begin, width, packet_limit, excluded, chunk_bytes }: typeof query extends fc.Arbitrary<infer Q> ? Q : never,
+  { filter, begin, width, packet_limit, excluded }: typeof query extends fc.Arbitrary<infer Q> ? Q : never,
 ): void {
   const from = crowd_begin + BigInt(begin);
   const to = from + BigInt(width);
   const all = programs[filter] ?? new Map<number, Program>();
   const asked = new Map([...all].filter(([linktype]) => linktype !== excluded));
-  const view = { streams: writers.map((writer) => writer.stream), samplers: writers };
-  const prepared = prepareLookback({ from, to, packet_limit, programs: asked }, view);
+  const text = texts[filter] ?? '';
+  const formula = indexFormula({ any_tags_text: text, own_tags_text: '' });
+  const growing = writers.flatMap((writer, index) =>
+    streams[index]?.indexed.at(-1) === true ? [...writer.growing(formula)] : [],
+  );
+  const view = { streams: writers.map((writer) => writer.stream), samplers: writers, growing: new Map(growing) };
+  const prepared = prepareLookback({ from, to, packet_limit, programs: asked, formula }, view);
   let answer: ReturnType<typeof prepared.answer>;
   try {
-    const result = scanSegments(prepared.job, { openMatcher, cancelled: () => false, chunk_bytes });
+    const result = scanSegments(prepared.job, { memory, cancelled: () => false });
+    expect(result?.found).toEqual([]);
     if (result === undefined) throw new Error('nobody cancelled');
     answer = prepared.answer(result);
   } finally {

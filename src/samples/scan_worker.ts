@@ -1,9 +1,11 @@
 import { parentPort } from 'node:worker_threads';
-import { openMatcher } from '../libpcap/match_records.ts';
+import { createRecordMemory } from '../libpcap/record_filter.ts';
 import { fault, FaultError } from '../model/errors/fault.ts';
 import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
 import { scanSegments } from './scan_segments.ts';
 
+/** What one worker reads into, whatever is asked. */
+const memory = createRecordMemory(1 << 20);
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a worker thread');
 port.on('message', (order: ScanOrder) => {
@@ -18,7 +20,7 @@ port.on('message', (order: ScanOrder) => {
 function scan({ job, cancel }: ScanOrder): ScanAnswer {
   const flag = new Int32Array(cancel);
   try {
-    const result = scanSegments(job, { openMatcher, cancelled: () => Atomics.load(flag, 0) !== 0 });
+    const result = scanSegments(job, { memory, cancelled: () => Atomics.load(flag, 0) !== 0 });
     return result === undefined ? { kind: 'cancelled' } : { kind: 'found', result };
   } catch (error) {
     if (error instanceof FaultError) return { kind: 'failed', fault: error.faults[0] };

@@ -39,7 +39,8 @@ function readerOf(descriptor: number): ReadAt {
     try {
       return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
     } catch (error) {
-      throw new IndexDamage(error instanceof Error ? error.message : String(error));
+      if (error instanceof Error && 'errno' in error) throw new IndexDamage(error.message);
+      throw error;
     }
   };
 }

@@ -14,6 +14,7 @@ const header: fc.Arbitrary<SegmentHeader> = fc.record({
   made: fc.bigInt(i64),
   made_monotonic: fc.bigInt(i64),
   boot: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  index_version: fc.constantFrom(0, 1),
 });
 
 const example: SegmentHeader = {
@@ -25,6 +26,7 @@ const example: SegmentHeader = {
   made: 0x0102030405060708n,
   made_monotonic: 0x1112131415161718n,
   boot: Uint8Array.from({ length: 16 }, (_, index) => 0xb0 + index),
+  index_version: 1,
 };
 
 test('the bytes of the format document', () => {
@@ -38,7 +40,8 @@ test('the bytes of the format document', () => {
     '1817161514131211',
     'b0b1b2b3b4b5b6b7b8b9babbbcbdbebf',
     `04${Buffer.from('eth0').toString('hex')}`.padEnd(32, '0'),
-    '0000000000000000'.padEnd(24, '0'),
+    '01000c00', // index: version, log2 of the block size
+    '0000000000000000',
   ].join('');
   const bytes = Buffer.from(encodeSegmentHeader(example));
   expect(bytes.subarray(0, 92).toString('hex')).toBe(fields);

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { TimeNs } from '../model/time.ts';
+import { block_log2 } from './index/index_layout.ts';
 
 /** The fixed part of a segment's header file. See docs/formats/segments.md. */
 export interface SegmentHeader {
@@ -13,6 +14,8 @@ export interface SegmentHeader {
   readonly made_monotonic: bigint;
   /** 16 bytes; all zero is not known. */
   readonly boot: Uint8Array;
+  /** Version of the index that belongs to the segment; 0 where none was promised. */
+  readonly index_version: number;
 }
 
 /** What the fixed part turned out to be. */
@@ -45,6 +48,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   bytes.set(header.boot.subarray(0, 16), 48);
   bytes[64] = name.length;
   bytes.set(name, 65);
+  view.setUint16(80, header.index_version, true);
+  view.setUint16(82, header.index_version === 0 ? 0 : block_log2, true);
   view.setUint32(92, crc32(bytes.subarray(0, 92)), true);
   return bytes;
 }
@@ -72,6 +77,7 @@ export function readSegmentHeader(bytes: Uint8Array): SegmentHeaderRead {
     made: view.getBigInt64(32, true),
     made_monotonic: view.getBigInt64(40, true),
     boot: new Uint8Array(bytes.subarray(48, 64)),
+    index_version: view.getUint16(80, true),
   };
   return { kind: 'good', header, length };
 }

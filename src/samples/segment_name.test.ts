@@ -9,6 +9,7 @@ test('the names of the format document', () => {
     header: '0000000042.seg',
     new_header: '.new-0000000042.seg',
     index: '0000000042.idx',
+    new_index: '.new-0000000042.idx',
   });
 });
 
@@ -28,7 +29,6 @@ test.each([
   '00000000042.pcap',
   '.open-0000000042.seg',
   '.new-0000000042.pcap',
-  '.new-0000000042.idx',
   '0000000042.pcapng',
   '0000000042.pcap.gz',
   'x0000000042.pcap',

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openMatcher } from '../libpcap/match_records.ts';
+import { createRecordMemory } from '../libpcap/record_filter.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import { type SampleClock, systemClock } from './clock.ts';
 import { prepareLookback } from './lookback.ts';
@@ -79,11 +79,17 @@ describe('the ring', () => {
     const writer = await written('a', 3);
     const ring = new SegmentRing({ age_limit_ns: hour, byte_budget: 0 });
     for (const segment of writer.stream.sealed.splice(0)) ring.add(writer.stream, segment);
-    const query = { programs: takeAll, from: crowd_begin, to: crowd_begin + 100n, packet_limit: 10 };
-    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [] });
+    const query = {
+      programs: takeAll,
+      formula: { kind: 'any' } as const,
+      from: crowd_begin,
+      to: crowd_begin + 100n,
+      packet_limit: 10,
+    };
+    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
     await ring.evict(0, systemClock.monotonic());
     expect(segmentsOf('a')).toEqual([]);
-    const result = scanSegments(prepared.job, { openMatcher, cancelled: () => false });
+    const result = scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled: () => false });
     prepared.close();
     if (result === undefined) throw new Error('nobody cancelled');
     const { chunks, coverage } = prepared.answer(result);
@@ -93,11 +99,17 @@ describe('the ring', () => {
 
   test('a scan that nobody waits for stops', async () => {
     const writer = await written('a', 2);
-    const query = { programs: takeAll, from: crowd_begin, to: crowd_begin + 100n, packet_limit: 10 };
-    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [] });
+    const query = {
+      programs: takeAll,
+      formula: { kind: 'any' } as const,
+      from: crowd_begin,
+      to: crowd_begin + 100n,
+      packet_limit: 10,
+    };
+    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
     let asked = 0;
     const cancelled = (): boolean => ++asked > 1;
-    expect(scanSegments(prepared.job, { openMatcher, cancelled })).toBeUndefined();
+    expect(scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled })).toBeUndefined();
     prepared.close();
   });
 });
@@ -108,7 +120,13 @@ describe('a store', () => {
     faults.length = 0;
   });
   const report = (fault: Fault): void => void faults.push(fault);
-  const window = { programs: takeAll, from: crowd_begin, to: crowd_begin + 100n, packet_limit: 10 };
+  const window = {
+    programs: takeAll,
+    formula: { kind: 'any' } as const,
+    from: crowd_begin,
+    to: crowd_begin + 100n,
+    packet_limit: 10,
+  };
 
   test('keeps samples for 24 hours and 6 minutes of monotonic time, whatever the clock is set to', async () => {
     await written('a', 2);

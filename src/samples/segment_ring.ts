@@ -6,7 +6,8 @@ import type { Stream } from './stream.ts';
 interface Kept {
   readonly stream: Stream;
   readonly segment: SealedSegment;
-  readonly disk_bytes: number;
+  /** All of its files. */
+  disk_bytes: number;
   readonly sealed_monotonic: bigint;
 }
 
@@ -32,7 +33,8 @@ export class SegmentRing {
 
   /** Takes a segment in and makes it part of its stream. */
   add(stream: Stream, segment: SealedSegment): void {
-    const { disk_bytes, sealed_monotonic } = segment;
+    const { sealed_monotonic } = segment;
+    const disk_bytes = segment.disk_bytes + (segment.index_bytes ?? 0);
     const kept = { stream, segment, disk_bytes, sealed_monotonic };
     // Nearly always the newest of all.
     const after = this.#kept.findLastIndex((one) => one.sealed_monotonic <= sealed_monotonic);
@@ -40,6 +42,17 @@ export class SegmentRing {
     this.#bytes += disk_bytes;
     const place = stream.sealed.findLastIndex((one) => one.number < segment.number);
     stream.sealed.splice(place + 1, 0, segment);
+  }
+
+  /** A segment's index has so many bytes now, or none; false where the segment is gone. */
+  indexed(segment: SealedSegment, bytes: number | undefined): boolean {
+    const kept = this.#kept.findLast((one) => one.segment === segment);
+    if (kept === undefined) return false;
+    this.#bytes += (bytes ?? 0) - (segment.index_bytes ?? 0);
+    kept.disk_bytes = segment.disk_bytes + (bytes ?? 0);
+    if (bytes === undefined) delete segment.index_bytes;
+    else segment.index_bytes = bytes;
+    return true;
   }
 
   /** Evicts what is too old or too much; `open_bytes` are those of the segments that are being written. */

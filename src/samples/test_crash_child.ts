@@ -19,7 +19,13 @@ say({ ready: true });
 const programs = new Map([[1, { linktype: 1, instructions: encodeInstructions([accept(accept_bytes)]) }]]);
 for (;;) {
   const to = systemClock.now();
-  const { chunks } = await store.query({ programs, from: to - 60_000_000_000n, to, packet_limit: 1 });
+  const { chunks } = await store.query({
+    programs,
+    from: to - 60_000_000_000n,
+    to,
+    formula: { kind: 'any' },
+    packet_limit: 1,
+  });
   const newest = packetsOf(chunks[0]?.records ?? new Uint8Array(0))[0];
   if (newest !== undefined) {
     say({ visible: numberOf(newest.bytes), dropped: Number(store.status().interfaces[0]?.sampling?.dropped) });

@@ -15,7 +15,7 @@ import { takeAll } from './test_programs.ts';
 /** A look-back over the last half minute, up to now: the clock of `now` is cut to milliseconds. */
 export function recent(more: Partial<LookbackQuery> = {}): LookbackQuery {
   const to = systemClock.now() + 1_000_000n;
-  return { programs: takeAll, from: to - 30_000_000_000n, to, packet_limit: 10_000, ...more };
+  return { programs: takeAll, formula: { kind: 'any' }, from: to - 30_000_000_000n, to, packet_limit: 10_000, ...more };
 }
 
 /** All packets of an answer, interface by interface. */

@@ -5,7 +5,12 @@ import type { TimeNs } from '../model/time.ts';
 import { bootId } from './boot_id.ts';
 import { systemClock } from './clock.ts';
 import { type OpenSegment, OpenSegments } from './open_segments.ts';
+import type { IndexFormula } from '../filter/index_formula.ts';
+import { segmentLabel } from './indexer.ts';
+import type { FromIndexer } from './index_messages.ts';
+import { IndexQueue } from './index_queue.ts';
 import type { FromSampler } from './sampler_messages.ts';
+import type { GrowingIndex } from './scan_job.ts';
 import { SamplerState } from './sampler_state.ts';
 import type { SealReason } from './segment_mark.ts';
 import { SegmentSink } from './segment_sink.ts';
@@ -38,6 +43,7 @@ export class TestWriter {
       report: (fault) => this.faults.push(fault),
       makeRoom: () => Promise.resolve(0),
       sealed: (stream, segment) => stream.sealed.push(segment),
+      lost: () => undefined,
       vacated: (slot) => this.state.vacate(slot),
     });
     this.#sink = new SegmentSink({
@@ -92,6 +98,40 @@ export class TestWriter {
     if (this.#segment === undefined || finished === undefined) throw new Error('there is nothing to seal');
     await this.#segments.seal(this.#segment, finished.start, finished.seal);
     this.#segment = undefined;
+  }
+
+  /** Gives a sealed segment its index. */
+  index(number: number): void {
+    const segment = this.stream.sealed.find((one) => one.number === number);
+    if (segment === undefined || segment.records === 0) return;
+    const { directory, linktype } = this.stream;
+    let written: FromIndexer | undefined;
+    const queue = new IndexQueue({ seed: () => number, send: (message) => (written = message) });
+    const of = { key: 1, directory, number, linktype };
+    queue.take({ kind: 'seal', segment: of, length: segment.length, soon: true });
+    while (queue.work());
+    if (written?.kind !== 'indexed') throw new Error(`segment ${number} was not indexed: ${JSON.stringify(written)}`);
+    segment.index_bytes = written.bytes;
+  }
+
+  /** What the indexer says of the segments that grow. */
+  growing(formula: IndexFormula, inner?: IndexFormula): ReadonlyMap<string, GrowingIndex> {
+    const { directory, linktype } = this.stream;
+    const known = new Map<string, GrowingIndex>();
+    for (const { number, slot } of this.open) {
+      const queue = new IndexQueue({
+        seed: () => number,
+        send: (message) => {
+          const [answer] = message.kind === 'answer' ? message.growing : [];
+          if (answer !== undefined) known.set(segmentLabel(this.stream, number), answer[1]);
+        },
+      });
+      queue.take({ kind: 'follow', segment: { key: 1, directory, number, linktype }, state: this.state.buffer, slot });
+      while (queue.work());
+      queue.take({ kind: 'ask', id: 1, formula, ...(inner === undefined ? {} : { inner }) });
+      queue.take({ kind: 'forget', key: 1 });
+    }
+    return known;
   }
 
   /** Lets go of the files of a segment that is open, as a process does that dies. */

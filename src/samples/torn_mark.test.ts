@@ -41,6 +41,7 @@ describe.skipIf(withoutRoot('a full disk'))('on a disk that takes half a mark', 
         return Promise.resolve(1);
       },
       sealed: () => undefined,
+      lost: () => undefined,
       vacated: () => undefined,
     });
   });

@@ -133,12 +133,7 @@ class Visit {
     return before;
   }
 
-  #readBlocks(
-    segment: ScanSegment,
-    blocks: SegmentBlocks,
-    matcher: StreamMatcher,
-    read: { from: number },
-  ): boolean {
+  #readBlocks(segment: ScanSegment, blocks: SegmentBlocks, matcher: StreamMatcher, read: { from: number }): boolean {
     const { memory } = this.#ports;
     const most_bytes = memory.capacity_bytes - spare_bytes;
     let enough_bytes = Math.min(first_batch_bytes, most_bytes);

@@ -1,3 +1,4 @@
+import { indexFormula } from '../filter/index_formula.ts';
 import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
 import type { Program } from '../libpcap/program.ts';
 import { FaultError, fault } from '../model/errors/fault.ts';
@@ -22,7 +23,7 @@ export async function* answerLookback(
     if (compiled.value.kind === 'program') programs.set(linktype, compiled.value.program);
     else excluded.set(linktype, compiled.value.reason);
   }
-  const answer = await store.query({ programs, from, to, packet_limit, signal });
+  const answer = await store.query({ programs, formula: indexFormula(filter), from, to, packet_limit, signal });
   for (const { interface: name, linktype, records } of answer.chunks) {
     yield { kind: 'records', interface: name, linktype, records };
   }

@@ -29,7 +29,8 @@ export class BlockBits {
 
   /** Takes in the blocks whose bits are set in `bytes`, block 0 the lowest bit of the first. Bits beyond the last block throw a RangeError. */
   addBits(bytes: Uint8Array): void {
-    if (bytes.length !== (this.blocks + 7) >>> 3) throw new RangeError(`${bytes.length} bytes for ${this.blocks} blocks`);
+    if (bytes.length !== (this.blocks + 7) >>> 3)
+      throw new RangeError(`${bytes.length} bytes for ${this.blocks} blocks`);
     const rest = this.blocks & 7;
     if (rest > 0 && (bytes.at(-1) ?? 0) >= 1 << rest) throw new RangeError('a bit beyond the last block');
     for (let at = 0; at < bytes.length; at += 1) {

@@ -20,7 +20,7 @@ export class BlockEntries {
   readonly count: number;
   readonly #pages: BlockPages;
   #loaded = -1;
-  #view = new DataView(new ArrayBuffer(0));
+  #view: DataView = new DataView(new ArrayBuffer(0));
   /** For each page, the greatest time of it and of all before. */
   #greatest: readonly SplitTime[] | undefined;
 

@@ -6,15 +6,15 @@ export class KeyTable {
   readonly #words: 1 | 4;
   readonly #seed: number;
   /** Number of the entry plus 1; 0 is free. */
-  #slots = new Int32Array(1024);
+  #slots: Int32Array = new Int32Array(1024);
   #keys: Uint32Array;
   /** The last block of each entry. */
-  #last = new Int32Array(512);
+  #last: Int32Array = new Int32Array(512);
   /** Where the blocks before the last one are in the pool: newest first; -1 for none. */
-  #chain = new Int32Array(512);
+  #chain: Int32Array = new Int32Array(512);
   #count = 0;
-  #pool_blocks = new Int32Array(512);
-  #pool_next = new Int32Array(512);
+  #pool_blocks: Int32Array = new Int32Array(512);
+  #pool_next: Int32Array = new Int32Array(512);
   #pooled = 0;
 
   constructor(words: 1 | 4, seed: number) {
@@ -144,7 +144,7 @@ export class KeyTable {
 
   /** A stable radix sort by one word, eight bits at a time. */
   #sortByWord(order: Uint32Array, word: number): Uint32Array {
-    let [from, to] = [order, new Uint32Array(order.length)];
+    let [from, to]: [Uint32Array, Uint32Array] = [order, new Uint32Array(order.length)];
     const starts = new Uint32Array(257);
     for (let shift = 0; shift < 32; shift += 8) {
       starts.fill(0);

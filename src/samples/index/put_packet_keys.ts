@@ -1,6 +1,6 @@
-import { createInnerPackets, findInnerPackets, type InnerPackets, peekIp } from '../../pcap/inner_packets.ts';
+import { createInnerPackets, findInnerPackets, type InnerPackets } from '../../pcap/inner_packets.ts';
 import { linkTypes } from '../../pcap/link_type.ts';
-import { createPeek, type Peek, peekPacket } from '../../pcap/peek.ts';
+import { createPeek, type Peek, peekIp, peekPacket } from '../../pcap/peek.ts';
 import type { KeyTables } from './key_tables.ts';
 
 const ethernet_bytes = 14;
