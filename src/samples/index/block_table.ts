@@ -23,13 +23,15 @@ export class BlockTable {
 
   /** The last block has a packet of this time. */
   seen(seconds: number, nanos: number): void {
-    const [times, at] = [this.#times, (this.#count - 1) * 4];
-    const [most_s, most_ns, least_s, least_ns] = [times[at], times[at + 1], times[at + 2], times[at + 3]];
-    if (seconds > (most_s ?? 0) || (seconds === most_s && nanos > (most_ns ?? 0))) {
+    const times = this.#times;
+    const at = (this.#count - 1) * 4;
+    const most = times[at] ?? 0;
+    if (seconds > most || (seconds === most && nanos > (times[at + 1] ?? 0))) {
       times[at] = seconds;
       times[at + 1] = nanos;
     }
-    if (seconds < (least_s ?? 0) || (seconds === least_s && nanos < (least_ns ?? 0))) {
+    const least = times[at + 2] ?? 0;
+    if (seconds < least || (seconds === least && nanos < (times[at + 3] ?? 0))) {
       times[at + 2] = seconds;
       times[at + 3] = nanos;
     }

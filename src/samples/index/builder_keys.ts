@@ -8,8 +8,9 @@ import type { KeyTable } from './key_table.ts';
 
 /** The keys of an index that still grows. */
 export function builderKeys(builder: IndexBuilder): KeySource {
+  const numbers = new Int32Array(builder.blocks.count);
   const addEntry = (table: KeyTable, entry: number, into: BlockBits): void => {
-    for (const block of table.blocks(entry)) into.add(block);
+    for (const block of numbers.subarray(table.blocks(entry, numbers))) into.add(block);
   };
   return {
     blocks: builder.blocks.count,

@@ -16,7 +16,7 @@ import {
   sections,
 } from './index_layout.ts';
 import type { KeyTable } from './key_table.ts';
-import { encodePostings } from './posting_list.ts';
+import { encodePostings, postingsMaxBytes } from './posting_list.ts';
 
 /** One section: its entries, and what the directory says of a page beside its checksum. */
 interface Section {
@@ -111,10 +111,10 @@ function keysSection(table: KeyTable, kind: (typeof keyKinds)[number], postings:
   for (const entry of table.sorted()) {
     if (key_bytes === 4) view.setUint32(at, table.key(entry, 0), true);
     else for (let word = 0; word < 4; word += 1) view.setUint32(at + 4 * word, table.key(entry, word));
-    const numbers = table.blocks(entry);
-    const { begin, length } = postings.add(numbers);
+    const only = table.onlyBlock(entry);
+    const begin = only < 0 ? postings.length : only;
     view.setUint32(at + key_bytes, begin, true);
-    view.setUint32(at + key_bytes + 4, length, true);
+    view.setUint32(at + key_bytes + 4, only < 0 ? postings.add(table, entry) : 0, true);
     at += entry_bytes;
   }
   return {
@@ -127,26 +127,27 @@ function keysSection(table: KeyTable, kind: (typeof keyKinds)[number], postings:
 /** Gathers posting lists one after the other. */
 class Postings {
   readonly #blocks: number;
-  #bytes = new Uint8Array(64 * 1024);
+  readonly #numbers: Int32Array;
+  #bytes: Uint8Array = new Uint8Array(1 << 20);
   length = 0;
 
   constructor(blocks: number) {
     this.#blocks = blocks;
+    this.#numbers = new Int32Array(blocks);
   }
 
-  /** Gives what a key's entry says of its list: of a single block its number, and no length. */
-  add(numbers: Int32Array): { readonly begin: number; readonly length: number } {
-    if (numbers.length === 1) return { begin: numbers[0] ?? 0, length: 0 };
-    const list = encodePostings(numbers, this.#blocks);
-    while (this.length + list.length > this.#bytes.length) {
+  /** Adds the list of a key that has more than one block; gives its length. */
+  add(table: KeyTable, entry: number): number {
+    while (this.length + postingsMaxBytes(this.#blocks) > this.#bytes.length) {
       const grown = new Uint8Array(this.#bytes.length * 2);
       grown.set(this.#bytes);
       this.#bytes = grown;
     }
-    this.#bytes.set(list, this.length);
-    const begin = this.length;
-    this.length += list.length;
-    return { begin, length: list.length };
+    const first = table.blocks(entry, this.#numbers);
+    const end = encodePostings(this.#numbers, first, this.#blocks, this.#bytes, this.length);
+    const length = end - this.length;
+    this.length = end;
+    return length;
   }
 
   bytes(): Uint8Array {

@@ -31,7 +31,8 @@ export class KeyTable {
   /** Puts a one-word key for a block, which is not below any block before. */
   put(key: number, block: number): void {
     if (this.#count * 2 >= this.#slots.length) this.#widen();
-    const [slots, keys] = [this.#slots, this.#keys];
+    const slots = this.#slots;
+    const keys = this.#keys;
     const mask = slots.length - 1;
     let at = hashOf(key, this.#seed) & mask;
     for (let entry = (slots[at] ?? 0) - 1; entry >= 0; entry = (slots[at] ?? 0) - 1) {
@@ -44,7 +45,8 @@ export class KeyTable {
   /** Puts a four-word key for a block, which is not below any block before. */
   putWide(a: number, b: number, c: number, d: number, block: number): void {
     if (this.#count * 2 >= this.#slots.length) this.#widen();
-    const [slots, keys] = [this.#slots, this.#keys];
+    const slots = this.#slots;
+    const keys = this.#keys;
     const mask = slots.length - 1;
     let at = wideHash(a, b, c, d, this.#seed) & mask;
     for (let entry = (slots[at] ?? 0) - 1; entry >= 0; entry = (slots[at] ?? 0) - 1) {
@@ -75,7 +77,8 @@ export class KeyTable {
 
   /** All entries in ascending order of their keys. */
   sorted(): Uint32Array {
-    let order: Uint32Array = Uint32Array.from({ length: this.#count }, (_, entry) => entry);
+    let order: Uint32Array = new Uint32Array(this.#count);
+    for (let entry = 0; entry < order.length; entry += 1) order[entry] = entry;
     for (let word = this.#words - 1; word >= 0; word -= 1) order = this.#sortByWord(order, word);
     return order;
   }
@@ -85,15 +88,22 @@ export class KeyTable {
     return this.#keys[entry * this.#words + word] ?? 0;
   }
 
-  /** The blocks of an entry, ascending. */
-  blocks(entry: number): Int32Array {
-    const [pool, next] = [this.#pool_blocks, this.#pool_next];
-    let length = 1;
-    for (let at = this.#chain[entry] ?? -1; at >= 0; at = next[at] ?? -1) length += 1;
-    const blocks = new Int32Array(length);
-    blocks[(length -= 1)] = this.#last[entry] ?? 0;
-    for (let at = this.#chain[entry] ?? -1; at >= 0; at = next[at] ?? -1) blocks[(length -= 1)] = pool[at] ?? 0;
-    return blocks;
+  /** The one block of an entry; -1 where it has more. */
+  onlyBlock(entry: number): number {
+    return (this.#chain[entry] ?? -1) < 0 ? (this.#last[entry] ?? 0) : -1;
+  }
+
+  /** Writes the blocks of an entry, ascending, to the end of `into`, which has room for every block there is; gives where they begin. */
+  blocks(entry: number, into: Int32Array): number {
+    const pool = this.#pool_blocks;
+    const next = this.#pool_next;
+    let begin = into.length - 1;
+    into[begin] = this.#last[entry] ?? 0;
+    for (let at = this.#chain[entry] ?? -1; at >= 0; at = next[at] ?? -1) {
+      begin -= 1;
+      into[begin] = pool[at] ?? 0;
+    }
+    return begin;
   }
 
   #addBlock(entry: number, block: number): void {
@@ -146,15 +156,20 @@ export class KeyTable {
   #sortByWord(order: Uint32Array, word: number): Uint32Array {
     let [from, to]: [Uint32Array, Uint32Array] = [order, new Uint32Array(order.length)];
     const starts = new Uint32Array(257);
+    const keys = this.#keys;
+    const words = this.#words;
+    const count = order.length;
     for (let shift = 0; shift < 32; shift += 8) {
       starts.fill(0);
-      for (const entry of from) {
-        const digit = (this.key(entry, word) >>> shift) & 0xff;
+      for (let index = 0; index < count; index += 1) {
+        const digit = ((keys[(from[index] ?? 0) * words + word] ?? 0) >>> shift) & 0xff;
         starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
       }
+      if (starts.includes(count, 1)) continue;
       for (let digit = 1; digit < 257; digit += 1) starts[digit] = (starts[digit] ?? 0) + (starts[digit - 1] ?? 0);
-      for (const entry of from) {
-        const digit = (this.key(entry, word) >>> shift) & 0xff;
+      for (let index = 0; index < count; index += 1) {
+        const entry = from[index] ?? 0;
+        const digit = ((keys[entry * words + word] ?? 0) >>> shift) & 0xff;
         const at = starts[digit] ?? 0;
         to[at] = entry;
         starts[digit] = at + 1;

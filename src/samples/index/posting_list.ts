@@ -3,46 +3,46 @@ import type { BlockBits } from './block_bits.ts';
 const as_gaps = 1;
 const as_bits = 2;
 
-/** Writes ascending, different block numbers as a posting list, the shorter way of two; see docs/formats/index.md. */
-export function encodePostings(numbers: Int32Array, blocks: number): Uint8Array {
-  const bits_length = 1 + ((blocks + 7) >>> 3);
-  let gaps_length = 1;
-  let before = -1;
-  for (const number of numbers) {
-    gaps_length += varintLength(number - before - 1);
-    before = number;
-  }
-  return gaps_length <= bits_length ? encodeGaps(numbers, gaps_length) : encodeBits(numbers, bits_length);
+/** The most bytes that the list of so many out of so many blocks takes. */
+export function postingsMaxBytes(blocks: number): number {
+  return 1 + ((blocks + 7) >>> 3);
 }
 
-function encodeGaps(numbers: Int32Array, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  bytes[0] = as_gaps;
-  let at = 1;
+/**
+ * Writes the ascending, different block numbers that `numbers` has from `begin` on as a posting list, the shorter way of two, to `at`, where there is room
+ * for the longest; gives its end. See docs/formats/index.md.
+ */
+export function encodePostings(
+  numbers: Int32Array,
+  begin: number,
+  blocks: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  const end = at + postingsMaxBytes(blocks);
+  bytes[at] = as_gaps;
+  let next = at + 1;
   let before = -1;
-  for (const number of numbers) {
+  for (let index = begin; index < numbers.length; index += 1) {
+    const number = numbers[index] ?? 0;
     let rest = number - before - 1;
     before = number;
-    for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
-    bytes[at++] = rest;
+    for (; rest > 0x7f && next < end; rest >>>= 7) bytes[next++] = (rest & 0x7f) | 0x80;
+    if (next >= end) return encodeBits(numbers, begin, bytes, at, end);
+    bytes[next++] = rest;
   }
-  return bytes;
+  return next;
 }
 
-function encodeBits(numbers: Int32Array, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  bytes[0] = as_bits;
-  for (const number of numbers) {
-    const at = 1 + (number >>> 3);
-    bytes[at] = (bytes[at] ?? 0) | (1 << (number & 7));
+function encodeBits(numbers: Int32Array, begin: number, bytes: Uint8Array, at: number, end: number): number {
+  bytes.fill(0, at, end);
+  bytes[at] = as_bits;
+  for (let index = begin; index < numbers.length; index += 1) {
+    const number = numbers[index] ?? 0;
+    const byte = at + 1 + (number >>> 3);
+    bytes[byte] = (bytes[byte] ?? 0) | (1 << (number & 7));
   }
-  return bytes;
-}
-
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest > 0x7f; rest >>>= 7) length += 1;
-  return length;
+  return end;
 }
 
 /** Takes the blocks of a posting list into a set. Throws a RangeError where the list is none, or names a block that is not there. */

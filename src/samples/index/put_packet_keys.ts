@@ -64,8 +64,8 @@ function isTunnel(port: number): boolean {
 
 function putKeys(tables: KeyTables, view: DataView, peek: Peek, end: number, block: number): void {
   if (peek.address_length === 4) {
-    if (peek.source_offset >= 0) tables.ipv4.put(view.getUint32(peek.source_offset), block);
-    if (peek.destination_offset >= 0) tables.ipv4.put(view.getUint32(peek.destination_offset), block);
+    putIpv4(tables, view, peek.source_offset, block);
+    putIpv4(tables, view, peek.destination_offset, block);
   } else if (peek.address_length === 16) {
     putIpv6(tables, view, peek.network_offset + 8, end, block);
     putIpv6(tables, view, peek.network_offset + 24, end, block);
@@ -77,9 +77,16 @@ function putKeys(tables: KeyTables, view: DataView, peek: Peek, end: number, blo
   if (peek.destination_port >= 0) tables.port.put(peek.destination_port, block);
 }
 
-/** libpcap compares a network word by word, as far as its prefix reaches: of an address that is cut off, the words that are there count. */
+/** An address that was not captured whole counts as zero: the network of all addresses has it. */
+function putIpv4(tables: KeyTables, view: DataView, at: number, block: number): void {
+  tables.ipv4.put(at < 0 ? 0 : view.getUint32(at), block);
+}
+
+/**
+ * libpcap compares with a network word by word, as far as its prefix reaches: of an address that is cut off, the words that are there count,
+ * and the others are zero.
+ */
 function putIpv6(tables: KeyTables, view: DataView, at: number, end: number, block: number): void {
-  if (at + 4 > end) return;
   const word = (index: number): number => (at + 4 * index + 4 <= end ? view.getUint32(at + 4 * index) : 0);
   tables.ipv6.putWide(word(0), word(1), word(2), word(3), block);
 }
