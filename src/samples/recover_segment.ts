@@ -154,7 +154,14 @@ async function openSealed(
   const segment = label(context, segmentFiles(number).sealed);
   const seal = lastMark(header);
   if (seal?.kind === 'seal' && isTrusted(header, number, context)) {
-    if (seal.offset === size) return describe(number, size, size, header, context);
+    if (seal.offset === size) {
+      const found = describe(number, size, size, header, context);
+      const announced = header.read.kind === 'good' && header.read.header.index_version > 0 && seal.reason !== 'crash';
+      if (announced && found.records > 0 && found.index_bytes === undefined) {
+        context.report(fault('segment_index_damaged', { segment, reason: 'it is missing' }));
+      }
+      return found;
+    }
     const content = readPacketFile(descriptor, Math.min(size, seal.offset), limits.sample_snaplen_bytes);
     const lengths = { found_bytes: size, expected_bytes: seal.offset, used_bytes: content.end };
     context.report(fault('segment_length', { segment, ...lengths }));
