@@ -4,23 +4,22 @@
  */
 export class KeyTable {
   readonly #words: 1 | 4;
+  /** Numbers of an entry: the words of its key, its last block, and where the blocks before are in the pool (newest first; -1 for none). */
+  readonly #stride: number;
   readonly #seed: number;
   /** Number of the entry plus 1; 0 is free. */
   #slots: Int32Array = new Int32Array(1024);
-  #keys: Uint32Array;
-  /** The last block of each entry. */
-  #last: Int32Array = new Int32Array(512);
-  /** Where the blocks before the last one are in the pool: newest first; -1 for none. */
-  #chain: Int32Array = new Int32Array(512);
+  #entries: Int32Array;
   #count = 0;
-  #pool_blocks: Int32Array = new Int32Array(512);
-  #pool_next: Int32Array = new Int32Array(512);
+  /** A block, and where the one before it is: two numbers each. */
+  #pool: Int32Array = new Int32Array(1024);
   #pooled = 0;
 
   constructor(words: 1 | 4, seed: number) {
     this.#words = words;
+    this.#stride = words + 2;
     this.#seed = seed | 0;
-    this.#keys = new Uint32Array(512 * words);
+    this.#entries = new Int32Array(512 * this.#stride);
   }
 
   /** How many different keys there are. */
@@ -31,36 +30,47 @@ export class KeyTable {
   /** Puts a one-word key for a block, which is not below any block before. */
   put(key: number, block: number): void {
     if (this.#count * 2 >= this.#slots.length) this.#widen();
+    const word = key | 0;
     const slots = this.#slots;
-    const keys = this.#keys;
+    const entries = this.#entries;
     const mask = slots.length - 1;
-    let at = hashOf(key, this.#seed) & mask;
+    let at = hashOf(word, this.#seed) & mask;
     for (let entry = (slots[at] ?? 0) - 1; entry >= 0; entry = (slots[at] ?? 0) - 1) {
-      if (keys[entry] === key) return this.#addBlock(entry, block);
+      const begin = entry * 3;
+      if (entries[begin] === word) {
+        if (entries[begin + 1] !== block) this.#addBlock(begin + 1, block);
+        return;
+      }
       at = (at + 1) & mask;
     }
-    keys[this.#insert(at, block)] = key;
+    entries[this.#insert(at, block)] = word;
   }
 
   /** Puts a four-word key for a block, which is not below any block before. */
   putWide(a: number, b: number, c: number, d: number, block: number): void {
     if (this.#count * 2 >= this.#slots.length) this.#widen();
     const slots = this.#slots;
-    const keys = this.#keys;
+    const entries = this.#entries;
     const mask = slots.length - 1;
     let at = wideHash(a, b, c, d, this.#seed) & mask;
     for (let entry = (slots[at] ?? 0) - 1; entry >= 0; entry = (slots[at] ?? 0) - 1) {
-      const word = entry * 4;
-      if (keys[word] === a && keys[word + 1] === b && keys[word + 2] === c && keys[word + 3] === d) {
-        return this.#addBlock(entry, block);
+      const begin = entry * 6;
+      const found =
+        entries[begin] === (a | 0) &&
+        entries[begin + 1] === (b | 0) &&
+        entries[begin + 2] === (c | 0) &&
+        entries[begin + 3] === (d | 0);
+      if (found) {
+        if (entries[begin + 4] !== block) this.#addBlock(begin + 4, block);
+        return;
       }
       at = (at + 1) & mask;
     }
-    const word = this.#insert(at, block) * 4;
-    keys[word] = a;
-    keys[word + 1] = b;
-    keys[word + 2] = c;
-    keys[word + 3] = d;
+    const begin = this.#insert(at, block);
+    entries[begin] = a;
+    entries[begin + 1] = b;
+    entries[begin + 2] = c;
+    entries[begin + 3] = d;
   }
 
   /** The entry of a key of as many words as all of them have; -1 where it was never put. */
@@ -85,59 +95,53 @@ export class KeyTable {
 
   /** A word of an entry's key, 0 the most significant. */
   key(entry: number, word: number): number {
-    return this.#keys[entry * this.#words + word] ?? 0;
+    return (this.#entries[entry * this.#stride + word] ?? 0) >>> 0;
   }
 
   /** The one block of an entry; -1 where it has more. */
   onlyBlock(entry: number): number {
-    return (this.#chain[entry] ?? -1) < 0 ? (this.#last[entry] ?? 0) : -1;
+    const last = entry * this.#stride + this.#words;
+    return (this.#entries[last + 1] ?? -1) < 0 ? (this.#entries[last] ?? 0) : -1;
   }
 
   /** Writes the blocks of an entry, ascending, to the end of `into`, which has room for every block there is; gives where they begin. */
   blocks(entry: number, into: Int32Array): number {
-    const pool = this.#pool_blocks;
-    const next = this.#pool_next;
+    const pool = this.#pool;
+    const last = entry * this.#stride + this.#words;
     let begin = into.length - 1;
-    into[begin] = this.#last[entry] ?? 0;
-    for (let at = this.#chain[entry] ?? -1; at >= 0; at = next[at] ?? -1) {
+    into[begin] = this.#entries[last] ?? 0;
+    for (let at = this.#entries[last + 1] ?? -1; at >= 0; at = pool[at + 1] ?? -1) {
       begin -= 1;
       into[begin] = pool[at] ?? 0;
     }
     return begin;
   }
 
-  #addBlock(entry: number, block: number): void {
-    const last = this.#last[entry] ?? 0;
-    if (last === block) return;
-    if (this.#pooled === this.#pool_blocks.length) {
-      this.#pool_blocks = doubled(this.#pool_blocks);
-      this.#pool_next = doubled(this.#pool_next);
-    }
-    this.#pool_blocks[this.#pooled] = last;
-    this.#pool_next[this.#pooled] = this.#chain[entry] ?? -1;
-    this.#chain[entry] = this.#pooled;
-    this.#pooled += 1;
-    this.#last[entry] = block;
+  /** `last` is where the entry's last block is. */
+  #addBlock(last: number, block: number): void {
+    if (this.#pooled === this.#pool.length) this.#pool = doubled(this.#pool);
+    const entries = this.#entries;
+    this.#pool[this.#pooled] = entries[last] ?? 0;
+    this.#pool[this.#pooled + 1] = entries[last + 1] ?? -1;
+    entries[last] = block;
+    entries[last + 1] = this.#pooled;
+    this.#pooled += 2;
   }
 
-  /** Makes the entry of a free slot and gives its number; its key is the caller's to write. */
+  /** Makes the entry of a free slot and gives where it begins; its key is the caller's to write. */
   #insert(slot: number, block: number): number {
-    const entry = this.#count;
+    const begin = this.#count * this.#stride;
     this.#count += 1;
-    this.#slots[slot] = entry + 1;
-    this.#last[entry] = block;
-    this.#chain[entry] = -1;
-    return entry;
+    this.#slots[slot] = this.#count;
+    this.#entries[begin + this.#words] = block;
+    this.#entries[begin + this.#words + 1] = -1;
+    return begin;
   }
 
   /** Doubles the slots and the room for entries, which is always half of the slots. */
   #widen(): void {
     const slots = new Int32Array(this.#slots.length * 2);
-    this.#last = doubled(this.#last);
-    this.#chain = doubled(this.#chain);
-    const keys = new Uint32Array(this.#keys.length * 2);
-    keys.set(this.#keys);
-    this.#keys = keys;
+    this.#entries = doubled(this.#entries);
     const mask = slots.length - 1;
     for (let entry = 0; entry < this.#count; entry += 1) {
       let at = this.#hash(entry) & mask;
@@ -156,20 +160,20 @@ export class KeyTable {
   #sortByWord(order: Uint32Array, word: number): Uint32Array {
     let [from, to]: [Uint32Array, Uint32Array] = [order, new Uint32Array(order.length)];
     const starts = new Uint32Array(257);
-    const keys = this.#keys;
-    const words = this.#words;
+    const entries = this.#entries;
+    const stride = this.#stride;
     const count = order.length;
     for (let shift = 0; shift < 32; shift += 8) {
       starts.fill(0);
       for (let index = 0; index < count; index += 1) {
-        const digit = ((keys[(from[index] ?? 0) * words + word] ?? 0) >>> shift) & 0xff;
+        const digit = ((entries[(from[index] ?? 0) * stride + word] ?? 0) >>> shift) & 0xff;
         starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
       }
       if (starts.includes(count, 1)) continue;
       for (let digit = 1; digit < 257; digit += 1) starts[digit] = (starts[digit] ?? 0) + (starts[digit - 1] ?? 0);
       for (let index = 0; index < count; index += 1) {
         const entry = from[index] ?? 0;
-        const digit = ((keys[entry * words + word] ?? 0) >>> shift) & 0xff;
+        const digit = ((entries[entry * stride + word] ?? 0) >>> shift) & 0xff;
         const at = starts[digit] ?? 0;
         to[at] = entry;
         starts[digit] = at + 1;
