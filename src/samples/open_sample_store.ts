@@ -175,6 +175,7 @@ class DiskStore implements SampleStore {
     const interfaces = [...names].sort().map((name) => this.#interfaceStatus(name));
     return {
       segments: this.#ring.count,
+      unindexed: this.#indexer.backlog,
       bytes: this.#ring.bytes + this.#openBytes(),
       ...span(interfaces),
       interfaces,
@@ -267,16 +268,18 @@ class DiskStore implements SampleStore {
   }
 
   /** Tells of damage, once, and has a bad index made again. */
-  #heed({ stream: index, segment: number, what, reason }: FoundDamage, streams: readonly Stream[]): void {
+  #heed({ stream: index, segment: number, what, reason, version }: FoundDamage, streams: readonly Stream[]): void {
     const stream = streams[index];
     const segment = stream?.sealed.find((one) => one.number === number);
     if (stream === undefined || segment === undefined) return;
-    if (what === 'packets') this.#packetsDamaged(stream, number, reason);
-    else if (segment.index_bytes !== undefined) {
-      this.#ring.indexed(segment, undefined);
-      this.#options.report(fault('segment_index_damaged', { segment: segmentLabel(stream, number), reason }));
-      this.#indexer.seal(stream, segment, true);
-    }
+    if (what === 'packets') return this.#packetsDamaged(stream, number, reason);
+    // Another look-back may have found the same.
+    if (segment.index_bytes === undefined) return;
+    this.#ring.indexed(segment, undefined);
+    const label = segmentLabel(stream, number);
+    if (version !== undefined) return this.#options.report(fault('segment_newer', { segment: label, version }));
+    this.#options.report(fault('segment_index_damaged', { segment: label, reason }));
+    this.#indexer.seal(stream, segment, true);
   }
 
   #packetsDamaged(stream: Stream, number: number, reason: string): void {

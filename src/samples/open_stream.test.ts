@@ -60,8 +60,11 @@ async function written(how: 'sealed' | 'open', list: readonly TestPacket[] = pac
   const writer = new TestWriter(root, name, rate);
   await writer.begin(crowd_begin - 100n);
   writer.write(list, end);
-  if (how === 'sealed') await writer.seal('age', end);
-  else await writer.abandon();
+  if (how === 'sealed') {
+    await writer.seal('age', end);
+    writer.index(1);
+  }
+  if (how === 'open') await writer.abandon();
 }
 
 function flip(file: string, byte: number): void {

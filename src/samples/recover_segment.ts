@@ -3,13 +3,14 @@ import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
+import type { TimeNs } from '../model/time.ts';
 import { encodePcapHeader, pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { SampleClock } from './clock.ts';
 import { index_version } from './index/index_layout.ts';
 import { type PacketFileContent, readPacketFile } from './read_packet_file.ts';
 import { sealSegment, syncDirectory } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
-import { segmentCover } from './segment_cover.ts';
+import { type RateSpan, segmentCover } from './segment_cover.ts';
 import {
   encodeSegmentHeader,
   readSegmentHeader,
@@ -271,8 +272,12 @@ function describe(
     throw new Error(`segment ${number} has no header after it was recovered`);
   }
   const content = found ?? seal;
+  // What is missing at the end was there when the last mark was written: nothing is known of its time.
+  const end = found !== undefined && found.end < seal.offset ? (found.greatest ?? cover.from) : cover.to;
   const { index } = segmentFiles(number);
-  const index_bytes = statSync(join(context.directory, index), { throwIfNoEntry: false })?.size;
+  // Of other packets than those that are left, it is of no use.
+  const index_bytes =
+    found === undefined ? statSync(join(context.directory, index), { throwIfNoEntry: false })?.size : undefined;
   return {
     ...(index_bytes === undefined ? {} : { index_bytes }),
     number,
@@ -281,9 +286,13 @@ function describe(
     records: content.records,
     ...(content.least === undefined ? {} : { least: content.least }),
     ...(content.greatest === undefined ? {} : { greatest: content.greatest }),
-    cover,
+    cover: end < cover.to ? { ...cover, to: end, rates: cutRates(cover.rates, end) } : cover,
     sealed_monotonic: sealedMonotonic(header.read.header, seal, context),
   };
+}
+
+function cutRates(rates: readonly RateSpan[], end: TimeNs): readonly RateSpan[] {
+  return rates.filter(({ from }) => from < end).map((span) => (span.to > end ? { ...span, to: end } : span));
 }
 
 /** A segment of this boot has its age; one of another has the age that the wall clock gives it now. */

@@ -38,6 +38,8 @@ export interface StartSampling {
 export interface SampleStoreStatus {
   /** Sealed segments. */
   readonly segments: number;
+  /** Of these, those whose index is still to be made. */
+  readonly unindexed: number;
   /** Bytes of all files. */
   readonly bytes: number;
   /** Times of the oldest and of the newest packet; absent while there is none. */

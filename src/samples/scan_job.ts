@@ -66,4 +66,6 @@ export interface FoundDamage {
   readonly segment: number;
   readonly what: 'index' | 'packets';
   readonly reason: string;
+  /** Of an index that a later version wrote. */
+  readonly version?: number;
 }

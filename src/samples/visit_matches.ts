@@ -4,7 +4,7 @@ import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { TimeNs } from '../model/time.ts';
 import { compareSplit } from './compare_split.ts';
 import { gatherBlocks } from './gather_blocks.ts';
-import { IndexDamage } from './index/index_damage.ts';
+import { IndexDamage, IndexNewer } from './index/index_damage.ts';
 import { keepWindow } from './keep_window.ts';
 import type { FoundDamage, ScanDamage, ScanJob, ScanSegment } from './scan_job.ts';
 import { type SegmentBlocks, segmentBlocks } from './segment_blocks.ts';
@@ -107,7 +107,8 @@ class Visit {
     } catch (error) {
       if (!(error instanceof IndexDamage)) throw error;
       const { stream, number } = segment;
-      this.found.push({ stream, segment: number, what: 'index', reason: error.message });
+      const newer = error instanceof IndexNewer ? { version: error.version } : {};
+      this.found.push({ stream, segment: number, what: 'index', reason: error.message, ...newer });
     }
     return this.#readWhole(segment, pcapHeaderBytes, read.from, matcher);
   }

@@ -5,7 +5,7 @@ import type { SplitTime } from '../split_time.ts';
 import type { BlockBits } from './block_bits.ts';
 import type { BlockPages } from './block_entries.ts';
 import type { KeySource } from './formula_blocks.ts';
-import { IndexDamage } from './index_damage.ts';
+import { IndexDamage, IndexNewer } from './index_damage.ts';
 import {
   block_log2,
   blocks_section,
@@ -64,6 +64,7 @@ export class IndexFile implements KeySource, BlockPages {
     this.#read = read;
     const begin = read(0, first_read_bytes);
     const header = checkHeader(begin, expected);
+    if (read(header.file_bytes - 1, 1).length === 0) throw new IndexDamage('it is cut off');
     this.blocks = header.blocks;
     this.end = expected.length;
     const rest = index_header_bytes + header.directory_bytes - begin.length;
@@ -223,6 +224,7 @@ function checkHeader(bytes: Uint8Array, expected: IndexedSegment): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (crc32(bytes.subarray(0, 124)) !== view.getUint32(124, true)) throw new IndexDamage('its checksum is wrong');
   const version = view.getUint16(8, true);
+  if (version > index_version) throw new IndexNewer(version);
   if (version !== index_version) throw new IndexDamage(`its version is ${version}`);
   if (view.getUint16(10, true) !== index_header_bytes || view.getUint16(12, true) !== block_log2) {
     throw new IndexDamage('it is laid out in another way');
