@@ -25,8 +25,8 @@ export function parseNetwork(text: string): Network | undefined {
   const prefix_text = slash === -1 ? String(width_bits) : text.slice(slash + 1);
   if (!decimal.test(prefix_text) || Number(prefix_text) > width_bits) return undefined;
   const prefix_bits = Number(prefix_text);
-  if (prefix_bits >= 96 && isMapped(bytes)) return network(bytes.slice(12), prefix_bits - 96);
-  return network(bytes, prefix_bits);
+  if (prefix_bits >= 96 && isMapped(bytes)) return networkOf(bytes.slice(12), prefix_bits - 96);
+  return networkOf(bytes, prefix_bits);
 }
 
 /**
@@ -64,7 +64,8 @@ export function contains(outer: Network, inner: Network): boolean {
   return outer.bytes.every((byte, index) => byte === masked[index]);
 }
 
-function network(bytes: Uint8Array, prefix_bits: number): Network {
+/** The network that an address of 4 or 16 bytes is in, by the bits of its prefix. */
+export function networkOf(bytes: Uint8Array, prefix_bits: number): Network {
   return { family: bytes.length === 4 ? 4 : 6, bytes: zeroHostBits(bytes, prefix_bits), prefix_bits };
 }
 

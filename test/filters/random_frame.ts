@@ -162,8 +162,8 @@ export function recordsOf(frames: readonly Frame[]): Uint8Array {
   return concat(pieces);
 }
 
-/** One pcap record. */
-function recordOf(bytes: Uint8Array, wire_length: number, seconds: number): Uint8Array {
+/** One pcap record, little-endian, its time that many seconds. */
+export function recordOf(bytes: Uint8Array, wire_length: number, seconds: number): Uint8Array {
   const record = new Uint8Array(16 + bytes.length);
   const view = new DataView(record.buffer);
   view.setUint32(0, seconds, true);
