@@ -1,8 +1,8 @@
 import { raise } from '../model/errors/fault.ts';
 import { checkProgram } from './check_program.ts';
 import { decodeInstructions, type Program } from './program.ts';
-import { program_locals, programCode } from './wasm/program_code.ts';
-import { loop_locals, recordLoop } from './wasm/record_loop.ts';
+import { filterFunction } from './wasm/filter_function.ts';
+import { matchesFunction } from './wasm/matches_function.ts';
 import { encodeModule } from './wasm/wasm_module.ts';
 
 /** Memory that filters and JavaScript share: records are read right into it. Its size is fixed, so that views stay good. */
@@ -84,11 +84,7 @@ interface FilterExports {
 function instantiate(program: Program, { memory }: RecordMemory): FilterExports {
   const instructions = decodeInstructions(program.instructions);
   checkProgram(instructions);
-  const matches = programCode(instructions, { bytes: 0, captured: 1, original: 2, own: 3 });
-  const module = encodeModule([
-    { name: 'matches', parameters: 3, locals: program_locals, code: matches },
-    { name: 'filter', parameters: 2, locals: loop_locals, code: recordLoop(0) },
-  ]);
+  const module = encodeModule([matchesFunction(instructions), filterFunction(0)]);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { memory: { memory } });
   // Both are exported just above.
   return exports as unknown as FilterExports;

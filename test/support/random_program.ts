@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { accept, encodeInstructions, type Instruction } from '../../src/libpcap/program.ts';
+import { accept, type Instruction } from '../../src/libpcap/program.ts';
 
 // What classic BPF programs are made of, written down once more for the tests (bpf(4), filter.rst of the kernel).
 const loads = { absolute: [0x20, 0x28, 0x30], indirect: [0x40, 0x48, 0x50], header_length: 0xb1 };
@@ -31,11 +31,11 @@ const indirect_offset = fc.oneof(
   fc.constantFrom(0xffff_ffff, 0xffff_fff0, 0xffff_fffc),
 );
 
-/** An instruction with others behind it; `jump` sees to where it leads. */
+/** One instruction; where jumps lead is seen to at the end. */
 const step: fc.Arbitrary<Instruction> = fc.oneof(
   { weight: 5, arbitrary: one(loads.absolute, offset) },
   { weight: 4, arbitrary: one(loads.indirect, indirect_offset) },
-  one([loads.header_length], offset),
+  one([loads.header_length], indirect_offset),
   { weight: 2, arbitrary: one(constants, operand) },
   one(lengths, fc.constant(0)),
   { weight: 3, arbitrary: one(scratch, fc.nat(15)) },
@@ -45,7 +45,24 @@ const step: fc.Arbitrary<Instruction> = fc.oneof(
   one(shifts_k, fc.nat(31)),
   { weight: 3, arbitrary: one(arithmetic_x, operand) },
   { weight: 6, arbitrary: one(jumps, operand) },
-  one([0x05], fc.constant(0)),
+  one([0x05], fc.nat()),
+);
+
+/** Loads from behind an x that is within a packet, or just not any more: once, and with another x. */
+const near: fc.Arbitrary<Instruction> = fc.oneof(
+  one([0x01], fc.nat(70)),
+  one([0x81], fc.constant(0)),
+  one([loads.header_length], fc.nat(30)),
+  one([0x07], fc.constant(0)),
+  one([0x61], fc.nat(3)),
+);
+const behind: fc.Arbitrary<Instruction> = one(loads.indirect, fc.nat(20));
+const phrase: fc.Arbitrary<readonly Instruction[]> = fc.oneof(
+  fc.tuple(near, behind),
+  fc.tuple(near, behind, behind),
+  fc.tuple(near, behind, near, behind),
+  fc.tuple(one([0x01], fc.nat(40)), one(arithmetic_x, operand)),
+  fc.tuple(one([0x01], fc.nat(40)), one([0x6c, 0x7c], operand), one([0x15, 0x45], fc.constantFrom(0, 0xffff_ffff))),
 );
 
 const ending: fc.Arbitrary<Instruction> = fc.oneof(
@@ -63,30 +80,23 @@ function one(codes: readonly number[], k: fc.Arbitrary<number>): fc.Arbitrary<In
  * Instructions of a valid program, of every kind that is not for live captures alone. Jumps lead everywhere that the machine
  * allows, often to the next instruction or one close by.
  */
-export function randomInstructions(most: number): fc.Arbitrary<readonly Instruction[]> {
+export function randomInstructions(most: number, least = 3): fc.Arbitrary<readonly Instruction[]> {
+  const steps = fc.oneof(
+    { weight: 15, arbitrary: step.map((single) => [single]) },
+    { weight: 3, arbitrary: phrase },
+    ending.map((single) => [single]),
+  );
   return fc
-    .tuple(
-      fc.array(fc.tuple(fc.oneof({ weight: 15, arbitrary: step }, ending), fc.nat()), {
-        maxLength: most - 3,
-        size: 'max',
-      }),
-      fc.constantFrom(3, 20, 255),
-    )
+    .tuple(fc.array(steps, { minLength: least - 3, maxLength: most - 3, size: 'max' }), fc.constantFrom(3, 20, 255))
     .map(([steps, reach]) => {
-      const whole = [...steps.map(([instruction]) => instruction), accept(0), accept(1), accept(0)];
+      const whole = [...steps.flat().slice(0, most - 3), accept(1), accept(0), accept(1)];
       return whole.map((instruction, index) => {
         if ((instruction.code & 0x07) !== 0x05) return instruction;
         const behind = Math.min(whole.length - index - 1, reach);
-        const far = steps[index]?.[1] ?? 0;
         if (instruction.code !== 0x05) {
           return { ...instruction, jt: instruction.jt % behind, jf: instruction.jf % behind };
         }
-        return { ...instruction, k: far % (reach === 255 ? whole.length - index - 1 : behind) };
+        return { ...instruction, k: instruction.k % (reach === 255 ? whole.length - index - 1 : behind) };
       });
     });
-}
-
-/** The same as bytes. */
-export function randomProgram(most: number): fc.Arbitrary<Uint8Array> {
-  return randomInstructions(most).map(encodeInstructions);
 }

@@ -1,21 +1,21 @@
 import { op, WasmCode } from './wasm_code.ts';
+import type { WasmFunction } from './wasm_module.ts';
 
 const record_header_bytes = 16;
 const captured_at = 8;
 const original_at = 12;
 
-/** Locals of the loop. */
-const [start, end, at, captured, kept, run, next] = [0, 1, 2, 3, 4, 5, 6];
-
-/** Locals that the loop has beside its parameters. */
-export const loop_locals = 5;
+/** Its parameters: the first byte of the records, and the one behind their last. */
+const [start, end] = [0, 1];
+/** Its locals: the record looked at, its captured length, where the next begins; where those that were kept end, and the run of hits begins. */
+const [at, captured, next, kept, run] = [2, 3, 4, 5, 6];
 
 /**
- * The code of a function (start, end) over pcap records with little-endian headers: calls `matches` (bytes, captured, original) for each and moves
- * those that match together at `start`, runs of them at once. Returns where they end; where the record at some offset is not whole,
- * -1 - offset, and nothing outside of start to end is read or written.
+ * The function `filter` over pcap records with little-endian headers: calls the function number `matches` (of `matchesFunction`) for each and
+ * moves those that match together at `start`, runs of them at once. Returns where they end; where the record at some offset is not
+ * whole, -1 - offset. Nothing outside of [start, end) is read or written: offsets and lengths are below 2^31, so that no sum of two overflows.
  */
-export function recordLoop(matches: number): number[] {
+export function filterFunction(matches: number): WasmFunction {
   const code = new WasmCode();
   code.get(start).tee(at).tee(kept).set(run);
   code.block().loop();
@@ -35,7 +35,7 @@ export function recordLoop(matches: number): number[] {
   code.br(0).end().end();
   moveRun(code);
   code.get(kept);
-  return code.bytes;
+  return { name: 'filter', parameters: 2, locals: 5, code: code.bytes };
 }
 
 function returnTorn(code: WasmCode): void {

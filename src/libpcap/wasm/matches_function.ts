@@ -1,33 +1,30 @@
 import type { Instruction } from '../program.ts';
 import { op, WasmCode } from './wasm_code.ts';
+import type { WasmFunction } from './wasm_module.ts';
 
-/** What a packet is to the code: numbers of its locals. */
-export interface PacketLocals {
-  /** Where in the memory its captured bytes begin. */
-  readonly bytes: number;
-  readonly captured: number;
-  /** Its length on the wire. */
-  readonly original: number;
-  /** The first of `program_locals` others that the program may use. */
-  readonly own: number;
-}
-
-/** Locals that a program uses beside those of the packet: a, x, one to compute with, and the scratch words. */
-export const program_locals = 3 + 16;
+/** Its parameters: where in the memory the captured bytes begin, how many they are, and the packet's length on the wire. */
+const [packet, captured, original] = [0, 1, 2];
+/** Its locals: the machine's two registers, one to compute with, and as many scratch words as the program names. */
+const [a, x, spare, scratch] = [3, 4, 5, 6];
 
 /** Lengths of packets are below this, so that an offset that is not cannot be in one. */
 const length_limit = 2 ** 31;
 
 /**
- * Translates a checked program (`checkProgram`) into a function's code: it returns 0 where the packet does not match, else another number.
+ * Translates a checked program (`checkProgram`) into the function `matches`: 0 where the packet does not match, else another number. It reads
+ * nothing but the packet's captured bytes.
  *
  * Jumps only go forward. So there is one block for each instruction that is jumped to, each within the next, that ends just
  * before that instruction: a jump leaves the block.
  */
-export function programCode(instructions: readonly Instruction[], packet: PacketLocals): number[] {
-  const translation = new Translation(instructions, packet);
-  return translation.code.bytes;
+export function matchesFunction(instructions: readonly Instruction[]): WasmFunction {
+  const words = instructions.map(({ code, k }) => (scratch_codes.has(code) ? k + 1 : 0));
+  const { code } = new Translation(instructions);
+  return { name: 'matches', parameters: a, locals: scratch - a + Math.max(...words), code: code.bytes };
 }
+
+/** Instructions that name a scratch word: ld, ldx, st, stx. */
+const scratch_codes: ReadonlySet<number> = new Set([0x60, 0x61, 0x02, 0x03]);
 
 /** What is known of the packet on every way to an instruction: that so many bytes are captured, from its start and from x on. */
 interface Seen {
@@ -37,11 +34,6 @@ interface Seen {
 
 class Translation {
   readonly code = new WasmCode();
-  readonly #packet: PacketLocals;
-  readonly #a: number;
-  readonly #x: number;
-  readonly #spare: number;
-  readonly #scratch: number;
   /** Instructions that are jumped to, in ascending order: where blocks end. */
   readonly #targets: readonly number[];
   /** Their places in that order. */
@@ -51,9 +43,7 @@ class Translation {
   /** By instruction that can be reached; what is known there. */
   readonly #seen = new Map<number, Seen>();
 
-  constructor(instructions: readonly Instruction[], packet: PacketLocals) {
-    this.#packet = packet;
-    [this.#a, this.#x, this.#spare, this.#scratch] = [packet.own, packet.own + 1, packet.own + 2, packet.own + 3];
+  constructor(instructions: readonly Instruction[]) {
     this.#targets = jumpTargets(instructions);
     this.#order = new Map(this.#targets.map((target, order) => [target, order]));
     // The outermost block ends where the packet is rejected.
@@ -88,10 +78,10 @@ class Translation {
       case 0x01:
         return this.#loadX(instruction, seen, next);
       case 0x02:
-        this.code.get(this.#a).set(this.#scratch + k);
+        this.code.get(a).set(scratch + k);
         return next(seen);
       case 0x03:
-        this.code.get(this.#x).set(this.#scratch + k);
+        this.code.get(x).set(scratch + k);
         return next(seen);
       case 0x04:
         this.#compute(instruction);
@@ -99,13 +89,13 @@ class Translation {
       case 0x05:
         return this.#jump(instruction, index, seen);
       case 0x06:
-        if (operation === 0x16) this.code.get(this.#a);
+        if (operation === 0x16) this.code.get(a);
         else this.code.constant(k);
         this.code.emit(op.return);
         return undefined;
       default:
-        if (operation === 0x07) this.code.get(this.#a).set(this.#x);
-        else this.code.get(this.#x).set(this.#a);
+        if (operation === 0x07) this.code.get(a).set(x);
+        else this.code.get(x).set(a);
         return next(operation === 0x07 ? { ...seen, behind_x: 0 } : seen);
     }
   }
@@ -114,9 +104,9 @@ class Translation {
     const mode = operation & 0xe0;
     if (mode === 0x20 || mode === 0x40) return this.#loadPacket(operation, k, seen, next);
     if (mode === 0x00) this.code.constant(k);
-    else if (mode === 0x60) this.code.get(this.#scratch + k);
-    else this.code.get(this.#packet.original);
-    this.code.set(this.#a);
+    else if (mode === 0x60) this.code.get(scratch + k);
+    else this.code.get(original);
+    this.code.set(a);
     next(seen);
   }
 
@@ -125,14 +115,14 @@ class Translation {
     if (mode === 0xa0) {
       if (k + 1 > length_limit) return this.#reject();
       this.#needBytes(k + 1, seen);
-      this.code.get(this.#packet.bytes).load(op.i32_load8_u, k);
-      this.code.constant(0x0f).emit(op.i32_and).constant(2).emit(op.i32_shl).set(this.#x);
+      this.code.get(packet).load(op.i32_load8_u, k);
+      this.code.constant(0x0f).emit(op.i32_and).constant(2).emit(op.i32_shl).set(x);
       return next({ bytes: Math.max(seen.bytes, k + 1), behind_x: 0 });
     }
     if (mode === 0x00) this.code.constant(k);
-    else if (mode === 0x60) this.code.get(this.#scratch + k);
-    else this.code.get(this.#packet.original);
-    this.code.set(this.#x);
+    else if (mode === 0x60) this.code.get(scratch + k);
+    else this.code.get(original);
+    this.code.set(x);
     return next({ ...seen, behind_x: 0 });
   }
 
@@ -141,21 +131,20 @@ class Translation {
     const end = k + (size === 0x00 ? 4 : size === 0x08 ? 2 : 1);
     if (end > length_limit) return this.#reject();
     const behindX = (operation & 0xe0) === 0x40;
-    const from = this.#packet.bytes;
     if (behindX) {
       if (seen.behind_x < end) {
         // Two steps, because the sum of x and the offset may not fit into 32 bits.
         this.#needBytes(end, seen);
-        this.code.get(this.#x).get(this.#packet.captured).constant(end).emit(op.i32_sub, op.i32_gt_u);
+        this.code.get(x).get(captured).constant(end).emit(op.i32_sub, op.i32_gt_u);
         this.#rejectIf();
       }
-      this.code.get(from).get(this.#x).emit(op.i32_add);
+      this.code.get(packet).get(x).emit(op.i32_add);
     } else {
       this.#needBytes(end, seen);
-      this.code.get(from);
+      this.code.get(packet);
     }
     this.#loadBigEndian(size, k);
-    this.code.set(this.#a);
+    this.code.set(a);
     const bytes = Math.max(seen.bytes, end);
     return next({ bytes, behind_x: behindX ? Math.max(seen.behind_x, end) : seen.behind_x });
   }
@@ -166,18 +155,18 @@ class Translation {
     if (size === 0x10) {
       code.load(op.i32_load8_u, offset);
     } else if (size === 0x08) {
-      code.load(op.i32_load16_u, offset).tee(this.#spare).constant(8).emit(op.i32_shl);
-      code.get(this.#spare).constant(8).emit(op.i32_shr_u, op.i32_or).constant(0xffff).emit(op.i32_and);
+      code.load(op.i32_load16_u, offset).tee(spare).constant(8).emit(op.i32_shl);
+      code.get(spare).constant(8).emit(op.i32_shr_u, op.i32_or).constant(0xffff).emit(op.i32_and);
     } else {
-      code.load(op.i32_load, offset).tee(this.#spare);
+      code.load(op.i32_load, offset).tee(spare);
       code.constant(8).emit(op.i32_rotl).constant(0x00ff_00ff).emit(op.i32_and);
-      code.get(this.#spare).constant(0x00ff_00ff).emit(op.i32_and).constant(24).emit(op.i32_rotl, op.i32_or);
+      code.get(spare).constant(0x00ff_00ff).emit(op.i32_and).constant(24).emit(op.i32_rotl, op.i32_or);
     }
   }
 
   #needBytes(bytes: number, seen: Seen): void {
     if (seen.bytes >= bytes) return;
-    this.code.get(this.#packet.captured).constant(bytes).emit(op.i32_lt_u);
+    this.code.get(captured).constant(bytes).emit(op.i32_lt_u);
     this.#rejectIf();
   }
 
@@ -194,22 +183,22 @@ class Translation {
     const kind = operation & 0xf0;
     const byX = (operation & 0x08) !== 0;
     if (kind === 0x80) {
-      code.constant(0).get(this.#a).emit(op.i32_sub).set(this.#a);
+      code.constant(0).get(a).emit(op.i32_sub).set(a);
       return;
     }
     if (byX && (kind === 0x30 || kind === 0x90)) {
-      code.get(this.#x).emit(op.i32_eqz);
+      code.get(x).emit(op.i32_eqz);
       this.#rejectIf();
     }
-    code.get(this.#a);
-    if (byX) code.get(this.#x);
+    code.get(a);
+    if (byX) code.get(x);
     else code.constant(k);
     code.emit(arithmetic(kind));
     if (byX && (kind === 0x60 || kind === 0x70)) {
       // WebAssembly takes the number of bits modulo 32; here all bits are shifted out.
-      code.constant(0).get(this.#x).constant(32).emit(op.i32_lt_u, op.select);
+      code.constant(0).get(x).constant(32).emit(op.i32_lt_u, op.select);
     }
-    code.set(this.#a);
+    code.set(a);
   }
 
   #jump({ code: operation, jt, jf, k }: Instruction, index: number, seen: Seen): void {
@@ -220,8 +209,8 @@ class Translation {
       if (taken !== index + 1) this.code.br(this.#depth(taken));
       return;
     }
-    this.code.get(this.#a);
-    if ((operation & 0x08) !== 0) this.code.get(this.#x);
+    this.code.get(a);
+    if ((operation & 0x08) !== 0) this.code.get(x);
     else this.code.constant(k);
     const { yes, no } = comparison(operation & 0xf0);
     if (taken === index + 1) {
