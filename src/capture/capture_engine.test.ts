@@ -65,7 +65,9 @@ describe.skipIf(withoutRoot('capturing'))('the capture engine', () => {
       const flood = await startFlood(pair, 0, 60 * round_frames);
       const parts = [];
       for (let count = 0; count < 4; count += 1) {
-        parts.push(await test_engine.arm(near, { leave_out_earlier: true, ...(count > 1 ? { packet_limit: 1000 } : {}) }));
+        parts.push(
+          await test_engine.arm(near, { leave_out_earlier: true, ...(count > 1 ? { packet_limit: 1000 } : {}) }),
+        );
       }
       const sent = await flood.stop();
       const theirs = await peer.stop({ count: sent, limit_ms: 20_000 });

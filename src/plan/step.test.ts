@@ -26,7 +26,10 @@ function part(ordinal: number): PartRecord {
   };
 }
 
-function full(parts: number, spec: { packet_limit?: number; byte_limit?: number; lookback_s?: number } = {}): CaptureState {
+function full(
+  parts: number,
+  spec: { packet_limit?: number; byte_limit?: number; lookback_s?: number } = {},
+): CaptureState {
   const record: CaptureRecord = {
     id: 'c'.repeat(32),
     account_id: 'a'.repeat(32),
