@@ -240,7 +240,7 @@ describe('over two interfaces', () => {
   });
 
   test('nothing of it stays in staging', async () => {
-    const staging = join(served.data_dir, 'control', 'staging');
+    const staging = join(served.data_dir, 'staging');
     expect(existsSync(staging)).toBe(true);
     await waitFor(() => readdirSync(staging).length === 0, { what: 'staging to be empty' });
   });

@@ -39,10 +39,10 @@ export interface FetchDeps {
 
 const silence_ms = 3000;
 const again_ms = 100;
-/** So long a sampler that is at work is waited for; it is behind by a tenth of a second, normally. */
-const behind_max_ms = 5000;
-/** So long one that is just beginning a segment, or away. */
-const away_max_ms = 1000;
+/** How often a sampler that is at work is asked, which is behind by a tenth of a second, normally, and waits 0.3 s before it says so. */
+const behind_tries = 12;
+/** How often one that is just beginning a segment, or away: that is said at once. */
+const away_tries = 10;
 
 /**
  * Asks a part's sensor for what it sampled in [armed_at - lookback, armed_at) with the part's own filter: the newest 10,000. Asks
@@ -65,12 +65,11 @@ export async function fetchPast(
     packet_limit: limits.past_packets_max,
     interface: part.interface,
   };
-  const begun = performance.now();
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     const answer = await askSensor(deps.bus, part.sensor, request, silence_ms, signal);
     if (answer.kind !== 'answered') return { kind: 'not_yet', fault: answer.fault };
     const coverage = answer.coverage.filter((one) => one.interface === part.interface);
-    if (!signal.aborted && performance.now() - begun < patience(coverage, request.to)) {
+    if (!signal.aborted && tries < mostTries(coverage, request.to)) {
       await deps.sleep(again_ms, signal);
       continue;
     }
@@ -94,11 +93,11 @@ export async function fetchPast(
   }
 }
 
-/** How long to go on asking for samples up to `to`; 0 where they are there, or never will be. */
-function patience(coverage: readonly InterfaceCoverage[], to: bigint): number {
+/** How often to ask for samples up to `to`: no more where they are there. */
+function mostTries(coverage: readonly InterfaceCoverage[], to: bigint): number {
   const open = coverage.filter((one) => one.excluded === undefined && one.gaps.some((gap) => gap.to === to));
-  if (open.some((one) => one.watermark !== undefined && one.watermark < to)) return behind_max_ms;
-  return open.length > 0 ? away_max_ms : 0;
+  if (open.some((one) => one.watermark !== undefined && one.watermark < to)) return behind_tries;
+  return open.length > 0 ? away_tries : 1;
 }
 
 function countedFile(

@@ -13,13 +13,15 @@ export interface PastClock {
 
 /** What the samples of a part's past do not cover or may have wrong, for people; undefined where there is nothing to say. */
 export function pastText(coverage: readonly InterfaceCoverage[], clock: PastClock): string | undefined {
-  const texts = coverage.flatMap((one) => [
-    ...(one.excluded === undefined ? [] : [`samples of link type ${one.linktype ?? 'unknown'}: ${one.excluded}`]),
-    ...(coverageText(one) ?? []),
-    ...(one.clock_set ?? []).map(
-      (time) => `the clock was set at ${formatTime(time)}: samples around then may be missing or have wrong times`,
-    ),
-  ]);
+  const texts = coverage.flatMap((one) =>
+    [
+      one.excluded === undefined ? [] : `samples of link type ${one.linktype ?? 'unknown'}: ${one.excluded}`,
+      coverageText(one) ?? [],
+      (one.clock_set ?? []).map(
+        (time) => `the clock was set at ${formatTime(time)}: samples around then may be missing or have wrong times`,
+      ),
+    ].flat(),
+  );
   if (coverage.length === 0) texts.push('the interface is not sampled');
   const moved = stepped(clock);
   if (moved !== undefined) texts.push(moved);
