@@ -191,6 +191,16 @@ describe('a past', () => {
     expect(file.packets.map(({ data }) => data[0])).toEqual([1, 2, 3]);
   });
 
+  test('is what the sensors are told to leave out, and only with a look-back', async () => {
+    const told = async (): Promise<unknown[]> => {
+      const work = await desk.say({ kind: 'desired' });
+      return work.kind === 'work' ? work.assignments.map(({ lookback }) => lookback) : [];
+    };
+    await desk.store(1, {}, { lookback_s: 1 });
+    await desk.store(1);
+    expect(await told()).toEqual([true, undefined]);
+  });
+
   test('fetched twice, as by a control that died before it could commit, is the same object', async () => {
     const { record } = await storeArmed(1);
     scripts = [answers(bothEnds)];
