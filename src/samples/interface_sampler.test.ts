@@ -9,7 +9,7 @@ import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { systemClock } from './clock.ts';
 import { numberedFrame, numberOf } from './test_frames.ts';
-import { numbersIn, recent, settled, testStores } from './test_lookback.ts';
+import { numbersIn, packetsIn, recent, settled, testStores } from './test_lookback.ts';
 import { packetsOf } from './test_packets.ts';
 import { takeAll } from './test_programs.ts';
 

@@ -37,7 +37,8 @@ export interface FetchDeps {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-const silence_ms = 3000;
+/** A day of samples may have to be read before there is a word. */
+const silence_ms = 20_000;
 const again_ms = 100;
 /** How often a sampler that is at work is asked, which is behind by a tenth of a second, normally, and waits 0.3 s before it says so. */
 const behind_tries = 12;

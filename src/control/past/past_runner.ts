@@ -28,8 +28,10 @@ export interface PastDeps extends CaptureJobDeps {
   readonly times: MachineTimes;
 }
 
-/** As many as a sensor answers at one time: more would only be told to come again. */
-const fetches_at_once = 4;
+/** Each holds up to 2 MB. */
+const fetches_at_once = 16;
+/** A sensor answers four questions at one time: two places are left to look-backs that somebody waits for. */
+const fetches_of_sensor = 2;
 const retry_first_ms = 200;
 const retry_most_ms = 5000;
 const pcap_type = 'application/vnd.tcpdump.pcap';
@@ -41,6 +43,12 @@ const pcap_type = 'application/vnd.tcpdump.pcap';
 export function createPastRunner(deps: PastDeps): CaptureJobs {
   const { db, staging } = deps;
   const turns = new Turns(fetches_at_once);
+  const turnsOf = new Map<string, Turns>();
+  const inTurn = async <T>(sensor: string, run: () => Promise<T>): Promise<T> => {
+    const own = turnsOf.get(sensor) ?? new Turns(fetches_of_sensor);
+    turnsOf.set(sensor, own);
+    return await own.take(async () => await turns.take(run));
+  };
 
   const commit = async ({ capture_id, sensor, interface: name }: PartWithoutPast, past: PartPast): Promise<void> => {
     const event = { kind: 'past', at: await db.now(), sensor, interface: name, past } as const;
@@ -87,7 +95,7 @@ export function createPastRunner(deps: PastDeps): CaptureJobs {
   ): Promise<Fault | undefined> => {
     if (spec.type !== 'full') return undefined;
     try {
-      const fetched = await turns.take(async () => await fetchPast(deps, part, spec, scope, signal));
+      const fetched = await inTurn(part.sensor, async () => await fetchPast(deps, part, spec, scope, signal));
       if (fetched.kind === 'not_yet') return fetched.fault;
       if (!signal.aborted) await keep(part, spec, fetched);
       return undefined;
