@@ -29,6 +29,7 @@ const fields = {
   time_limit: fc.constantFrom(1, 60, 300, 301, 86_400, 86_401, 0, 1.5, '60'),
   packet_limit: fc.constantFrom(1, 10_000, 10_001, 0, null, ''),
   byte_limit: fc.constantFrom(1, 1_000_000_000, 1_000_000_001, null),
+  lookback: fc.constantFrom(1, 86_400, 86_401, 0, 1.5, '10m', null, ''),
   offset_time: fc.constantFrom('2026-01-31T08:00:00Z', '2026-01-31T08:00:05Z', '2026-01-31T08:00:06Z', 'now', '', 5),
   colo_name: fc.constantFrom('ord02', 'ORD', 'lhr01', '', 7),
   colo: fc.constantFrom('ord02', 'lhr01', null),

@@ -60,6 +60,27 @@ describe.skipIf(withoutRoot('capturing'))('the capture engine', () => {
       );
     });
 
+    test('from the moment of arming on, to the packet, while it is flooded', async () => {
+      const peer = await startTcpdump({ ...pair.near, flags: ['-B', '131072'] });
+      const flood = await startFlood(pair, 0, 60 * round_frames);
+      const parts = [];
+      for (let count = 0; count < 4; count += 1) {
+        parts.push(
+          await test_engine.arm(near, { leave_out_earlier: true, ...(count > 1 ? { packet_limit: 1000 } : {}) }),
+        );
+      }
+      const sent = await flood.stop();
+      const theirs = await peer.stop({ count: sent, limit_ms: 20_000 });
+      for (const [count, part] of parts.entries()) {
+        part.stop('stopped');
+        const { packets } = await endOf(part);
+        const since = theirs.packets.filter(({ time }) => time >= part.armed_at);
+        expect(packets.map(({ time, data }) => `${time} ${numberIn(data)}`)).toEqual(
+          since.slice(0, count > 1 ? 1000 : undefined).map(({ time, bytes }) => `${time} ${numberIn(bytes)}`),
+        );
+      }
+    });
+
     test('at the highest rate', async () => {
       const peer = await startTcpdump({ ...pair.near, flags: ['-B', '131072'] });
       const part = await test_engine.arm(near);

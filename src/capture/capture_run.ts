@@ -22,6 +22,9 @@ const settle_ns = 2e6;
 /** What the kernel has counted and not handed over after so long, many times a block's timeout, is given up. */
 const handover_max_ns = 500e6;
 
+/** Packets from before the arming are out of the ring at the latest so many block timeouts after it, once it has run empty. */
+const earlier_blocks = 10;
+
 /** What a run needs. Everything is open and armed; the caller closes it. */
 export interface CaptureRunOptions {
   readonly handle: LiveHandle;
@@ -58,6 +61,8 @@ export class CaptureRun {
   #nextStatistics = 0;
   #nextLook = 0;
   #gone = false;
+  /** When to stop looking for packets from before the arming. */
+  #earlierUntil = Number.NEGATIVE_INFINITY;
   #first: RecordTime | undefined;
   #last: RecordTime | undefined;
 
@@ -72,6 +77,12 @@ export class CaptureRun {
   /** What the file must begin with. */
   get fileHeader(): Uint8Array {
     return this.#memories.fileHeader;
+  }
+
+  /** What is stamped before this moment, just now, is left to the samples: see `RecordSorter.leaveOutBefore`. */
+  leaveOutBefore(time: RecordTime): void {
+    this.#sorter.leaveOutBefore(time);
+    this.#earlierUntil = this.#options.now() + earlier_blocks * this.#hold_ns;
   }
 
   /** Captures to the end. */
@@ -103,6 +114,7 @@ export class CaptureRun {
       }
       return undefined;
     }
+    if (now > this.#earlierUntil) this.#sorter.keepAll();
     if (this.#gone) return 'interface_removed';
     const held = this.#sorter.waiting > 0 && now - this.#lastArrival >= this.#hold_ns;
     if (held) this.#write(now, Number.POSITIVE_INFINITY);
@@ -214,6 +226,7 @@ export class CaptureRun {
       accepted,
       dropped,
       beyond_limit: BigInt(sorter.beyond),
+      earlier: BigInt(sorter.earlier),
       unread: BigInt(this.#unread + missing),
       unordered: sorter.unordered,
       file_bytes: file.length,

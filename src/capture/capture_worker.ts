@@ -1,15 +1,18 @@
 import { ftruncateSync, writevSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadLibpcap } from '../libpcap/binding.ts';
+import { readHostClock } from '../libpcap/host_clock.ts';
 import { headerLinktype, linktypeOf } from '../libpcap/linktype_of.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
 import { keepBytes, rejectOutgoing } from '../libpcap/program_prefix.ts';
 import { Waiter } from '../libpcap/waiter.ts';
 import { FaultError, fault, raise } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
 import { CaptureControl } from './capture_control.ts';
 import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
+import type { RecordTime } from './record_sorter.ts';
 import { SpoolBudget } from './spool_budget.ts';
 import type { FromWorker, ToWorker, WorkerData } from './worker_messages.ts';
 
@@ -38,6 +41,10 @@ function answering(work: () => void): void {
     const faults = error instanceof FaultError ? error.faults : ([fault('capture_worker_failed', { reason })] as const);
     send({ kind: 'failed', faults });
   }
+}
+
+function recordTime(time: TimeNs): RecordTime {
+  return { seconds: Number(time / 1_000_000_000n), nanos: Number(time % 1_000_000_000n) };
 }
 
 function probe(request: Extract<ToWorker, { kind: 'probe' }>): void {
@@ -83,7 +90,10 @@ function capture(request: Arm, handle: LiveHandle, waiter: Waiter): void {
     handle.attachFilter(keepBytes(seen, snaplen_bytes).instructions);
     handle.start();
     control.deadline_ns = now() + request.time_limit_ms * 1e6;
-    send({ kind: 'armed', linktype, armed_at: BigInt(Date.now()) * 1_000_000n });
+    // After the bind, by the clock that stamps packets: whatever is stamped from then on comes.
+    const { wall, offset } = readHostClock();
+    if (request.leave_out_earlier) run.leaveOutBefore(recordTime(wall));
+    send({ kind: 'armed', linktype, armed_at: wall, clock_offset: offset });
     send({ kind: 'ended', end: run.run() });
   } finally {
     run.close();

@@ -21,6 +21,8 @@ export interface ArmRequest {
   readonly byte_limit?: number;
   /** From the moment of arming. */
   readonly time_limit_ms: number;
+  /** Leave out what is stamped before `armed_at` though it comes: the samples have it. False by default. */
+  readonly leave_out_earlier?: boolean;
 }
 
 /** How far a part has come. */
@@ -29,7 +31,8 @@ export interface PartProgress extends CaptureProgress {
   readonly interface_dropped?: bigint;
 }
 
-/** How a part ended. Packets that passed the filter = packets + dropped + beyond_limit + unread, exactly. */
+/** How a part ended. Packets that passed the filter = packets + dropped + beyond_limit + earlier +
+ * unread, exactly. */
 export interface PartEnd extends Omit<RunEnd, 'first' | 'last' | 'error'> {
   readonly interface_dropped?: bigint;
   /** Times of the earliest and the latest packet in the file; left out where it has none. */
@@ -44,8 +47,10 @@ export interface Part {
   readonly linktype: number;
   /** The file: a classic pcap, in nanoseconds, as far as `progress` says. */
   readonly path: string;
-  /** From here on packets are captured; wall clock. */
+  /** From here on packets are captured; wall clock, read when the filter was in force and the socket bound. */
   readonly armed_at: TimeNs;
+  /** The wall clock less the monotonic one then, in nanoseconds. */
+  readonly clock_offset: bigint;
   progress(): PartProgress;
   /** Ends it; what came up to now will be in the file. The first reason stays. */
   stop(reason: StopReason): void;

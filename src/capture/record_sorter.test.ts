@@ -207,6 +207,51 @@ describe('limits', () => {
   });
 });
 
+describe('what is from before a moment', () => {
+  const leaving = (arrivals: readonly Arrival[], limits: RecordLimits, moment: number, batch: number) => {
+    const { view, starts, end } = layOut(arrivals);
+    const sorter = sorterOf(limits);
+    sorter.leaveOutBefore(timeOf(moment));
+    for (let first = 0; first < arrivals.length; first += batch) {
+      const next = Math.min(arrivals.length, first + batch);
+      expect(sorter.add(1, view, starts[first] ?? 0, starts[next] ?? end, next - first)).toBe(true);
+    }
+    const taken = new ByteRuns();
+    sorter.take(Number.POSITIVE_INFINITY, taken);
+    expect([...sorter.waitingIn]).toEqual([0, 0, 0, 0]);
+    return { order: numbersIn(taken, starts, end), sorter };
+  };
+
+  test('is left out before the limits count, to the nanosecond, and counted apart', () => {
+    const times = fc.integer({ min: 2_000_000_000 - 5, max: 2_000_000_000 + 5 });
+    const moments = fc.integer({ min: 2_000_000_000 - 7, max: 2_000_000_000 + 7 });
+    const packets = fc.integer({ min: 1, max: 130 });
+    fc.assert(
+      fc.property(arrivalsOf(times), batches, moments, packets, (arrivals, batch, moment, limit) => {
+        const { order, sorter } = leaving(arrivals, { ...none, packets: limit }, moment, batch);
+        const present = stable(arrivals).filter((number) => (arrivals[number]?.time ?? 0) >= moment);
+        expect(order).toEqual(present.slice(0, limit));
+        expect(sorter.earlier).toBe(arrivals.length - present.length);
+        expect(sorter.taken + sorter.beyond + sorter.earlier).toBe(arrivals.length);
+      }),
+      { numRuns: runs(200) },
+    );
+  });
+
+  test('is kept again once a packet of 100 ms later has come, or when it is said: the clock was set back', () => {
+    const at = (ms: number): Arrival => ({ time: 5_000_000_000 + ms * 1e6, length: 9 });
+    expect(leaving([at(-1), at(0), at(100), at(-1), at(101), at(-1000)], none, 5e9, 1).order).toEqual([5, 1, 2, 4]);
+    const { view, end } = layOut([at(-1)]);
+    const sorter = sorterOf();
+    sorter.leaveOutBefore(timeOf(5e9));
+    sorter.add(0, view, 0, end, 1);
+    expect([sorter.earlier, sorter.waiting]).toEqual([1, 0]);
+    sorter.keepAll();
+    sorter.add(0, view, 0, end, 1);
+    expect([sorter.earlier, sorter.waiting]).toEqual([1, 1]);
+  });
+});
+
 describe('a batch whose lengths do not add up', () => {
   const { view, starts, end } = layOut([
     { time: 1, length: 10 },

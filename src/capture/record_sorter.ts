@@ -5,6 +5,9 @@ const recordHeaderBytes = 16;
 /** Beyond this distance a difference of times is no longer exact to the nanosecond in a double (104 days). */
 const exact_max_ns = Number.MAX_SAFE_INTEGER;
 
+/** A packet stamped so long after the moment says that nothing from before it is on its way any more. */
+const earlier_late_ns = 100e6;
+
 /** Where a part ends by itself. */
 export interface RecordLimits {
   /** Packets at most; Infinity for none. */
@@ -34,6 +37,8 @@ export class RecordSorter {
   unordered = false;
   /** Records that the limits leave out. */
   beyond = 0;
+  /** Records from before the moment of `leaveOutBefore`. */
+  earlier = 0;
   /** Records taken out, and their captured bytes. */
   taken = 0;
   taken_bytes = 0;
@@ -52,6 +57,7 @@ export class RecordSorter {
   #waiting_bytes = 0;
   /** Seconds that the times count from, so that they are exact in a double. */
   #origin: number | undefined;
+  #leastTime: RecordTime | undefined;
   #latestTaken = Number.NEGATIVE_INFINITY;
   #ceiling = Number.POSITIVE_INFINITY;
   #first = Number.POSITIVE_INFINITY;
@@ -97,6 +103,19 @@ export class RecordSorter {
   }
 
   /**
+   * Leaves out what is stamped before this moment, uncounted by the limits: it is another's. That holds only for packets that
+   * were on their way then, until `keepAll`, or a packet of a while later: a clock that is set back must not leave out what is new.
+   */
+  leaveOutBefore(time: RecordTime): void {
+    this.#leastTime = time;
+  }
+
+  /** Nothing from before the moment of `leaveOutBefore` is on its way any more. */
+  keepAll(): void {
+    this.#leastTime = undefined;
+  }
+
+  /**
    * Takes in `count` records that lie from `start` to before `end` in one memory. False, and nothing taken in, where their
    * lengths do not add up to exactly that.
    */
@@ -105,16 +124,24 @@ export class RecordSorter {
     while (this.#tail + count > this.#times.length) this.#makeRoom();
     this.#origin ??= view.getUint32(start, true);
     const origin = this.#origin;
+    const least =
+      this.#leastTime === undefined
+        ? Number.NEGATIVE_INFINITY
+        : (this.#leastTime.seconds - origin) * 1e9 + this.#leastTime.nanos;
     let newest = this.newest;
     let at = start;
     for (let index = 0; index < count; index += 1) {
       const next = at + recordHeaderBytes + view.getUint32(at + 8, true);
       const time = (view.getUint32(at, true) - origin) * 1e9 + view.getUint32(at + 4, true) * this.#fraction_ns;
-      this.#insert(time, memory, at, next);
-      if (time > newest) newest = time;
+      if (time < least) this.earlier += 1;
+      else {
+        this.#insert(time, memory, at, next);
+        if (time > newest) newest = time;
+      }
       at = next;
     }
     this.newest = newest;
+    if (newest > least + earlier_late_ns) this.keepAll();
     if (newest > exact_max_ns) this.unordered = true;
     this.#trim();
     return true;

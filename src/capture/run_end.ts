@@ -4,7 +4,7 @@ import type { RecordTime } from './record_sorter.ts';
 
 /**
  * How one interface's capture ended. Every packet that passed the filter is in exactly one count:
- * accepted = packets + dropped + beyond_limit + unread.
+ * accepted = packets + dropped + beyond_limit + earlier + unread.
  */
 export interface RunEnd {
   readonly stop_reason: StopReason;
@@ -16,6 +16,8 @@ export interface RunEnd {
   readonly dropped: bigint;
   /** Came when the limit was reached already: not wanted, so not lost. */
   readonly beyond_limit: bigint;
+  /** Stamped before the moment of arming: they are in the samples that the file begins with. 0 without a look-back. */
+  readonly earlier: bigint;
   /** Lost otherwise: read and not written, after the spool was full or a write had failed. */
   readonly unread: bigint;
   /** The records are not all in the order of their times. */

@@ -17,6 +17,7 @@ export class RunningPart implements Part {
   readonly ended: Promise<PartEnd>;
   linktype = -1;
   armed_at: TimeNs = 0n;
+  clock_offset = 0n;
   readonly #request: ArmRequest;
   readonly #file: SpoolFile;
   readonly #worker: PooledWorker;
@@ -55,7 +56,7 @@ export class RunningPart implements Part {
 
   /** Makes the worker capture. Throws what keeps it from that; the file is then the caller's again. */
   async arm(open: OpenOptions): Promise<void> {
-    const { program, packet_limit, byte_limit, time_limit_ms } = this.#request;
+    const { program, packet_limit, byte_limit, time_limit_ms, leave_out_earlier = false } = this.#request;
     this.#worker.control.reset();
     this.#worker.listener = {
       message: (message) => this.#heard(message),
@@ -70,6 +71,7 @@ export class RunningPart implements Part {
       program,
       limits: { packets: packet_limit ?? Number.POSITIVE_INFINITY, bytes: byte_limit ?? Number.POSITIVE_INFINITY },
       time_limit_ms,
+      leave_out_earlier,
       descriptor: this.#file.handle.fd,
     });
     await this.#armed.promise;
@@ -132,6 +134,7 @@ export class RunningPart implements Part {
     if (message.kind === 'armed') {
       this.linktype = message.linktype;
       this.armed_at = message.armed_at;
+      this.clock_offset = message.clock_offset;
       this.#isArmed = true;
       this.#armed.resolve(undefined);
     } else if (message.kind === 'idle') {
@@ -159,6 +162,7 @@ export class RunningPart implements Part {
       accepted: packets + dropped,
       dropped,
       beyond_limit: 0n,
+      earlier: 0n,
       unread: 0n,
       unordered: false,
       file_bytes,

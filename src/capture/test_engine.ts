@@ -76,7 +76,7 @@ export async function endOf(part: Part): Promise<{ readonly end: PartEnd; readon
   expect(linktype).toBe(part.linktype);
   expect([file.length, BigInt(packets.length)]).toEqual([end.file_bytes, end.packets]);
   expect(packets.reduce((sum, { data }) => sum + BigInt(data.length), 0n)).toBe(end.bytes);
-  expect(end.packets + end.dropped + end.beyond_limit + end.unread).toBe(end.accepted);
+  expect(end.packets + end.dropped + end.beyond_limit + end.earlier + end.unread).toBe(end.accepted);
   const times = packets.map(({ time }) => time);
   expect(times.some((time, index) => time < (times[index - 1] ?? 0n))).toBe(end.unordered);
   if (end.unread === 0n && packets.length > 0) {

@@ -29,6 +29,7 @@ export type ToWorker =
       readonly program: Program;
       readonly limits: RecordLimits;
       readonly time_limit_ms: number;
+      readonly leave_out_earlier: boolean;
       /** An empty file, open for writing; it stays the sender's. */
       readonly descriptor: number;
     };
@@ -37,7 +38,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'ready'; readonly wake_descriptor: number }
   | { readonly kind: 'probed'; readonly linktype: number }
-  | { readonly kind: 'armed'; readonly linktype: number; readonly armed_at: TimeNs }
+  | { readonly kind: 'armed'; readonly linktype: number; readonly armed_at: TimeNs; readonly clock_offset: bigint }
   | { readonly kind: 'ended'; readonly end: RunEnd }
   | { readonly kind: 'failed'; readonly faults: readonly [Fault, ...Fault[]] }
   | { readonly kind: 'idle' };

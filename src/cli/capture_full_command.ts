@@ -10,6 +10,7 @@ import { clientFor } from './server_options.ts';
 interface Options extends CaptureOptions {
   readonly time: number;
   readonly bytes?: number;
+  readonly lookback?: number;
   readonly colo?: string;
   readonly bucket?: string;
 }
@@ -19,6 +20,7 @@ Ctrl-C stops the capture, and what it has is delivered and shown; a second Ctrl-
 
 Examples:
   edgetap capture full --colo ord02 --time 30s --wait 'tcp port 443'
+  edgetap capture full --colo ord02 --lookback 10m --time 5m -o incident.pcapng 'host 192.0.2.7'
   edgetap capture full --colo ORD --packets 1000 --bytes 10MB --bucket 's3://pcaps/dir?region=us-east-1'
   edgetap capture full --colo ord02 --dst 10.0.0.0/8 -o - | tshark -r -`;
 
@@ -29,6 +31,7 @@ export function registerCaptureFull(parent: Command, context: CommandContext): v
     .description('capture all matching packets, whole, from now on, into a bucket of yours')
     .option('--time <duration>', 'how long to capture', durationValue, 60)
     .option('--bytes <size>', 'no more packet bytes than this, such as 10MB', sizeValue)
+    .option('--lookback <duration>', 'begin the file with what was sampled so long before, such as 10m', durationValue)
     .option('--colo <name>', 'the site (ord02), or all of one name (ORD); "colo" of the configuration by default')
     .option(
       '--bucket <uri>',
@@ -47,6 +50,7 @@ export function registerCaptureFull(parent: Command, context: CommandContext): v
         time_limit: options.time,
         ...(options.packets === undefined ? {} : { packet_limit: options.packets }),
         ...(options.bytes === undefined ? {} : { byte_limit: options.bytes }),
+        ...(options.lookback === undefined ? {} : { lookback: options.lookback }),
         colo_name,
         destination_conf,
         ...requestFields(expression, options),

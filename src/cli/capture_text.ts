@@ -56,9 +56,24 @@ function ownRows(capture: CaptureResponse): (readonly [string, string | undefine
   return [
     ['Site', capture.colo_name],
     ['Bucket', capture.destination_conf],
+    ['Looks back', capture.lookback === undefined ? undefined : lookbackText(capture.lookback, capture.packets_past)],
     ['Stopped', capture.stop_requested === undefined ? undefined : momentText(capture.stop_requested)],
     ['Problem', capture.error_message],
   ];
+}
+
+function lookbackText(seconds: number, packets: number | undefined): string {
+  return durationText(seconds) + (packets === undefined ? '' : `, ${countText(packets)} sampled packets`);
+}
+
+/** The samples of one interface that a full capture begins with, in a few words. */
+function pastNote({ past }: SensorResult): string | undefined {
+  if (past === undefined) return undefined;
+  if (past.error !== undefined) return `before: ${past.error}`;
+  const rate = past.sample_rate === undefined || past.sample_rate === 1 ? '' : `, 1 in ${countText(past.sample_rate)}`;
+  const older = past.truncated === true ? ', the newest' : '';
+  const coverage = past.coverage === undefined ? '' : `; ${past.coverage}`;
+  return `before: ${countText(past.packets ?? 0)} packets${rate}${older}${coverage}`;
 }
 
 function sensorTable(sensors: readonly SensorResult[]): string {
@@ -70,7 +85,9 @@ function sensorTable(sensors: readonly SensorResult[]): string {
     part.packets === undefined ? '-' : countText(part.packets),
     part.bytes === undefined ? '-' : bytesText(part.bytes),
     part.dropped === undefined ? '-' : countText(part.dropped),
-    plainText([part.stop_reason, part.error, part.coverage].filter((text) => text !== undefined).join('; ')),
+    plainText(
+      [part.stop_reason, part.error, part.coverage, pastNote(part)].filter((text) => text !== undefined).join('; '),
+    ),
   ]);
   return textTable(['SENSOR', 'INTERFACE', 'SITE', 'STATUS', 'PACKETS', 'BYTES', 'DROPPED', 'NOTE'], rows, [
     'PACKETS',

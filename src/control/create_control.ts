@@ -18,6 +18,7 @@ import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
 import type { Ownerships } from './ownership/ownerships.ts';
+import { createPastRunner } from './past/past_runner.ts';
 
 /** What a control is made of; main builds it all. */
 export interface ControlParts {
@@ -79,6 +80,7 @@ export function startControl(parts: ControlParts): RunningControl {
   const shared = { ...parts, warn, buckets, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
   const lookbacks = createLookbackRunner(shared);
+  const pasts = createPastRunner(shared);
   const delivery = createPartDelivery(shared);
   const clearUp = async (run: () => Promise<void>): Promise<void> => {
     try {
@@ -94,6 +96,7 @@ export function startControl(parts: ControlParts): RunningControl {
       nudge: (sensor, generation) => bus.nudge(sensor, generation),
       convert: (captureId) => conversions.begin(captureId),
       lookback: (captureId) => lookbacks.begin(captureId),
+      past: (captureId) => pasts.begin(captureId),
       discard: (captureId) => void clearUp(async () => await delivery.discard(captureId)),
     },
     parts.times,
@@ -173,7 +176,7 @@ export function startControl(parts: ControlParts): RunningControl {
     },
     close: async () => {
       closing.abort();
-      await Promise.all([conversions.close(), lookbacks.close(), ticking, clearing]);
+      await Promise.all([conversions.close(), lookbacks.close(), pasts.close(), ticking, clearing]);
       await parts.authenticator.flushUses();
       await bus.close();
     },

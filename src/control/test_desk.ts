@@ -42,7 +42,7 @@ export interface TestDesk {
   readonly delivery: PartDelivery;
   readonly conversions: CaptureJobs;
   readonly warned: Fault[];
-  /** What followed from events, in order: `nudge s0 1`, `convert`, `lookback`, `discard`. */
+  /** What followed from events, in order: `nudge s0 1`, `convert`, `lookback`, `past`, `discard`. */
   readonly followed: string[];
   /** What other parts of a control take. */
   readonly jobs: Parameters<typeof createConversionRunner>[0];
@@ -113,6 +113,7 @@ export async function startDesk(before?: TestDesk, holder = 'control'): Promise<
       nudge: (sensor, generation) => void followed.push(`nudge ${sensor} ${generation}`),
       convert: () => void followed.push('convert'),
       lookback: () => void followed.push('lookback'),
+      past: () => void followed.push('past'),
       discard: () => void followed.push('discard'),
     },
     machineTimes,

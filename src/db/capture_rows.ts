@@ -31,6 +31,7 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
     ended_at: record.ended_at ?? null,
     packets_captured: record.packets_captured ?? null,
     packets_dropped: record.packets_dropped ?? null,
+    packets_past: record.packets_past ?? null,
     sample_rate: record.sample_rate ?? null,
     error_message: record.error_message ?? null,
     size_bytes: record.size_bytes ?? null,

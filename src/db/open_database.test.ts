@@ -94,7 +94,7 @@ describe('openDatabase', () => {
       db.query,
     );
     await db.close();
-    const told = 'The database has schema 0999_from_the_future, newer than this edgetap knows (0001_initial_schema)';
+    const told = 'The database has schema 0999_from_the_future, newer than this edgetap knows (0002_past_of_captures)';
     await expect(openDatabase({ url })).rejects.toMatchObject({
       faults: [{ name: 'database_newer', message: expect.stringContaining(told) as string }],
     });

@@ -1,4 +1,6 @@
 import type { Insertable, Selectable, Updateable } from 'kysely';
+import { fromJsonText, toJsonText } from '../model/json_text.ts';
+import type { PartPast } from '../model/past.ts';
 import type { PartRecord } from '../model/record.ts';
 import type { Patch } from './patch.ts';
 import { present } from './present.ts';
@@ -18,6 +20,8 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     phase: part.phase,
     epoch: part.epoch ?? null,
     sequence: BigInt(part.sequence),
+    armed_at: part.armed_at ?? null,
+    clock_offset: part.clock_offset ?? null,
     linktype: part.linktype === undefined ? null : BigInt(part.linktype),
     packets: part.packets ?? null,
     bytes: part.bytes ?? null,
@@ -34,12 +38,13 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     sha256: part.sha256 ?? null,
     sample_rate: part.sample_rate ?? null,
     coverage: part.coverage ?? null,
+    past: part.past === undefined ? null : toJsonText(part.past),
   } satisfies Record<keyof PartRecord, unknown>;
 }
 
-/** The part of a row. */
+/** The part of a row; its JSON was written by `partRow` or `partChanges`. */
 export function partOfRow(row: Selectable<PartsTable>): PartRecord {
-  const { ordinal, sequence, linktype, unordered, upload_attempt, ...plain } = row;
+  const { ordinal, sequence, linktype, unordered, upload_attempt, past, ...plain } = row;
   return {
     ...present(plain),
     ordinal: Number(ordinal),
@@ -47,18 +52,20 @@ export function partOfRow(row: Selectable<PartsTable>): PartRecord {
     ...(linktype === null ? {} : { linktype: Number(linktype) }),
     ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
     ...(unordered === null ? {} : { unordered: unordered !== 0n }),
+    ...(past === null ? {} : { past: fromJsonText(past) as PartPast }),
   };
 }
 
 /** Changes of a part as changes of its row. */
 export function partChanges(patch: PartPatch): Updateable<PartsTable> {
-  const { sequence, linktype, upload_attempt, unordered, ...plain } = patch;
+  const { sequence, linktype, upload_attempt, unordered, past, ...plain } = patch;
   return {
     ...plain,
     ...(sequence === undefined ? {} : { sequence: BigInt(sequence) }),
     ...(linktype === undefined ? {} : { linktype: whole(linktype) }),
     ...(upload_attempt === undefined ? {} : { upload_attempt: whole(upload_attempt) }),
     ...(unordered === undefined ? {} : { unordered: whole(unordered) }),
+    ...(past === undefined ? {} : { past: past === null ? null : toJsonText(past) }),
   };
 }
 

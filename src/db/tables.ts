@@ -86,6 +86,7 @@ export interface CapturesTable {
   ended_at: bigint | null;
   packets_captured: bigint | null;
   packets_dropped: bigint | null;
+  packets_past: bigint | null;
   sample_rate: number | null;
   error_message: string | null;
   size_bytes: bigint | null;
@@ -95,7 +96,7 @@ export interface CapturesTable {
   version: bigint;
 }
 
-/** One interface's part of one capture. */
+/** One interface's part of one capture; `past` is JSON. */
 export interface PartsTable {
   capture_id: string;
   sensor: string;
@@ -105,6 +106,8 @@ export interface PartsTable {
   phase: PartPhase;
   epoch: string | null;
   sequence: bigint;
+  armed_at: bigint | null;
+  clock_offset: bigint | null;
   linktype: bigint | null;
   packets: bigint | null;
   bytes: bigint | null;
@@ -121,15 +124,16 @@ export interface PartsTable {
   sha256: string | null;
   sample_rate: number | null;
   coverage: string | null;
+  past: string | null;
 }
 
-/** Multipart uploads from before their first piece until nothing is left of them that has to be cleared up. */
+/** Multipart uploads, and staged objects that are written in one go, from before their first piece until nothing is left of them that has to be cleared up. */
 export interface UploadsTable {
   capture_id: string;
   upload_id: string;
   object_key: string;
-  /** The bucket that the capture is delivered into, or control's own staging area. */
-  place: 'bucket' | 'staging';
+  /** The bucket that the capture is delivered into, control's own staging area, or `staged`: an object there that is whole. */
+  place: 'bucket' | 'staging' | 'staged';
 }
 
 /** Sensors as their last heartbeat described them; interfaces and samples are JSON. */

@@ -8,6 +8,7 @@ import { createCaptureEngine } from '../capture/capture_engine.ts';
 import { Spool } from '../capture/spool.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { defaultRouteInterface } from '../libpcap/default_route.ts';
+import { readHostClock } from '../libpcap/host_clock.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
 import { FaultError, fault } from '../model/errors/fault.ts';
 import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
@@ -70,6 +71,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
       }),
     clock: wallClock,
     random: Math.random,
+    clockOffset: () => readHostClock().offset,
     interfaces,
     warn,
     crash,

@@ -30,6 +30,8 @@ export interface FullSpec extends SpecBase {
   readonly packet_limit?: number;
   /** Captured packet bytes (sum of captured lengths). */
   readonly byte_limit?: number;
+  /** The file begins with so many seconds of samples from before the capture, 1 to 86400. */
+  readonly lookback_s?: number;
   readonly colo_name: string;
   /** Canonical and without secrets. */
   readonly destination_conf: string;
@@ -38,6 +40,19 @@ export interface FullSpec extends SpecBase {
 
 /** What a user asked for, after every check. */
 export type CaptureSpec = SimpleSpec | FullSpec;
+
+/** What one interface's samples gave to a full capture that looks back. */
+export interface PastResult {
+  /** Packets of the past: fetched; once delivered, those in the file. */
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+  readonly dropped?: bigint;
+  readonly sample_rate?: number;
+  /** There may be older ones that match: the limit has kept them out. */
+  readonly truncated?: boolean;
+  readonly coverage?: string;
+  readonly error?: string;
+}
 
 /** What happened on one interface of one sensor. Not known = left out, never zero in its place. */
 export interface PartResult {
@@ -60,6 +75,8 @@ export interface PartResult {
   readonly sample_rate?: number;
   /** Simple: what the answer does not cover, for people. */
   readonly coverage?: string;
+  /** Of a full capture that looks back: the samples from before it. All else here is of what came after. */
+  readonly past?: PastResult;
 }
 
 /** One request and its result. */
@@ -74,6 +91,8 @@ export interface Capture {
   readonly deadline?: TimeNs;
   readonly packets_captured?: bigint;
   readonly packets_dropped?: bigint;
+  /** Samples of the past, which `packets_captured` does not count. */
+  readonly packets_past?: bigint;
   readonly sample_rate?: number;
   readonly error_message?: string;
   readonly parts: readonly PartResult[];

@@ -4,8 +4,10 @@ export const limits = {
   full_time_max_s: 86_400,
   packets_max: 10_000,
   bytes_max: 1_000_000_000,
-  /** How far back `offset_time` may lie. */
+  /** How far back `offset_time` may lie, and how far back the past of a full capture may reach. */
   lookback_max_s: 86_400,
+  /** Samples in the past of a full capture, over all its interfaces: the newest that match. */
+  past_packets_max: 10_000,
   /** How far ahead `offset_time` may lie and still count as now. */
   ahead_max_s: 5,
   expression_max_chars: 4096,

@@ -1,4 +1,5 @@
 import type { CaptureSpec } from './capture.ts';
+import type { PartPast } from './past.ts';
 import type { Scope } from './scope.ts';
 import type { Status } from './status.ts';
 import type { StopReason } from './stop_reason.ts';
@@ -29,6 +30,8 @@ export interface CaptureRecord {
   readonly ended_at?: TimeNs;
   readonly packets_captured?: bigint;
   readonly packets_dropped?: bigint;
+  /** Samples of the past in the delivered file. */
+  readonly packets_past?: bigint;
   readonly sample_rate?: number;
   readonly error_message?: string;
   readonly size_bytes?: bigint;
@@ -55,6 +58,10 @@ export interface PartRecord {
   /** The sensor's epoch and the sequence of the newest report taken; 0 before the first. */
   readonly epoch?: string;
   readonly sequence: number;
+  /** From here on the interface is captured: its past ends here, its present begins. */
+  readonly armed_at?: TimeNs;
+  /** The sensor's wall clock less its monotonic one at `armed_at`, in nanoseconds: another one later says that it was set. */
+  readonly clock_offset?: bigint;
   readonly linktype?: number;
   readonly packets?: bigint;
   readonly bytes?: bigint;
@@ -74,4 +81,6 @@ export interface PartRecord {
   readonly sha256?: string;
   readonly sample_rate?: number;
   readonly coverage?: string;
+  /** Of a full capture with a look-back, once it was fetched or given up. */
+  readonly past?: PartPast;
 }

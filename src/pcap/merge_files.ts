@@ -37,7 +37,7 @@ export interface MergedFile extends AsyncIterable<Uint8Array> {
 
 /**
  * Makes one file of the parts of a capture, in constant memory: packets by (time, part, record), cut at the limits, which
- * count the parts' own captured bytes. Throws what readers, merges and writers throw; also `linktype_mixed` for a part with
+ * count the parts' own captured bytes (of those that are no past; see `MergeOptions`). Throws what readers, merges and writers throw; also `linktype_mixed` for a part with
  * more than one link type.
  */
 export function mergeFiles(parts: readonly FilePart[], options: MergeFilesOptions): MergedFile {

@@ -105,6 +105,30 @@ describe('merging', () => {
     );
   });
 
+  test('a past is in its place in time, without its oldest, and the limits neither count nor cut it', async () => {
+    const pasts = fc.record({ past_sources: fc.nat(6), past_skip: fc.nat(30) });
+    await fc.assert(
+      fc.asyncProperty(sourceLists, options, pasts, async (lists, limits: MergeOptions, past) => {
+        const sources = lists.map((packets) => fleeting(packets, 2));
+        const merge = mergeRecords(sources, { ...limits, ...past });
+        const { packet_limit = Infinity, byte_limit = Infinity } = limits;
+        let [skip, count, bytes, over] = [past.past_skip, 0, 0, false];
+        const expected = allOf(lists).filter(({ source, data }) => {
+          if (source < past.past_sources) return --skip < 0;
+          over ||= count === packet_limit || bytes + data.length > byte_limit;
+          count += 1;
+          bytes += data.length;
+          return !over;
+        });
+        expect(await collect(merge)).toEqual(expected);
+        expect(merge.ended_by !== undefined).toBe(over);
+        const delivered = lists.map((_, index) => expected.filter(({ source }) => source === index).length);
+        expect(merge.counts.map((one) => one.delivered_packets)).toEqual(delivered);
+      }),
+      { numRuns: runs(500) },
+    );
+  });
+
   test('takes arrays as sources, and empty batches in them', async () => {
     const one = batchOfPackets([{ time: 5n, original: 1, data: Uint8Array.of(5) }]);
     const empty = batchOfPackets([]);

@@ -24,6 +24,10 @@ export interface SourceCounts {
 
 /** What a merge may be told. */
 export interface MergeOptions extends MergeLimits {
+  /** The first so many sources are a past: the limits count nothing of them and cut nothing from them. */
+  readonly past_sources?: number;
+  /** Packets of the past that are passed over: the oldest of all its sources together. */
+  readonly past_skip?: number;
   /** After a limit, read every source to its end to count what was cut. Off by default: who knows the totals can subtract. */
   readonly count_cut?: boolean;
   /** Packets in a merged batch at most; 4,096 by default. */
@@ -39,7 +43,7 @@ export interface Merge extends AsyncIterable<MergedBatch> {
 }
 
 /**
- * Merges sources by (time, source, record) and cuts at the limits, in constant memory: one batch per source. Throws
+ * Merges sources by (time, source, record) and cuts what is no past at the limits, in constant memory: one batch per source. Throws
  * `pcap_unordered` where a source goes back in time. All sources are closed when the merge ends, however it ends.
  */
 export function mergeRecords(sources: readonly RecordSource[], options: MergeOptions = {}): Merge {
@@ -85,6 +89,8 @@ async function* ordered(
     merged.batches[index] = input.batch;
     if (input.batch !== undefined) heap.add(index, input.seconds, input.nanos, index);
   }
+  const pastSources = options.past_sources ?? 0;
+  let skip = options.past_skip ?? 0;
   let [packets, bytes] = [0, 0];
   while (heap.size > 0) {
     const source = heap.top;
@@ -93,21 +99,32 @@ async function* ordered(
     const count = counts[source];
     if (input === undefined || batch === undefined || count === undefined) break;
     const captured = batch.captured[input.record] ?? 0;
-    if (packets === packetLimit || bytes + captured > byteLimit) {
+    const isPast = source < pastSources;
+    if (!isPast && state.ended_by === undefined && (packets === packetLimit || bytes + captured > byteLimit)) {
       state.ended_by = packets === packetLimit ? 'packet_limit' : 'byte_limit';
-      break;
     }
-    packets++;
-    bytes += captured;
-    count.delivered_packets++;
-    count.delivered_bytes += captured;
-    merged.sources[merged.count] = source;
-    merged.records[merged.count] = input.record;
-    merged.count++;
+    if (!isPast && state.ended_by !== undefined) {
+      // What is left of a past still goes out: one interface may have begun after another was full.
+      heap.removeTop();
+      continue;
+    }
+    if (isPast && skip > 0) {
+      skip--;
+    } else {
+      if (!isPast) {
+        packets++;
+        bytes += captured;
+      }
+      count.delivered_packets++;
+      count.delivered_bytes += captured;
+      merged.sources[merged.count] = source;
+      merged.records[merged.count] = input.record;
+      merged.count++;
+    }
     input.record++;
     if (input.record === batch.count) {
       // The next batch may overwrite this one.
-      yield merged;
+      if (merged.count > 0) yield merged;
       merged.count = 0;
       await input.pull();
       merged.batches[source] = input.batch;

@@ -1,3 +1,4 @@
+import type { PartPast } from '../model/past.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { TimeNs } from '../model/time.ts';
 
@@ -9,6 +10,7 @@ export interface PartNews {
   readonly sequence: number;
   readonly phase: 'armed' | 'ended' | 'failed' | 'excluded';
   readonly armed_at?: TimeNs;
+  readonly clock_offset?: bigint;
   readonly linktype?: number;
   readonly packets?: bigint;
   readonly bytes?: bigint;
@@ -23,6 +25,12 @@ export interface PartNews {
 export interface PartShare {
   readonly ordinal: number;
   readonly cut: bigint;
+}
+
+/** What of one part's past is in the delivered file, by its streams in their order. */
+export interface PastShare {
+  readonly ordinal: number;
+  readonly streams: readonly { readonly packets: bigint; readonly bytes: bigint }[];
 }
 
 /** What one sensor's interface had to say in a look-back. */
@@ -50,6 +58,14 @@ export type CaptureEvent =
       readonly size_bytes: bigint;
       readonly sha256: string;
     }
+  /** The past of a part was fetched, or cannot be had. */
+  | {
+      readonly kind: 'past';
+      readonly at: TimeNs;
+      readonly sensor: string;
+      readonly interface: string;
+      readonly past: PartPast;
+    }
   | { readonly kind: 'stop'; readonly at: TimeNs; readonly cause: 'stopped' | 'shutdown' }
   /** Time passes; `heard` says when each sensor was last heard of. */
   | { readonly kind: 'tick'; readonly at: TimeNs; readonly heard: ReadonlyMap<string, TimeNs> }
@@ -60,6 +76,7 @@ export type CaptureEvent =
       readonly size_bytes: bigint;
       readonly sha256: string;
       readonly shares: readonly PartShare[];
+      readonly pasts: readonly PastShare[];
     }
   | { readonly kind: 'convert_failed'; readonly at: TimeNs; readonly reason: string }
   /** Something holds it up and is being tried again: the user may see what. */

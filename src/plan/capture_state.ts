@@ -15,6 +15,8 @@ export type Effect =
   | { readonly kind: 'convert' }
   /** Ask the sample stores. */
   | { readonly kind: 'lookback' }
+  /** Fetch the pasts of parts that have armed. */
+  | { readonly kind: 'past' }
   /** Abort uploads and remove staged parts: nothing of them is needed any more. */
   | { readonly kind: 'discard' };
 

@@ -17,6 +17,8 @@ export interface RequestFields {
   readonly time_limit?: number;
   readonly packet_limit?: number;
   readonly byte_limit?: number;
+  /** Seconds. */
+  readonly lookback?: number;
   readonly offset_time?: string;
   readonly colo_name?: string;
   /** The older name of `colo_name`. */
@@ -70,7 +72,7 @@ export function checkCaptureRequest(
 
   const [first, ...more] = faults;
   if (first !== undefined) return refused(first, ...more);
-  const { type, time_limit, packet_limit, byte_limit } = fields;
+  const { type, time_limit, packet_limit, byte_limit, lookback } = fields;
   if (type === undefined || time_limit === undefined || filter_v1 === undefined) return lacking('type');
   const common = {
     system: 'magic-transit',
@@ -89,6 +91,7 @@ export function checkCaptureRequest(
     ...common,
     ...(packet_limit === undefined ? {} : { packet_limit }),
     ...(byte_limit === undefined ? {} : { byte_limit }),
+    ...(lookback === undefined ? {} : { lookback_s: lookback }),
     colo_name,
     destination_conf: bucket.destination_conf,
     ownership_id: bucket.id,

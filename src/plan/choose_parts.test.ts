@@ -25,9 +25,10 @@ describe('chooseParts', () => {
   });
 });
 
-test('only one interface and a classic file is delivered directly', () => {
+test('only one interface, a classic file and no past is delivered directly', () => {
   const one = chooseParts('c1', 'ord01', fleet, everything);
-  expect(chooseDelivery(one, 'pcap')).toBe('direct');
-  expect(chooseDelivery(one, 'pcapng')).toBe('staged');
-  expect(chooseDelivery(chooseParts('c1', 'ord', fleet, everything), 'pcap')).toBe('staged');
+  expect(chooseDelivery(one, { format: 'pcap' })).toBe('direct');
+  expect(chooseDelivery(one, { format: 'pcapng' })).toBe('staged');
+  expect(chooseDelivery(one, { format: 'pcap', lookback_s: 1 })).toBe('staged');
+  expect(chooseDelivery(chooseParts('c1', 'ord', fleet, everything), { format: 'pcap' })).toBe('staged');
 });

@@ -1,6 +1,6 @@
 import { coloMatches } from '../model/colo.ts';
 import type { Delivery, PartRecord } from '../model/record.ts';
-import type { FileFormat } from '../model/capture.ts';
+import type { FullSpec } from '../model/capture.ts';
 import type { Scope } from '../model/scope.ts';
 
 /** What planning needs to know of a sensor. */
@@ -38,7 +38,10 @@ export function chooseParts(
     }));
 }
 
-/** One interface in all and a classic file: its part is the delivered object itself, and no byte is copied twice. */
-export function chooseDelivery(parts: readonly PartRecord[], format: FileFormat): Delivery {
-  return parts.length === 1 && format === 'pcap' ? 'direct' : 'staged';
+/** One interface in all, a classic file and no past: its part is the delivered object itself, and no byte is copied twice. */
+export function chooseDelivery(
+  parts: readonly PartRecord[],
+  { format, lookback_s }: Pick<FullSpec, 'format' | 'lookback_s'>,
+): Delivery {
+  return parts.length === 1 && format === 'pcap' && lookback_s === undefined ? 'direct' : 'staged';
 }

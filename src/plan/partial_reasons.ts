@@ -24,7 +24,11 @@ export function isWhole(reason: StopReason | undefined): boolean {
 export function partialReasons(state: CaptureState): readonly string[] {
   const reasons = state.parts.flatMap((part) => {
     const reason = reasonOf(part, state.record.stop_cause === 'shutdown');
-    return reason === undefined ? [] : [`${part.sensor}/${part.interface}: ${reason}`];
+    const where = `${part.sensor}/${part.interface}`;
+    return [
+      ...(reason === undefined ? [] : [`${where}: ${reason}`]),
+      ...(part.past?.error === undefined ? [] : [`${where}, before it began: ${part.past.error}`]),
+    ];
   });
   return state.record.stop_cause === 'shutdown' ? ['edgetap was shut down', ...reasons] : reasons;
 }

@@ -1,4 +1,5 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import { awaitedPasts } from './awaited_pasts.ts';
 import type { CaptureState, Step } from './capture_state.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { partialReasons } from './partial_reasons.ts';
@@ -25,7 +26,9 @@ export function settleFull(state: CaptureState, at: bigint, times: MachineTimes)
       return became({ status: 'conversion_pending', deadline: earlier(record.deadline, at) });
     case 'conversion_pending':
       if (has('armed', 'ended')) return expired(state, at, times) ? giveUp(state, at) : undefined;
-      return has('uploaded') ? gather(state, at) : giveUp(state, at);
+      if (!has('uploaded')) return giveUp(state, at);
+      // Given up by a tick, if it does not come.
+      return awaitedPasts(state).length > 0 ? undefined : gather(state, at);
     case 'unknown':
       return expired(state, at, times) ? giveUp(state, at) : undefined;
     case 'conversion_running':

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { PartPast, PastStream } from '../model/past.ts';
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { isFinal, type Status, statuses } from '../model/status.ts';
+import { awaitedPasts } from './awaited_pasts.ts';
 import type { CaptureEvent, PartNews } from './capture_event.ts';
 import type { CaptureState } from './capture_state.ts';
 import { machineTimes } from './machine_times.ts';
@@ -24,7 +26,10 @@ function part(ordinal: number): PartRecord {
   };
 }
 
-function full(parts: number, spec: { packet_limit?: number; byte_limit?: number } = {}): CaptureState {
+function full(
+  parts: number,
+  spec: { packet_limit?: number; byte_limit?: number; lookback_s?: number } = {},
+): CaptureState {
   const record: CaptureRecord = {
     id: 'c'.repeat(32),
     account_id: 'a'.repeat(32),
@@ -43,7 +48,7 @@ function full(parts: number, spec: { packet_limit?: number; byte_limit?: number 
     scope: { sensors: 'all', networks: 'all' },
     status: 'pending',
     submitted: start,
-    delivery: parts === 1 ? 'direct' : 'staged',
+    delivery: parts === 1 && spec.lookback_s === undefined ? 'direct' : 'staged',
     piece_bytes: 8_388_608,
     version: 1n,
   };
@@ -110,6 +115,12 @@ const converted: CaptureEvent = {
     { ordinal: 0, cut: 1n },
     { ordinal: 1, cut: 2n },
   ],
+  pasts: [],
+};
+const stream: PastStream = { linktype: 1, packets: 4n, bytes: 400n, dropped: 0n, sample_rate: 2, truncated: false };
+const past = (ordinal: number, change: Partial<PartPast> = {}): CaptureEvent => {
+  const { sensor, interface: name } = part(ordinal);
+  return { kind: 'past', at: at(3), sensor, interface: name, past: { streams: [stream], ...change } };
 };
 
 function run(state: CaptureState, ...events: readonly CaptureEvent[]): CaptureState {
@@ -292,6 +303,78 @@ describe('a full capture on several interfaces', () => {
   });
 });
 
+describe('a full capture that looks back', () => {
+  const lookback = { lookback_s: 600 };
+
+  test('what has armed is asked for its past, once each, and that ends where it armed', () => {
+    expect(effectsOf(full(2, lookback), armed(0))).toEqual(['past', 'work_changed']);
+    const both = run(full(2, lookback), armed(0, 2), armed(1, 3));
+    expect(awaitedPasts(both).map(({ ordinal, armed_at }) => [ordinal, armed_at])).toEqual([
+      [0, at(2)],
+      [1, at(3)],
+    ]);
+    // A report that comes again with another moment changes nothing.
+    const told = run(both, news(0, { sequence: 2, armed_at: at(9) }));
+    expect(told.parts[0]?.armed_at).toBe(at(2));
+    const one = run(told, past(0), past(0, { streams: [], error: 'too late' }));
+    expect(awaitedPasts(one).map(({ ordinal }) => ordinal)).toEqual([1]);
+    expect(one.parts[0]?.past).toEqual({ streams: [stream] });
+    expect(effectsOf(one, news(0, { sequence: 3, armed_at: at(2) }))).toEqual([]);
+  });
+
+  test('without a look-back nothing is asked for and a past is not taken', () => {
+    expect(effectsOf(full(2), armed(0))).toEqual(['work_changed']);
+    expect(run(full(2), armed(0), past(0)).parts[0]).not.toHaveProperty('past');
+  });
+
+  test('what was stopped or refused before it armed has no past', () => {
+    expect(awaitedPasts(run(full(2, lookback), stop()))).toEqual([]);
+    expect(run(full(2, lookback), stop()).record.status).toBe('conversion_running');
+    expect(awaitedPasts(run(full(2, lookback), news(0, { phase: 'failed', error: 'no' })))).toEqual([]);
+  });
+
+  test('one interface, too, is converted, and not before its past is there', () => {
+    const parts = run(full(1, lookback), armed(0), ended(0), uploaded(0));
+    expect(parts.record.status).toBe('conversion_pending');
+    expect(effectsOf(parts, past(0))).toEqual(['convert']);
+    const done = run(parts, past(0), {
+      ...converted,
+      shares: [{ ordinal: 0, cut: 0n }],
+      pasts: [{ ordinal: 0, streams: [{ packets: 3n, bytes: 300n }] }],
+    });
+    expect(done.record).toMatchObject({ status: 'success', packets_captured: 7n, packets_past: 3n });
+    expect(done.parts[0]?.past?.streams).toEqual([{ ...stream, packets: 3n, bytes: 300n, truncated: true }]);
+  });
+
+  test('a past that comes late is waited for until 60 s after the end, and the rest is delivered without it', () => {
+    const waiting = run(full(2, lookback), armed(0), armed(1), ended(0), ended(1), uploaded(0), uploaded(1), past(0));
+    expect(run(waiting, tick(60)).record.status).toBe('conversion_pending');
+    const given = step(waiting, tick(62), machineTimes);
+    expect(given.effects.map((effect) => effect.kind)).toEqual(['convert']);
+    const done = run(given.state, past(1), { ...converted, pasts: [] });
+    expect(done.record).toMatchObject({
+      status: 'complete',
+      packets_past: 4n,
+      error_message: 's0/eth1, before it began: its samples could not be had within 60 s',
+    });
+  });
+
+  test('a past that cannot be had makes it partial', () => {
+    const refused = past(0, { streams: [], error: 'the disk is broken' });
+    const done = run(full(1, lookback), armed(0), refused, ended(0), uploaded(0), converted);
+    expect(done.record).toMatchObject({
+      status: 'complete',
+      packets_past: 0n,
+      error_message: 's0/eth0, before it began: the disk is broken',
+    });
+  });
+
+  test('a past alone is nothing to give', () => {
+    const lost = run(full(1, lookback), armed(0), past(0), news(0, { phase: 'failed', sequence: 2, error: 'died' }));
+    expect(lost.record).toMatchObject({ status: 'failed', error_message: 's0/eth0: died' });
+  });
+});
+
 describe('a look-back', () => {
   const share = {
     sensor: 's0',
@@ -359,6 +442,7 @@ const anyEvent = (count: number): fc.Arbitrary<CaptureEvent> =>
   fc.oneof(
     { weight: 6, arbitrary: anyNews(count) },
     { weight: 3, arbitrary: fc.nat(count - 1).map((ordinal) => uploaded(ordinal)) },
+    { weight: 2, arbitrary: fc.nat(count - 1).map((ordinal) => past(ordinal)) },
     { weight: 1, arbitrary: fc.constantFrom(stop(), stop('shutdown'), converted) },
     { weight: 1, arbitrary: fc.constant<CaptureEvent>({ kind: 'convert_failed', at: at(80), reason: 'gone' }) },
     {
@@ -399,6 +483,7 @@ test('random lives: only ways of the table, ends are for ever, repeats are no-op
     for (const event of events) {
       const next = step(current, event, machineTimes);
       if (isFinal(current.record.status)) expect(next).toEqual({ state: current, effects: [] });
+      if (next.state.record.status === 'conversion_running') expect(awaitedPasts(next.state)).toEqual([]);
       if (isFinal(next.state.record.status)) {
         expect(next.state.record.ended_at).toBeDefined();
         if (next.state.record.status !== 'success') expect(next.state.record.error_message).toBeTruthy();
@@ -415,7 +500,8 @@ test('random lives: only ways of the table, ends are for ever, repeats are no-op
       fc
         .integer({ min: 1, max: 4 })
         .chain((count) => fc.tuple(fc.constant(count), fc.array(anyEvent(count), { maxLength: 30 }))),
-      ([count, events]) => walk(full(count, { packet_limit: 25 }), events),
+      fc.constantFrom({}, { lookback_s: 600 }),
+      ([count, events], spec) => walk(full(count, { packet_limit: 25, ...spec }), events),
     ),
     { numRuns: runs },
   );

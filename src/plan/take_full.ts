@@ -1,6 +1,9 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import { awaitedPasts } from './awaited_pasts.ts';
 import type { CaptureEvent, PartNews } from './capture_event.ts';
 import type { CaptureState, Effect, Step } from './capture_state.ts';
+import { deliveredPast } from './delivered_past.ts';
+import { giveUpPasts } from './give_up_pasts.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { isWhole, partialReasons } from './partial_reasons.ts';
 import { seconds } from './seconds.ts';
@@ -20,6 +23,14 @@ export function takeFull(state: CaptureState, event: CaptureEvent, times: Machin
             : part,
         ),
       );
+    case 'past': {
+      const awaited = new Set(awaitedPasts(state).map((part) => part.ordinal));
+      return keep(
+        mapPart(state, event.sensor, event.interface, (part) =>
+          awaited.has(part.ordinal) ? { ...part, past: event.past } : part,
+        ),
+      );
+    }
     case 'stop':
       return takeStop(state, event.at, event.cause);
     case 'tick':
@@ -83,6 +94,14 @@ function lasting(part: PartRecord, news: PartNews): PartRecord {
   return known;
 }
 
+function armedFirst(part: PartRecord, news: PartNews): Pick<PartRecord, 'armed_at' | 'clock_offset'> {
+  const { armed_at, clock_offset } = part.armed_at === undefined ? news : part;
+  return {
+    ...(armed_at === undefined ? {} : { armed_at }),
+    ...(clock_offset === undefined ? {} : { clock_offset }),
+  };
+}
+
 /** A sensor's word on a part counts once, in its order, and never takes back an end. */
 function takeReport(state: CaptureState, news: PartNews): Step {
   const before = state.parts.find((part) => part.sensor === news.sensor && part.interface === news.interface);
@@ -90,9 +109,15 @@ function takeReport(state: CaptureState, news: PartNews): Step {
   if (before.epoch === news.epoch && news.sequence <= before.sequence) return keep(state);
   // A part that goes on never changes hands: another epoch of the sensor can only tell how it ended.
   if (before.phase === 'armed' && news.phase === 'armed' && before.epoch !== news.epoch) return keep(state);
-  const { sensor: _sensor, interface: _interface, armed_at, ...told } = news;
-  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({ ...lasting(part, news), ...told }));
+  const { sensor: _sensor, interface: _interface, armed_at, clock_offset: _offset, ...told } = news;
+  const state1 = mapPart(state, news.sensor, news.interface, (part) => ({
+    ...lasting(part, news),
+    ...told,
+    // Said once, it stays: the part's past ends there.
+    ...armedFirst(part, news),
+  }));
   const effects: Effect[] = [];
+  if (awaitedPasts(state1).length > awaitedPasts(state).length) effects.push({ kind: 'past' });
   let record = state1.record;
   if (armed_at !== undefined && record.spec.type === 'full') {
     const deadline = armed_at + seconds(record.spec.time_limit_s);
@@ -178,7 +203,7 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
   const { record } = state;
   const tooLate = at > record.submitted + seconds(times.arm_timeout_s);
   const armTimeout = `did not begin within ${times.arm_timeout_s} s`;
-  let parts = state.parts.map(
+  let parts: readonly PartRecord[] = state.parts.map(
     (part): PartRecord => (part.phase === 'assigned' && tooLate ? { ...part, phase: 'lost', error: armTimeout } : part),
   );
   const over = record.deadline !== undefined && at > record.deadline + seconds(times.conversion_wait_s);
@@ -191,6 +216,7 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
           : part,
     );
   }
+  if (over) parts = giveUpPasts({ record, parts }, `its samples could not be had within ${times.conversion_wait_s} s`);
   const awaited = parts.filter((part) => part.phase === 'armed' || part.phase === 'ended');
   const silent =
     awaited.length > 0 && awaited.every((part) => (heard.get(part.sensor) ?? 0n) < at - seconds(times.unknown_after_s));
@@ -207,10 +233,15 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
 
 function takeConverted(state: CaptureState, event: Extract<CaptureEvent, { kind: 'converted' }>): Step {
   const cut = new Map(event.shares.map((share) => [share.ordinal, share.cut]));
+  const pasts = new Map(event.pasts.map((share) => [share.ordinal, share]));
   const parts = state.parts.map((part): PartRecord => {
     const share = cut.get(part.ordinal);
-    return share === undefined ? part : { ...part, cut: share };
+    return { ...part, ...(share === undefined ? {} : { cut: share }), ...deliveredPast(part, pasts.get(part.ordinal)) };
   });
+  const packets_past = parts
+    .flatMap((part) => part.past?.streams ?? [])
+    .reduce((sum, stream) => sum + stream.packets, 0n);
+  const looksBack = state.record.spec.type === 'full' && state.record.spec.lookback_s !== undefined;
   const reasons = partialReasons({ record: state.record, parts });
   const { error_message: _trouble, ...rest } = state.record;
   const record: CaptureRecord = {
@@ -218,6 +249,7 @@ function takeConverted(state: CaptureState, event: Extract<CaptureEvent, { kind:
     status: reasons.length === 0 ? 'success' : 'complete',
     ended_at: event.at,
     packets_captured: event.packets,
+    ...(looksBack ? { packets_past } : {}),
     size_bytes: event.size_bytes,
     sha256: event.sha256,
     ...(reasons.length === 0 ? {} : { error_message: reasons.join('; ') }),

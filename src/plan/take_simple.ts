@@ -26,6 +26,7 @@ export function takeSimple(state: CaptureState, event: CaptureEvent, times: Mach
     case 'trouble':
     case 'report':
     case 'uploaded':
+    case 'past':
     case 'stop':
     case 'converted':
       return became({});

@@ -9,7 +9,7 @@ import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { systemClock } from './clock.ts';
 import { numberedFrame, numberOf } from './test_frames.ts';
-import { numbersIn, recent, settled, testStores } from './test_lookback.ts';
+import { numbersIn, packetsIn, recent, settled, testStores } from './test_lookback.ts';
 import { packetsOf } from './test_packets.ts';
 import { takeAll } from './test_programs.ts';
 
@@ -119,6 +119,12 @@ describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', { t
         [tun.name, false],
         ['lo', true],
       ]);
+      // One interface by itself, in whatever state the others are.
+      const alone = await store.query(recent({ interface: tun.name }));
+      expect(alone.coverage.map((of) => of.interface)).toEqual([tun.name]);
+      expect(packetsIn(alone).map(({ bytes }) => bytes)).toEqual([ip]);
+      const nothing = await store.query(recent({ interface: 'nowhere' }));
+      expect([nothing.coverage, nothing.chunks]).toEqual([[], []]);
     } finally {
       tun.close();
     }

@@ -27,6 +27,8 @@ export interface LookbackQuery extends Window {
   readonly inner?: InnerFilter;
   /** 1 to 10,000. */
   readonly packet_limit: number;
+  /** Of this interface alone; of all by default. */
+  readonly interface?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -56,6 +58,8 @@ export interface LookbackCoverage extends WindowCoverage {
   readonly linktype?: number;
   /** Every packet up to this moment was visible to the query; absent where the interface is not being sampled. */
   readonly watermark?: TimeNs;
+  /** Where the wall clock stood when it was set, near or in the window. */
+  readonly clock_set: readonly TimeNs[];
   /** There was no filter for its link type. */
   readonly excluded: boolean;
   /** Packets of the answer. */
@@ -268,7 +272,8 @@ function makeAnswer(
   for (const [number, { stream, covers, watermark }] of viewed.entries()) {
     const packets = result.pieces.filter((piece) => piece.stream === number).reduce((sum, { count }) => sum + count, 0);
     const damage = result.damage.filter((hole) => hole.stream === number);
-    const touches = covers.some((cover) => cover.to > query.from && cover.from < query.to);
+    const touching = covers.filter((cover) => cover.to > query.from && cover.from < query.to);
+    const touches = touching.length > 0;
     if (!touches && packets === 0 && damage.length === 0 && !sampled.has(stream.interface)) continue;
     const { rates, dropped } = windowCoverage(query, covers, watermark, []);
     const shared = {
@@ -278,6 +283,7 @@ function makeAnswer(
       ...(watermark === undefined ? {} : { watermark }),
       rates,
       dropped,
+      clock_set: touching.filter(({ reason }) => reason === 'clock_set').map(({ to }) => to),
       packets,
     };
     coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, damage) });
@@ -285,7 +291,7 @@ function makeAnswer(
   for (const name of sampled) {
     if (coverage.some((one) => one.interface === name)) continue;
     const gaps = windowCoverage(query, [], undefined, []).gaps;
-    coverage.push({ interface: name, excluded: false, gaps, rates: [], dropped: 0n, packets: 0 });
+    coverage.push({ interface: name, excluded: false, gaps, rates: [], dropped: 0n, clock_set: [], packets: 0 });
   }
   const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
   return { chunks, packets, truncated: result.truncated, coverage };

@@ -200,13 +200,16 @@ class DiskStore implements SampleStore {
   }
 
   async #lookBack(query: LookbackQuery): Promise<LookbackAnswer> {
-    await this.#untilVisible(query.to, query.signal);
+    const isWanted = ({ interface: name }: { readonly interface: string }): boolean =>
+      query.interface === undefined || query.interface === name;
+    const samplers = (): InterfaceSampler[] => [...this.#samplers.values()].filter(isWanted);
+    await this.#untilVisible(samplers, query.to, query.signal);
     query.signal?.throwIfAborted();
     const { formula, inner } = query;
     const growing = await this.#indexer.ask({ formula, ...(inner === undefined ? {} : { inner: inner.formula }) });
     query.signal?.throwIfAborted();
-    const samplers = [...this.#samplers.values()];
-    const prepared = prepareLookback(query, { streams: this.#opened, samplers, growing });
+    const view = { streams: this.#opened.filter(isWanted), samplers: samplers(), growing };
+    const prepared = prepareLookback(query, view);
     try {
       const result = await this.#pool.run(prepared.job, query.signal);
       for (const one of result.found) this.#heed(one, prepared.streams);
@@ -217,11 +220,15 @@ class DiskStore implements SampleStore {
   }
 
   /** Waits for the samplers that are at work, not for those whose interface is away. */
-  async #untilVisible(time: TimeNs, signal: AbortSignal | undefined): Promise<void> {
+  async #untilVisible(
+    samplers: () => readonly InterfaceSampler[],
+    time: TimeNs,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { clock } = this.#options;
     const deadline = clock.monotonic() + BigInt(limits.lookback_answer_ms) * 1_000_000n;
     const behind = (): boolean =>
-      [...this.#samplers.values()].some(({ state }) => state.phase === 'sampling' && (state.watermark ?? 0n) < time);
+      samplers().some(({ state }) => state.phase === 'sampling' && (state.watermark ?? 0n) < time);
     while (behind() && clock.monotonic() < deadline) {
       signal?.throwIfAborted();
       await clock.sleep(poll_ms);

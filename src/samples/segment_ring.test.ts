@@ -97,6 +97,32 @@ describe('the ring', () => {
     expect(coverage).toMatchObject([{ gaps: [], packets: 3 }]);
   });
 
+  test('a look-back tells where the clock stood when it was set, if that is in its window', async () => {
+    const writer = new TestWriter(root, { interface: 'a', linktype: 1 });
+    for (const [from, to, reason] of [
+      [0n, 100n, 'clock_set'],
+      [50n, 300n, 'age'],
+      [300n, 400n, 'clock_set'],
+    ] as const) {
+      await writer.begin(crowd_begin + from);
+      writer.write([packet(Number(from))], crowd_begin + to);
+      await writer.seal(reason, crowd_begin + to);
+    }
+    const setIn = (from: bigint, to: bigint): readonly bigint[] | undefined => {
+      const query = { programs: takeAll, formula: { kind: 'any' } as const, from: crowd_begin + from, to: crowd_begin + to, packet_limit: 10 };
+      const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
+      const result = scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled: () => false });
+      prepared.close();
+      if (result === undefined) throw new Error('nobody cancelled');
+      return prepared.answer(result).coverage[0]?.clock_set.map((time) => time - crowd_begin);
+    };
+    expect(setIn(0n, 1000n)).toEqual([100n, 400n]);
+    expect(setIn(99n, 300n)).toEqual([100n]);
+    expect(setIn(100n, 300n)).toEqual([]);
+    // The clock was set back: what it said before is still ahead.
+    expect(setIn(20n, 60n)).toEqual([100n]);
+  });
+
   test('a scan that nobody waits for stops', async () => {
     const writer = await written('a', 2);
     const query = {

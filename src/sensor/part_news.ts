@@ -6,13 +6,15 @@ import type { PartState } from './part_state.ts';
 /** A part's state as control is told it. `trouble` is what holds up its delivery at the moment. */
 export function newsOf(state: PartState, trouble: Fault | undefined): PartNews {
   const phase = state.phase === 'arming' ? 'armed' : state.phase === 'delivered' ? 'ended' : state.phase;
-  const { armed_at, linktype, packets, bytes, dropped, interface_dropped, stop_reason, unordered } = state;
+  const { armed_at, clock_offset, linktype, packets, bytes, dropped, interface_dropped, stop_reason, unordered } =
+    state;
   const why = both(state.fault, trouble);
   return {
     capture_id: state.assignment.capture_id,
     interface: state.interface,
     phase,
     ...(armed_at === undefined ? {} : { armed_at }),
+    ...(clock_offset === undefined ? {} : { clock_offset }),
     ...(linktype === undefined ? {} : { linktype }),
     ...(packets === undefined ? {} : { packets }),
     ...(bytes === undefined ? {} : { bytes }),

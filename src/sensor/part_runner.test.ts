@@ -11,6 +11,7 @@ import { withoutRoot } from '../../test/support/without_root.ts';
 import { type CaptureEngine, createCaptureEngine } from '../capture/capture_engine.ts';
 import { Spool } from '../capture/spool.ts';
 import { createFilterCompiler, type FilterCompiler } from '../libpcap/compiler_pool.ts';
+import { readHostClock } from '../libpcap/host_clock.ts';
 import { listInterfaces } from '../libpcap/interfaces.ts';
 import type { FaultName } from '../model/errors/catalogue.ts';
 import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
@@ -183,6 +184,20 @@ describe.skipIf(skip)('a part', () => {
     await runner.forget();
     expect(readdirSync(directory)).toEqual([]);
     expect(outbox.pending()).toEqual([]);
+  });
+
+  test('tells when it armed, and by which clock; one that looks back has nothing from before that', async () => {
+    const flood = setInterval(() => replayFrames(pair.far, [frame, frame, frame]), 1);
+    const runner = begin({ order: assignment({ lookback: true, packet_limit: 50 }) });
+    await runner.settled;
+    clearInterval(flood);
+    const { armed_at = 0n, clock_offset } = reports.at(-1) ?? {};
+    expect(stateOnDisk()).toMatchObject({ armed_at, clock_offset });
+    const { packets } = parsePcap(files[0] ?? Buffer.alloc(0));
+    expect(packets).toHaveLength(50);
+    expect(packets.filter(({ time }) => time < armed_at)).toEqual([]);
+    const moved = readHostClock().offset - (clock_offset ?? 0n);
+    expect(moved < 0n ? -moved : moved).toBeLessThan(10_000_000n);
   });
 
   test('that is stopped before it begins is an empty file', async () => {

@@ -142,7 +142,7 @@ export function runPart(
       return undefined;
     }
     forgotten.signal.throwIfAborted();
-    const { packet_limit, byte_limit, snaplen_bytes, time_limit_s } = assignment;
+    const { packet_limit, byte_limit, snaplen_bytes, time_limit_s, lookback } = assignment;
     const part = await engine.arm({
       capture_id,
       part: interfaceName,
@@ -152,12 +152,14 @@ export function runPart(
       time_limit_ms: time_limit_s * 1000,
       ...(packet_limit === undefined ? {} : { packet_limit }),
       ...(byte_limit === undefined ? {} : { byte_limit }),
+      ...(lookback === true ? { leave_out_earlier: true } : {}),
     });
     running = part;
     applyOrders();
     try {
       const deadline = part.armed_at + BigInt(time_limit_s) * 1_000_000_000n;
-      await save({ phase: 'armed', armed_at: part.armed_at, deadline, linktype: part.linktype });
+      const { armed_at, clock_offset, linktype: kind } = part;
+      await save({ phase: 'armed', armed_at, clock_offset, deadline, linktype: kind });
     } catch (error) {
       part.stop('error');
       await part.ended;

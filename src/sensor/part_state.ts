@@ -14,6 +14,7 @@ export interface PartState {
   readonly interface: string;
   readonly phase: 'arming' | 'armed' | 'ended' | 'delivered' | 'failed' | 'excluded';
   readonly armed_at?: TimeNs;
+  readonly clock_offset?: bigint;
   readonly deadline?: TimeNs;
   readonly linktype?: number;
   readonly packets?: bigint;

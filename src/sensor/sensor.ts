@@ -30,6 +30,8 @@ export interface SensorParts {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
+  /** The wall clock less the monotonic one, in nanoseconds: changes when the clock is set. */
+  readonly clockOffset: () => bigint;
   /** The interfaces that this sensor serves, as they are now. */
   interfaces(): readonly HostInterface[];
   /** The operator is told. */
@@ -78,7 +80,8 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
   wake = () => beat.soon();
   bus.serve({
     nudge: (generation) => beat.nudge(generation),
-    lookback: (request, signal) => answerLookback(parts.samples, parts.compiler, request, signal),
+    lookback: (request, signal) =>
+      answerLookback(parts.samples, parts.compiler, request, signal, () => parts.clockOffset()),
   });
   const running = beat.run();
   running.catch((error: unknown) => parts.crash(error));

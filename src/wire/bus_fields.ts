@@ -59,6 +59,8 @@ export const Assignment = Type.Object({
       Type.Literal('time_limit'),
     ]),
   ),
+  /** The capture looks back: packets stamped before `armed_at` belong to the samples and are left out. */
+  lookback: Type.Optional(Type.Boolean()),
   /** The size of every piece of an upload but the last. */
   piece_bytes: Type.Integer({ minimum: 5_242_880 }),
   /** The sensor gives up delivering after this moment. */
@@ -79,6 +81,8 @@ export const PartReport = Type.Object({
   phase: Type.Union([Type.Literal('armed'), Type.Literal('ended'), Type.Literal('failed'), Type.Literal('excluded')]),
   /** Wall clock of the sensor when the kernel filter was in force on the interface. */
   armed_at: Type.Optional(Type.BigInt()),
+  /** That clock less the monotonic one at that moment, in nanoseconds. */
+  clock_offset: Type.Optional(Type.BigInt()),
   linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
   packets: Type.Optional(count),
   bytes: Type.Optional(count),

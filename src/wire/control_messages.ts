@@ -15,6 +15,8 @@ export const LookbackRequest = Type.Object({
   from: Type.BigInt(),
   to: Type.BigInt(),
   packet_limit: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  /** Of this interface alone; of all by default. */
+  interface: Type.Optional(name),
 });
 
 /** A look-back on its way to a sensor. */
@@ -35,6 +37,8 @@ export const InterfaceCoverage = Type.Object({
   gaps: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), reason: Type.String({ maxLength: 512 }) })),
   dropped: Type.BigInt(),
   rates: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), rate: Type.Integer({ minimum: 1 }) })),
+  /** The wall clock was set, and where it stood before that; near or in the window. */
+  clock_set: Type.Optional(Type.Array(Type.BigInt())),
   /** The filter cannot match on this link type. */
   excluded: Type.Optional(Type.String({ maxLength: 512 })),
 });
@@ -51,7 +55,12 @@ export const LookbackReply = Type.Union([
     /** Whole little-endian nanosecond pcap records. */
     records: bytes,
   }),
-  Type.Object({ kind: Type.Literal('end'), coverage: Type.Array(InterfaceCoverage) }),
+  Type.Object({
+    kind: Type.Literal('end'),
+    coverage: Type.Array(InterfaceCoverage),
+    /** The sensor's wall clock less its monotonic one when it answered, in nanoseconds. */
+    clock_offset: Type.Optional(Type.BigInt()),
+  }),
   Type.Object({ kind: Type.Literal('refused'), fault: FaultValue }),
 ]);
 

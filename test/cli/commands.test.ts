@@ -152,7 +152,10 @@ describe('capture full', () => {
       config,
       JSON.stringify({ url: world.url, token: recorded.write_token, colo: 'ORD', bucket: 's3://b' }),
     );
-    const run = await world.run(['capture', 'full', '--time', '1h30m', '--bytes', '10MB', '--json'], { env: {} });
+    const run = await world.run(
+      ['capture', 'full', '--time', '1h30m', '--bytes', '10MB', '--lookback', '10m', '--json'],
+      { env: {} },
+    );
     writeFileSync(config, '{}');
     expect(run.code).toBe(0);
     expect(made()).toEqual({
@@ -160,6 +163,7 @@ describe('capture full', () => {
       system: 'magic-transit',
       time_limit: 5400,
       byte_limit: 10_000_000,
+      lookback: 600,
       colo_name: 'ORD',
       destination_conf: 's3://b',
     });
@@ -306,6 +310,19 @@ describe('list, show, stop, download', () => {
     expect(table.stderr).toBe('edgetap: page 1 of 2; --page shows others.\n');
     expect(world.control.calls.at(-1)?.args[1]).toEqual({ page: 1, per_page: 2, status: 'running', type: 'full' });
     expect(JSON.parse((await world.run([...argv, '--json'])).stdout)).toHaveLength(2);
+  });
+
+  test('show tells the past of a capture that looks back apart', async () => {
+    const spec = { ...full('success').spec, lookback_s: 600 } as Capture['spec'];
+    const pasts = [
+      { packets: 1200n, bytes: 9n, sample_rate: 4, truncated: true, coverage: 'no samples from then to now' },
+      { error: 'it does not answer' },
+    ];
+    states(full('complete', { spec, packets_past: 1200n, parts: pasts.map((past) => part({ past })) }));
+    const { stdout } = await world.run(['show', id]);
+    expect(stdout).toContain('Looks back 10 min, 1,200 sampled packets\n');
+    expect(stdout).toContain('before: 1,200 packets, 1 in 4, the newest; no samples from then to now');
+    expect(stdout).toContain('before: it does not answer');
   });
 
   test('show and stop', async () => {

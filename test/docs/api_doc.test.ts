@@ -30,7 +30,7 @@ test('its examples are what they say', () => {
     (found) => JSON.parse(found[1] ?? '') as Readonly<Record<string, unknown>>,
   );
   const requests = examples.filter((one) => 'type' in one);
-  expect(requests.map((one) => one['type'])).toEqual(['simple', 'full']);
+  expect(requests.map((one) => one['type'])).toEqual(['simple', 'full', 'full']);
   for (const request of requests) expect(checkCaptureBody(request).faults).toEqual([]);
   const refusals = examples.filter((one) => one['success'] === false);
   expect(refusals).toHaveLength(1);

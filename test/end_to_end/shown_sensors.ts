@@ -2,6 +2,17 @@ import type { Served } from '../support/serve.ts';
 import { type ShownCapture, showCapture } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
 
+/** What of an interface's samples a capture begins with. */
+export interface ShownPast {
+  readonly packets?: number;
+  readonly bytes?: number;
+  readonly dropped?: number;
+  readonly sample_rate?: number;
+  readonly truncated?: boolean;
+  readonly coverage?: string;
+  readonly error?: string;
+}
+
 /** An interface's line in a capture. */
 export interface ShownSensor {
   readonly name: string;
@@ -15,6 +26,7 @@ export interface ShownSensor {
   readonly error?: string;
   readonly sample_rate?: number;
   readonly coverage?: string;
+  readonly past?: ShownPast;
 }
 
 /** What a capture tells of its interfaces. */

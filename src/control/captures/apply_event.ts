@@ -22,6 +22,7 @@ const recordKeys = [
   'ended_at',
   'packets_captured',
   'packets_dropped',
+  'packets_past',
   'sample_rate',
   'error_message',
   'size_bytes',
@@ -32,6 +33,8 @@ const partKeys = [
   'phase',
   'epoch',
   'sequence',
+  'armed_at',
+  'clock_offset',
   'linktype',
   'packets',
   'bytes',
@@ -43,6 +46,7 @@ const partKeys = [
   'error',
   'size_bytes',
   'sha256',
+  'past',
 ] as const;
 
 /** What an event changed, once its transaction has committed. */

@@ -44,7 +44,7 @@ beforeEach(async () => {
     throw new Error('it was not to be used');
   };
   const nothing = (): void => undefined;
-  const consequences = { nudge: nothing, convert: nothing, lookback: nothing, discard: nothing };
+  const consequences = { nudge: nothing, convert: nothing, lookback: nothing, past: nothing, discard: nothing };
   const never = new Proxy({}, { get: unused }) as never;
   captures = createCaptureControl({
     db,

@@ -1,4 +1,5 @@
-import type { Capture, PartResult } from '../../model/capture.ts';
+import type { Capture, PartResult, PastResult } from '../../model/capture.ts';
+import type { PartPast } from '../../model/past.ts';
 import type { PartPhase, PartRecord, CaptureRecord } from '../../model/record.ts';
 
 const partStatus: Readonly<Record<PartPhase, PartResult['status']>> = {
@@ -19,6 +20,7 @@ export function captureView(record: CaptureRecord, parts: readonly PartRecord[])
     'deadline',
     'packets_captured',
     'packets_dropped',
+    'packets_past',
     'sample_rate',
     'error_message',
     'size_bytes',
@@ -39,7 +41,26 @@ function partView(part: PartRecord): PartResult {
     'sample_rate',
     'coverage',
   ]);
-  return { sensor, interface: part.interface, colo, status: partStatus[part.phase], ...optional };
+  const past = part.past === undefined ? {} : { past: pastView(part.past) };
+  return { sensor, interface: part.interface, colo, status: partStatus[part.phase], ...optional, ...past };
+}
+
+/** A part's past, over all link types that its interface had. What failed has no figures. */
+function pastView({ streams, coverage, error }: PartPast): PastResult {
+  const rates = streams.flatMap((stream) => stream.sample_rate ?? []);
+  const sum = (of: (stream: PartPast['streams'][number]) => bigint): bigint =>
+    streams.reduce((total, stream) => total + of(stream), 0n);
+  const figures = {
+    packets: sum((stream) => stream.packets),
+    bytes: sum((stream) => stream.bytes),
+    dropped: sum((stream) => stream.dropped),
+    ...(rates.length === 0 ? {} : { sample_rate: Math.max(...rates) }),
+    ...(streams.some((stream) => stream.truncated) ? { truncated: true } : {}),
+  };
+  return {
+    ...(error === undefined ? figures : { error }),
+    ...(coverage === undefined ? {} : { coverage }),
+  };
 }
 
 /** The named fields that have a value: not known = left out. */

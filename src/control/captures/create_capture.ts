@@ -191,7 +191,7 @@ function plan(
     scope,
     status: 'pending',
     submitted,
-    delivery: spec.type === 'full' ? chooseDelivery(parts, spec.format) : 'lookback',
+    delivery: spec.type === 'full' ? chooseDelivery(parts, spec) : 'lookback',
     piece_bytes: pieceSize(largest),
     version: 1n,
   };
@@ -202,6 +202,7 @@ async function audit(tx: Transaction, deps: CreateDeps, by: Caller, record: Capt
   const { spec } = record;
   const where = spec.type === 'full' ? ` in ${spec.colo_name} to ${spec.destination_conf}` : '';
   const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
-  const detail = `${spec.type}, ${spec.time_limit_s} s${where}`;
+  const back = spec.type === 'full' && spec.lookback_s !== undefined ? ` and ${spec.lookback_s} s back` : '';
+  const detail = `${spec.type}, ${spec.time_limit_s} s${back}${where}`;
   await writeAudit(tx, actor, { action: 'capture.create', subject: record.id, detail }, deps.random);
 }

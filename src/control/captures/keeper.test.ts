@@ -72,7 +72,7 @@ const anyEvent = fc.oneof(
     { kind: 'stop', at: base + 2n, cause: 'stopped' },
     { kind: 'stop', at: base + 2n, cause: 'shutdown' },
     { kind: 'trouble', at: base + 3n, reason: 'the bucket is down' },
-    { kind: 'converted', at: base + 4n, packets: 3n, size_bytes: 9n, sha256: 'e'.repeat(64), shares: [] },
+    { kind: 'converted', at: base + 4n, packets: 3n, size_bytes: 9n, sha256: 'e'.repeat(64), shares: [], pasts: [] },
     { kind: 'tick', at: base + 5n, heard: new Map([['s0', base]]) },
     { kind: 'tick', at: base + 300_000_000_000n, heard: new Map() },
   ),

@@ -2,6 +2,7 @@ import type { Database, Transaction } from '../../db/database.ts';
 import { listSensors } from '../../db/sensors.ts';
 import { unfinishedCaptures } from '../../db/captures.ts';
 import { FaultError } from '../../model/errors/fault.ts';
+import { awaitedPasts } from '../../plan/awaited_pasts.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { CaptureState } from '../../plan/capture_state.ts';
 import type { MachineTimes } from '../../plan/machine_times.ts';
@@ -12,6 +13,7 @@ export interface Consequences {
   nudge(sensor: string, generation: bigint): void;
   convert(captureId: string): void;
   lookback(captureId: string): void;
+  past(captureId: string): void;
   discard(captureId: string): void;
 }
 
@@ -66,6 +68,7 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
       for (const effect of one.effects) {
         if (effect.kind === 'convert') consequences.convert(id);
         if (effect.kind === 'lookback') consequences.lookback(id);
+        if (effect.kind === 'past') consequences.past(id);
         if (effect.kind === 'discard') consequences.discard(id);
       }
     }
@@ -80,10 +83,12 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
       const at = await db.now();
       const heard = new Map((await listSensors(db)).map((sensor) => [sensor.name, sensor.last_heard]));
       const tick: CaptureEvent = { kind: 'tick', at, heard };
-      await take(open.map((record) => ({ capture_id: record.id, events: [tick] })));
+      const states = await take(open.map((record) => ({ capture_id: record.id, events: [tick] })));
       for (const record of open) {
         if (record.spec.type === 'simple') consequences.lookback(record.id);
         else if (record.status === 'conversion_running') consequences.convert(record.id);
+        const state = states.get(record.id);
+        if (state !== undefined && awaitedPasts(state).length > 0) consequences.past(record.id);
       }
     },
   };

@@ -4,8 +4,11 @@ import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import { linkTypes } from '../../pcap/link_type.ts';
 import { type FilePart, mergeFiles } from '../../pcap/merge_files.ts';
-import { filterText } from '../../filter/filter_text.ts';
+import { limits } from '../../model/limits.ts';
 import { resultName, stagingName } from '../delivery/place_of.ts';
+import { interfaceText } from './interface_text.ts';
+import { pastFiles, pastShares } from './past_files.ts';
+import { readStaged } from './read_staged.ts';
 
 /** Where conversion reads and writes. */
 export interface ConversionPlaces {
@@ -19,7 +22,7 @@ export interface ConversionPlaces {
 
 /**
  * Makes the delivered file of a full capture's parts: merged by time, cut to the limits, written and confirmed, in
- * constant memory. Throws the buckets' faults; nothing is left half written.
+ * constant memory. Their pasts are merged with them: the newest of these within their own limit, which no other limit cuts. Throws the buckets' faults; nothing is left half written.
  */
 export async function convert(
   record: CaptureRecord,
@@ -30,25 +33,27 @@ export async function convert(
   const { spec, piece_bytes } = record;
   // A part without a checksum was stopped before it began: it has nothing.
   const arrived = parts.filter((part) => part.phase === 'uploaded' && part.sha256 !== undefined);
+  const pasts = pastFiles(record, parts, places.staging);
+  const presents = arrived.map((part) => filePart(record, part, places.staging));
   const { packet_limit } = spec;
   const byte_limit = spec.type === 'full' ? spec.byte_limit : undefined;
-  const merged = mergeFiles(
-    arrived.length === 0 ? [emptyPart()] : arrived.map((part) => filePart(record, part, places.staging)),
-    {
-      format: spec.format,
-      application: places.application,
-      comment: `edgetap capture ${record.id}`,
-      ...(packet_limit === undefined ? {} : { packet_limit }),
-      ...(byte_limit === undefined ? {} : { byte_limit }),
-    },
-  );
+  const files = [...pasts.map(({ file }) => file), ...presents];
+  const merged = mergeFiles(files.length === 0 ? [emptyPart()] : files, {
+    format: spec.format,
+    application: places.application,
+    comment: `edgetap capture ${record.id}`,
+    ...(packet_limit === undefined ? {} : { packet_limit }),
+    ...(byte_limit === undefined ? {} : { byte_limit }),
+    past_sources: pasts.length,
+    past_skip: Math.max(0, pasts.reduce((sum, { packets }) => sum + packets, 0) - limits.past_packets_max),
+  });
   const stored = await places.target.putStream(resultName(record), merged, {
     piece_bytes,
     content_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
     signal,
     started: places.started,
   });
-  const delivered = merged.counts.map((count) => BigInt(count.delivered_packets));
+  const delivered = merged.counts.slice(pasts.length).map((count) => BigInt(count.delivered_packets));
   return {
     packets: arrived.length === 0 ? 0n : delivered.reduce((sum, one) => sum + one, 0n),
     size_bytes: stored.size_bytes,
@@ -57,36 +62,28 @@ export async function convert(
       ordinal: part.ordinal,
       cut: (part.packets ?? delivered[index] ?? 0n) - (delivered[index] ?? 0n),
     })),
+    pasts: pastShares(pasts, merged.counts),
   };
 }
 
 function filePart(record: CaptureRecord, part: PartRecord, staging: Bucket): FilePart {
   const { spec } = record;
-  const filter = [filterText(spec.filter_v1), spec.filter_expression ?? '']
-    .filter((text) => text !== '')
-    .map((text) => `(${text})`)
-    .join(' and ');
+  const start_time = part.armed_at ?? record.armed_at;
   const written = part.packets ?? 0n;
   return {
     chunks: readStaged(staging, stagingName(part)),
     description: {
-      name: part.interface,
-      description: `${part.sensor} in ${part.colo}`,
-      ...(filter === '' ? {} : { filter }),
+      ...interfaceText(spec, part),
+      ...(spec.type === 'full' && spec.lookback_s !== undefined ? { comment: 'full capture' } : {}),
     },
     statistics: {
       taken_at: record.deadline ?? record.submitted,
-      ...(record.armed_at === undefined ? {} : { start_time: record.armed_at }),
+      ...(start_time === undefined ? {} : { start_time }),
       ...(record.deadline === undefined ? {} : { end_time: record.deadline }),
       ...(part.interface_dropped === undefined ? {} : { interface_dropped: part.interface_dropped }),
       ...(part.dropped === undefined ? {} : { os_dropped: part.dropped, accepted: written + part.dropped }),
     },
   };
-}
-
-async function* readStaged(staging: Bucket, key: string): AsyncGenerator<Uint8Array, void, void> {
-  const { body } = await staging.readObject(key);
-  for await (const chunk of body) yield chunk as Uint8Array;
 }
 
 function emptyPart(): FilePart {

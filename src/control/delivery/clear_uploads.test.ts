@@ -14,7 +14,7 @@ import { uploadsOf } from '../../db/uploads.ts';
 import type { FaultName } from '../../model/errors/catalogue.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
-import { abandonUpload, type ClearDeps, clearUploads, rememberUpload } from './clear_uploads.ts';
+import { abandonUpload, type ClearDeps, clearUploads, rememberStaged, rememberUpload } from './clear_uploads.ts';
 
 const day_ns = 86_400_000_000_000n;
 let folder: string;
@@ -81,6 +81,19 @@ async function begin(): Promise<void> {
 }
 
 describe('what a capture leaves', () => {
+  test('an object that was staged in one go is removed, whether it was written or not', async () => {
+    await rememberStaged(db, record.id, 'a.pcap');
+    await rememberStaged(db, record.id, 'a.pcap');
+    await rememberStaged(db, record.id, 'b.pcap');
+    await deps.staging.writeObject('a.pcap', Buffer.from('x'));
+    expect(await uploadsOf(db, record.id)).toHaveLength(2);
+    refusal = 'bucket_denied';
+    await clearUploads(deps, record);
+    expect(files('staging')).toEqual([]);
+    expect(await uploadsOf(db, record.id)).toEqual([]);
+    expect(warned).toEqual([]);
+  });
+
   test('is aborted; what is staged is removed, an object of the user is not', async () => {
     await begin();
     await clearUploads(deps, record);

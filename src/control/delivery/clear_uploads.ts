@@ -20,11 +20,20 @@ export interface ClearDeps {
 export async function rememberUpload(
   db: Database,
   capture_id: string,
-  place: UploadRecord['place'],
+  place: 'bucket' | 'staging',
   { key, upload_id }: Upload,
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await insertUpload(tx, { capture_id, upload_id, object_key: key, place });
+  });
+}
+
+/** Remembers an object of the staging area before it is written in one go, so that it can be removed whatever happens. */
+export async function rememberStaged(db: Database, capture_id: string, object_key: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const known = await uploadsOf(tx, capture_id);
+    if (known.some((one) => one.upload_id === object_key)) return;
+    await insertUpload(tx, { capture_id, upload_id: object_key, object_key, place: 'staged' });
   });
 }
 
@@ -39,8 +48,10 @@ export async function abandonUpload(deps: ClearDeps, record: CaptureRecord, uplo
 export async function clearUploads(deps: ClearDeps, record: CaptureRecord): Promise<void> {
   for (const upload of await uploadsOf(deps.db, record.id)) {
     await clear(deps, record, upload, async (bucket) => {
-      await bucket.abortUpload({ key: upload.object_key, upload_id: upload.upload_id });
-      if (upload.place === 'staging') await bucket.removeObject(upload.object_key);
+      if (upload.place !== 'staged') {
+        await bucket.abortUpload({ key: upload.object_key, upload_id: upload.upload_id });
+      }
+      if (upload.place !== 'bucket') await bucket.removeObject(upload.object_key);
     });
   }
 }
@@ -53,7 +64,7 @@ async function clear(
   run: (bucket: Bucket) => Promise<void>,
 ): Promise<void> {
   try {
-    await run(upload.place === 'staging' ? deps.staging : await deps.buckets.ofCapture(record));
+    await run(upload.place === 'bucket' ? await deps.buckets.ofCapture(record) : deps.staging);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     deps.warn(error.faults[0], `clearing up after capture ${record.id}`);

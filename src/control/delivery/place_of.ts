@@ -9,3 +9,8 @@ export function resultName(record: CaptureRecord): string {
 export function stagingName(part: PartRecord): string {
   return `${part.capture_id}-${part.ordinal}.pcap`;
 }
+
+/** Where samples of a part's past wait for conversion: named after what they are, so that writing them again changes nothing. */
+export function pastName(part: PartRecord, sha256: string): string {
+  return `${part.capture_id}-${part.ordinal}-past-${sha256.slice(0, 32)}.pcap`;
+}

@@ -18,7 +18,11 @@ beforeEach(async () => {
   };
   desk = {
     db,
-    keeper: createKeeper(db, { nudge: nothing, convert: nothing, lookback: nothing, discard: nothing }, machineTimes),
+    keeper: createKeeper(
+      db,
+      { nudge: nothing, convert: nothing, lookback: nothing, past: nothing, discard: nothing },
+      machineTimes,
+    ),
     delivery: { sign: unused, complete: unused, discard: unused, discardLeft: unused },
   };
 });

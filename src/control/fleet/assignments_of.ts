@@ -42,6 +42,7 @@ function assignment(capture: CaptureRecord, interfaces: string[]): Assignment {
     ...(capture.deadline === undefined ? {} : { deadline: capture.deadline }),
     arm_before: submitted + BigInt(limits.arm_timeout_s) * second,
     ...(capture.stop_cause === undefined ? {} : { stop: capture.stop_cause }),
+    ...(spec.type === 'full' && spec.lookback_s !== undefined ? { lookback: true } : {}),
     piece_bytes: capture.piece_bytes,
     deliver_before: end + BigInt(limits.upload_expiry_s) * second,
   };

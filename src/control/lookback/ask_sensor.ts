@@ -15,6 +15,8 @@ export type SensorAnswer =
       readonly kind: 'answered';
       readonly streams: readonly AnsweredStream[];
       readonly coverage: readonly InterfaceCoverage[];
+      /** The sensor's wall clock less its monotonic one, in nanoseconds. */
+      readonly clock_offset?: bigint;
     }
   | { readonly kind: 'silent' | 'refused'; readonly fault: Fault };
 
@@ -30,7 +32,11 @@ export async function askSensor(
   try {
     for await (const reply of bus.lookback(sensor, request, { timeout_ms, signal })) {
       if (reply.kind === 'refused') return { kind: 'refused', fault: faultNamed(reply.fault) };
-      if (reply.kind === 'end') return { kind: 'answered', streams: [...streams.values()], coverage: reply.coverage };
+      if (reply.kind === 'end') {
+        const { coverage, clock_offset } = reply;
+        const clock = clock_offset === undefined ? {} : { clock_offset };
+        return { kind: 'answered', streams: [...streams.values()], coverage, ...clock };
+      }
       const { interface: name, linktype, records } = reply;
       const key = `${linktype} ${name}`;
       const stream = streams.get(key) ?? { interface: name, linktype, records: [] };

@@ -47,6 +47,7 @@ const anySpec = (ownership_id: string): fc.Arbitrary<CaptureSpec> => {
     type: fc.constant('full' as const),
     packet_limit: fc.nat(10_000),
     byte_limit: anyCount,
+    lookback_s: anyCount,
     colo_name: anyText,
     destination_conf: anyText,
     ownership_id: fc.constant(ownership_id),
@@ -82,6 +83,7 @@ export const captureChanges = {
   ended_at: anyBigint,
   packets_captured: anyBigint,
   packets_dropped: anyBigint,
+  packets_past: anyBigint,
   sample_rate: anyDouble,
   error_message: anyText,
   size_bytes: anyBigint,
@@ -115,11 +117,36 @@ export function anyCapture(of: { account_id: string; ownership_id: string }): fc
   return fc.record(fields, { requiredKeys: [...requiredKeys] }).map((record) => ({ ...record, id: freshId() }));
 }
 
+const anyPast = fc.record(
+  {
+    streams: fc.array(
+      fc.record(
+        {
+          linktype: fc.nat(65_535),
+          packets: anyBigint,
+          bytes: anyBigint,
+          dropped: anyBigint,
+          sample_rate: anyCount,
+          truncated: fc.boolean(),
+          key: anyText,
+        },
+        { requiredKeys: ['linktype', 'packets', 'bytes', 'dropped', 'truncated'] },
+      ),
+      { maxLength: 2 },
+    ),
+    coverage: anyText,
+    error: anyText,
+  },
+  { requiredKeys: ['streams'] },
+);
+
 /** What of a part may change, all of it optional where it may be missing. */
 export const partChoices = {
   phase: fc.constantFrom('assigned' as const, 'armed' as const, 'ended' as const, 'uploaded' as const),
   epoch: anyText,
   sequence: anyCount,
+  armed_at: anyBigint,
+  clock_offset: anyBigint,
   linktype: fc.nat(65_535),
   packets: anyBigint,
   bytes: anyBigint,
@@ -136,6 +163,7 @@ export const partChoices = {
   sha256: anyText,
   sample_rate: anyDouble,
   coverage: anyText,
+  past: anyPast,
 };
 
 /** Any part of a capture. */

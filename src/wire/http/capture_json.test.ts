@@ -119,6 +119,36 @@ test('a full capture of which everything is known', () => {
   expect(Check(CaptureResponse, json)).toBe(true);
 });
 
+test('a full capture that looks back tells its past apart', () => {
+  const base = { sensor: 's1', colo: 'ord02', status: 'done', packets: 6n } as const;
+  const json = captureJson(
+    capture({
+      spec: { ...fullSpec, lookback_s: 600 },
+      packets_captured: 6n,
+      packets_past: 3n,
+      parts: [
+        {
+          ...base,
+          interface: 'eth0',
+          past: { packets: 3n, bytes: 480n, dropped: 0n, sample_rate: 4, truncated: true, coverage: 'some' },
+        },
+        { ...base, interface: 'eth1', past: { error: 'it does not answer' } },
+      ],
+    }),
+  );
+  expect(json).toMatchObject({
+    lookback: 600,
+    packets_captured: 6,
+    packets_past: 3,
+    sensors: [
+      { packets: 6, past: { packets: 3, bytes: 480, dropped: 0, sample_rate: 4, truncated: true, coverage: 'some' } },
+      { past: { error: 'it does not answer' } },
+    ],
+  });
+  expect(json.sensors?.[1]?.past).toEqual({ error: 'it does not answer' });
+  expect(Check(CaptureResponse, json)).toBe(true);
+});
+
 test('what is not known is left out, and the sample rate belongs to look-backs', () => {
   const json = captureJson(
     capture({ spec: { ...simpleSpec, filter_expression: 'udp' }, sample_rate: 4, packets_dropped: 7n }),
@@ -127,6 +157,8 @@ test('what is not known is left out, and the sample rate belongs to look-backs',
   const bare = captureJson(capture({ spec: fullSpec }));
   for (const name of [
     'packets_captured',
+    'packets_past',
+    'lookback',
     'stop_requested',
     'error_message',
     'packets_dropped',

@@ -1,4 +1,4 @@
-import type { Capture, PartResult } from '../../model/capture.ts';
+import type { Capture, PartResult, PastResult } from '../../model/capture.ts';
 import { formatTime } from '../../model/time.ts';
 import type { CaptureResponse, SensorResult } from './capture_response.ts';
 
@@ -41,7 +41,9 @@ export function captureJson(capture: Capture): CaptureResponse {
     colo_name: spec.colo_name,
     destination_conf: spec.destination_conf,
     ...(spec.byte_limit === undefined ? {} : { byte_limit: spec.byte_limit }),
+    ...(spec.lookback_s === undefined ? {} : { lookback: spec.lookback_s }),
     ...known('packets_captured', packets_captured),
+    ...known('packets_past', capture.packets_past),
     ...(stop_requested === undefined ? {} : { stop_requested: formatTime(stop_requested) }),
     ...(error_message === undefined ? {} : { error_message }),
     ...ours,
@@ -49,7 +51,7 @@ export function captureJson(capture: Capture): CaptureResponse {
 }
 
 function sensorJson(part: PartResult): SensorResult {
-  const { stop_reason, error, sample_rate, coverage } = part;
+  const { stop_reason, error, sample_rate, coverage, past } = part;
   return {
     name: part.sensor,
     interface: part.interface,
@@ -64,7 +66,12 @@ function sensorJson(part: PartResult): SensorResult {
     ...(error === undefined ? {} : { error }),
     ...(sample_rate === undefined ? {} : { sample_rate }),
     ...(coverage === undefined ? {} : { coverage }),
+    ...(past === undefined ? {} : { past: pastJson(past) }),
   };
+}
+
+function pastJson({ packets, bytes, dropped, ...rest }: PastResult): NonNullable<SensorResult['past']> {
+  return { ...known('packets', packets), ...known('bytes', bytes), ...known('dropped', dropped), ...rest };
 }
 
 function known<Name extends string>(name: Name, value: bigint | undefined): { [N in Name]?: number } {

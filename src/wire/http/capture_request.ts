@@ -81,6 +81,15 @@ export const fullRequest = (packets_max: number) =>
           examples: [500_000],
         }),
       ),
+      lookback: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: limits.lookback_max_s,
+          description:
+            'How many seconds back: the file begins with what was sampled of the same filter before the capture began. The limits are not for that; it has the newest 10,000 packets at most.',
+          examples: [600],
+        }),
+      ),
       colo_name: Type.String({
         minLength: 1,
         maxLength: 64,

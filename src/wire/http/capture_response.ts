@@ -7,6 +7,26 @@ import { FilterSchema } from './filter_schema.ts';
 const time = (description: string) => Type.String({ format: 'date-time', description });
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 
+/** What one interface's samples gave to a full capture that looks back. */
+export const PastResult = Type.Object(
+  {
+    packets: Type.Optional(count('Sampled packets from before the capture: of the delivered file, once there is one.')),
+    bytes: Type.Optional(count('Bytes of these packets, of which the first 160 are kept.')),
+    dropped: Type.Optional(count('Samples that were lost, matching or not.')),
+    sample_rate: Type.Optional(Type.Integer({ minimum: 1, description: 'One of this many packets was kept.' })),
+    truncated: Type.Optional(
+      Type.Boolean({ description: 'There may be older ones: the newest 10,000 of all interfaces are taken.' }),
+    ),
+    coverage: Type.Optional(Type.String({ description: 'What the samples do not cover, or may have wrong.' })),
+    error: Type.Optional(Type.String({ description: 'Why they could not be had.' })),
+  },
+  {
+    title: 'PastResult',
+    additionalProperties: false,
+    description: 'The samples that the file begins with. Everything beside it is of what came afterwards.',
+  },
+);
+
 /** What happened on one interface of one sensor. */
 export const SensorResult = Type.Object(
   {
@@ -28,6 +48,7 @@ export const SensorResult = Type.Object(
     error: Type.Optional(Type.String({ description: 'What went wrong.' })),
     sample_rate: Type.Optional(Type.Integer({ minimum: 1, description: 'One of this many packets was kept.' })),
     coverage: Type.Optional(Type.String({ description: 'What the answer does not cover.' })),
+    past: Type.Optional(PastResult),
   },
   { title: 'SensorResult', additionalProperties: false },
 );
@@ -75,7 +96,13 @@ export const FullCapture = Type.Object(
     colo_name: Type.String({ description: 'The site, or the sites, that captured.' }),
     destination_conf: Type.String({ description: 'URI of the bucket, without secrets.' }),
     byte_limit: Type.Optional(Type.Integer({ minimum: 1 })),
-    packets_captured: Type.Optional(count('Packets in the delivered file; while it runs, packets captured up to now.')),
+    lookback: Type.Optional(Type.Integer({ minimum: 1, description: 'Seconds of samples before the capture.' })),
+    packets_captured: Type.Optional(
+      count(
+        'Packets in the delivered file, without the samples of a look-back; while it runs, packets captured up to now.',
+      ),
+    ),
+    packets_past: Type.Optional(count('Sampled packets from before the capture in the delivered file.')),
     stop_requested: Type.Optional(time('When it was asked to stop.')),
     error_message: Type.Optional(Type.String({ description: 'Why it failed, or what is missing.' })),
     ...ours,

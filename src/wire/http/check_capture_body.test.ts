@@ -23,7 +23,7 @@ describe('checkCaptureBody', () => {
     };
     const all = { filter_v1, filter_expression: 'tcp', format: 'pcapng' };
     expect(told({ ...simple, ...all, offset_time: '2026-01-31T08:00:00Z' })).toEqual([]);
-    expect(told({ ...full, ...all, packet_limit: 1, byte_limit: 1_000_000_000 })).toEqual([]);
+    expect(told({ ...full, ...all, packet_limit: 1, byte_limit: 1_000_000_000, lookback: 86_400 })).toEqual([]);
     expect(checkCaptureBody({ ...full, ...all }).fields).toEqual({ ...full, ...all });
   });
 
@@ -56,6 +56,10 @@ describe('checkCaptureBody', () => {
     expect(told({ ...full, packet_limit: 10_001 }, 50_000)).toEqual([]);
     expect(told({ ...simple, packet_limit: 10_001 }, 50_000)).toEqual(['field_range /packet_limit']);
     expect(told({ ...simple, packet_limit: undefined })).toEqual(['field_required /packet_limit']);
+    expect(told({ ...simple, lookback: 60 })).toEqual(['field_unknown /lookback']);
+    expect(told({ ...full, lookback: 86_401 })).toEqual(['field_range /lookback']);
+    expect(told({ ...full, lookback: 0 })).toEqual(['field_range /lookback']);
+    expect(checkCaptureBody({ ...full, lookback: null }).fields).toEqual(full);
   });
 
   test('colo stands in for colo_name, and not beside it', () => {

@@ -157,6 +157,39 @@ export function scopesContract(world: () => ContractWorld): void {
       }
     });
 
+    test('so has one that looks back, before it began and after; its counts tell of nothing else', async () => {
+      const { ask, bucket, create, becomes, download, pair, token } = world();
+      const destination_conf = await bucket('tenant-past', about);
+      const by = { ...about, as: await token('write', about.account) };
+      const granted: number[] = [];
+      const send = (first: number): void => {
+        const sent = traffic(first);
+        granted.push(...sent.filter((one) => one.granted).map((one) => numberOf(one.bytes)));
+        replayFrames(
+          pair.far,
+          sent.map((one) => one.bytes),
+        );
+      };
+      send(4000);
+      const full = { type: 'full', time_limit: 60, lookback: 60, colo_name: 'lab01', destination_conf };
+      const { id } = await create(full, by);
+      await becomes(id, ['running'], by);
+      send(5000);
+      await waitFor(async () => Number((await ask('GET', `/pcaps/${id}`, by)).body.result['packets_captured']) >= 18, {
+        what: 'the packets',
+      });
+      await ask('PUT', `/pcaps/${id}/stop`, by);
+      const done = await becomes(id, ['success'], by);
+      const numbers = parsePcap(await download(id, by)).packets.map(({ data }) => numberOf(data));
+      expect(numbers.filter((number) => number >= 4000)).toEqual(granted);
+      // What other tests have sent in the last minute: granted as well, in the same places of each round.
+      const places = new Set(granted.map((number) => number % 1000));
+      expect(numbers.filter((number) => number < 4000 && !places.has(number % 1000))).toEqual([]);
+      expect(done).toMatchObject({ packets_captured: 18, packets_past: numbers.length - 18 });
+      const [sensor] = done['sensors'] as readonly Record<string, unknown>[];
+      expect(sensor).toMatchObject({ packets: 18, past: { packets: numbers.length - 18, dropped: 0 } });
+    });
+
     test('a sensor that is not granted is no site', async () => {
       const { ask, edgetap } = world();
       await edgetap('account', 'grant', about.account, '--sensors', 'elsewhere');
