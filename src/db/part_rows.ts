@@ -1,11 +1,34 @@
 import type { Insertable, Selectable, Updateable } from 'kysely';
 import type { PartRecord } from '../model/record.ts';
 import type { Patch } from './patch.ts';
-import { present } from './present.ts';
+import { presentOf } from './present.ts';
 import type { PartsTable } from './tables.ts';
 
 /** What of a part may change after it was made. */
 export type PartPatch = Patch<Omit<PartRecord, 'capture_id' | 'sensor' | 'interface' | 'colo' | 'ordinal'>>;
+
+/** The columns that a record has as they are. */
+const plain = [
+  'capture_id',
+  'sensor',
+  'interface',
+  'colo',
+  'phase',
+  'epoch',
+  'packets',
+  'bytes',
+  'dropped',
+  'interface_dropped',
+  'cut',
+  'stop_reason',
+  'error',
+  'upload_id',
+  'object_key',
+  'size_bytes',
+  'sha256',
+  'sample_rate',
+  'coverage',
+] as const satisfies readonly (keyof PartsTable & keyof PartRecord)[];
 
 /** A part as a row. */
 export function partRow(part: PartRecord): Insertable<PartsTable> {
@@ -39,9 +62,9 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
 
 /** The part of a row. */
 export function partOfRow(row: Selectable<PartsTable>): PartRecord {
-  const { ordinal, sequence, linktype, unordered, upload_attempt, ...plain } = row;
+  const { ordinal, sequence, linktype, unordered, upload_attempt } = row;
   return {
-    ...present(plain),
+    ...presentOf(row, plain),
     ordinal: Number(ordinal),
     sequence: Number(sequence),
     ...(linktype === null ? {} : { linktype: Number(linktype) }),

@@ -1,7 +1,7 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { isFinal, statuses } from '../model/status.ts';
 import { captureOfRow } from './capture_rows.ts';
-import { builtOnce } from './built_once.ts';
+import { builtByShape, builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { type PartPatch, partChanges, partOfRow, partRow } from './part_rows.ts';
 
@@ -24,19 +24,30 @@ export async function partsOf(db: Queries, capture_id: string): Promise<readonly
   return (await rowsOf(db, capture_id)).map(partOfRow);
 }
 
+/** So many places for ids has the list of a query: few lengths, so that few queries are built. */
+function placesFor(ids: readonly string[]): number {
+  return 2 ** Math.ceil(Math.log2(ids.length));
+}
+
+const rowsOfMany = builtByShape(
+  placesFor,
+  // The last one again where places are left.
+  (ids) => Array.from({ length: placesFor(ids) }, (_, index) => ids[Math.min(index, ids.length - 1)] ?? ''),
+  (query, ids: readonly string[]) =>
+    query
+      .selectFrom('parts')
+      .selectAll()
+      .where('capture_id', 'in', Array<string>(placesFor(ids)).fill(''))
+      .orderBy('ordinal'),
+);
+
 /** The parts of several captures (one page of a list), by capture, each in its total order. */
 export async function partsOfMany(
   db: Queries,
   capture_ids: readonly string[],
 ): Promise<ReadonlyMap<string, readonly PartRecord[]>> {
   if (capture_ids.length === 0) return new Map();
-  const rows = await db.query
-    .selectFrom('parts')
-    .selectAll()
-    .where('capture_id', 'in', capture_ids)
-    .orderBy('ordinal')
-    .execute();
-  return Map.groupBy(rows.map(partOfRow), (part) => part.capture_id);
+  return Map.groupBy((await rowsOfMany(db, capture_ids)).map(partOfRow), (part) => part.capture_id);
 }
 
 /** Changes one part; false when there is no such part. */

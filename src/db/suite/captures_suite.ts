@@ -252,7 +252,10 @@ export function capturesSuite(database: () => Database): void {
           expect(await updatePart(tx, { ...first, interface: 'none' }, { sequence: 1 })).toBe(false);
         });
         expect(await partsOf(db, record.id)).toEqual([first, changed(second, patch), third]);
-        expect((await partsOfMany(db, [record.id, freshId()])).get(record.id)).toHaveLength(3);
+        const others = Array.from({ length: 5 }, freshId);
+        for (const ids of [[record.id], [freshId(), record.id], [record.id, ...others], [...others, record.id]]) {
+          expect(await partsOfMany(db, ids)).toEqual(new Map([[record.id, [first, changed(second, patch), third]]]));
+        }
       }),
       { numRuns: runs(80) },
     );
