@@ -30,6 +30,16 @@ const plain = [
   'coverage',
 ] as const satisfies readonly (keyof PartsTable & keyof PartRecord)[];
 
+/** All columns of a part's row. */
+export const partColumns = [
+  ...plain,
+  'ordinal',
+  'sequence',
+  'linktype',
+  'unordered',
+  'upload_attempt',
+] as const satisfies readonly (keyof PartsTable)[];
+
 /** A part as a row. */
 export function partRow(part: PartRecord): Insertable<PartsTable> {
   return {
