@@ -20,6 +20,7 @@ import { operationsRoutes } from './operations_routes.ts';
 import { ownershipRoutes } from './ownership_routes.ts';
 import { parseJsonBody } from './parse_json_body.ts';
 import { RequestLog, withSerializers } from './request_log.ts';
+import { RequestLogger } from './request_logger.ts';
 import { listRoutes } from './route_list.ts';
 import { sendError } from './send_error.ts';
 import { serverFactory } from './server_factory.ts';
@@ -37,6 +38,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
   const app: ApiInstance = Fastify({
     loggerInstance: withSerializers(logger),
     logController: new RequestLog(),
+    childLoggerFactory: (parent, bindings, options) => new RequestLogger(parent, bindings, options),
     genReqId: () => randomUUID(),
     trustProxy: options.trust_proxy === undefined ? false : [...options.trust_proxy],
     bodyLimit: limits.body_max_bytes,

@@ -1,6 +1,9 @@
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { logRedaction, withoutQuery } from './log_redaction.ts';
 
+/** The levels at which a good GET is written. */
+const verbose: ReadonlySet<string> = new Set(['debug', 'trace']);
+
 /**
  * What Fastify logs of requests: one line for each that was answered, with method, path, status, time and address; no header,
  * query or body is ever part of it. A good GET is a matter of the debug level.
@@ -11,6 +14,9 @@ export class RequestLog extends LogController {
   }
 
   override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    const quiet = reply.statusCode < 400 && (request.method === 'GET' || request.method === 'HEAD');
+    // Not even the line is made for nothing.
+    if (quiet && !verbose.has(request.log.level)) return;
     const line = {
       method: request.method,
       url: withoutQuery(request.url).slice(0, 200),
@@ -19,7 +25,6 @@ export class RequestLog extends LogController {
       address: request.ip,
       ...(error === null || error === undefined ? {} : { err: error }),
     };
-    const quiet = reply.statusCode < 400 && (request.method === 'GET' || request.method === 'HEAD');
     if (quiet) request.log.debug(line, 'request');
     else request.log.info(line, 'request');
   }

@@ -9,12 +9,33 @@ import type { Tables } from './tables.ts';
 export function builtOnce<Row, Parameters extends readonly string[]>(
   build: (query: Kysely<Tables>, ...parameters: Parameters) => Compilable<Row>,
 ): (db: Queries, ...parameters: Parameters) => Promise<readonly Row[]> {
-  const known = new WeakMap<object, CompiledQuery<Row>>();
-  return async (db, ...parameters) => {
+  const run = builtByShape(
+    () => 'the only one',
+    (parameters: Parameters) => parameters,
+    (query, parameters) => build(query, ...parameters),
+  );
+  return async (db, ...parameters) => await run(db, parameters);
+}
+
+/**
+ * The same for a query that comes in a few shapes, with this condition or without, or with so many values in a list: each is
+ * built once. There must be a bound to the number of shapes.
+ *
+ * @param parametersOf the parameters of the query that `build` makes of the same arguments, in their order
+ */
+export function builtByShape<Row, Arguments>(
+  shapeOf: (given: Arguments) => string | number,
+  parametersOf: (given: Arguments) => readonly (string | bigint)[],
+  build: (query: Kysely<Tables>, given: Arguments) => Compilable<Row>,
+): (db: Queries, given: Arguments) => Promise<readonly Row[]> {
+  const known = new WeakMap<object, Map<string | number, CompiledQuery<Row>>>();
+  return async (db, given) => {
     const { adapter } = db.query.getExecutor();
-    const before = known.get(adapter);
-    const query = before ?? build(db.query, ...parameters).compile();
-    if (before === undefined) known.set(adapter, query);
-    return (await db.query.executeQuery<Row>({ ...query, parameters })).rows;
+    const shapes = known.get(adapter) ?? new Map<string | number, CompiledQuery<Row>>();
+    const shape = shapeOf(given);
+    const before = shapes.get(shape);
+    const query = before ?? build(db.query, given).compile();
+    if (before === undefined) known.set(adapter, shapes.set(shape, query));
+    return await db.rows({ ...query, parameters: parametersOf(given) });
   };
 }

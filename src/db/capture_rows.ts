@@ -4,13 +4,36 @@ import type { CaptureRecord } from '../model/record.ts';
 import type { Scope } from '../model/scope.ts';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import { memo } from './memo.ts';
-import { present } from './present.ts';
+import { presentOf } from './present.ts';
 import type { CapturesTable } from './tables.ts';
 
 /** Captures that are polled are read again and again; what was asked for never changes. */
 const remembered = 1024;
 const specOf = memo(remembered, (text) => fromJsonText(text) as CaptureSpec);
 const scopeOf = memo(remembered, (text) => fromJsonText(text) as Scope);
+
+/** The columns that a record has as they are. */
+const plain = [
+  'id',
+  'account_id',
+  'principal_id',
+  'status',
+  'submitted',
+  'armed_at',
+  'deadline',
+  'stop_requested',
+  'stop_cause',
+  'ended_at',
+  'packets_captured',
+  'packets_dropped',
+  'packets_past',
+  'sample_rate',
+  'error_message',
+  'size_bytes',
+  'sha256',
+  'delivery',
+  'version',
+] as const satisfies readonly (keyof CapturesTable & keyof CaptureRecord)[];
 
 /** A capture as a row. */
 export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
@@ -44,11 +67,10 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
 
 /** The capture of a row; its JSON was written by `captureRow`. */
 export function captureOfRow(row: Selectable<CapturesTable>): CaptureRecord {
-  const { type: _type, ownership_id: _ownership, spec, scope, piece_bytes, ...plain } = row;
   return {
-    ...present(plain),
-    spec: specOf(spec),
-    scope: scopeOf(scope),
-    piece_bytes: Number(piece_bytes),
+    ...presentOf(row, plain),
+    spec: specOf(row.spec),
+    scope: scopeOf(row.scope),
+    piece_bytes: Number(row.piece_bytes),
   };
 }

@@ -1,10 +1,12 @@
+import type { Kysely } from 'kysely';
 import type { CaptureRecord } from '../model/record.ts';
 import { isFinal, type Status, statuses } from '../model/status.ts';
 import type { TimeNs } from '../model/time.ts';
-import { builtOnce } from './built_once.ts';
+import { builtByShape, builtOnce } from './built_once.ts';
 import { captureOfRow, captureRow } from './capture_rows.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { Patch } from './patch.ts';
+import type { Tables } from './tables.ts';
 
 const finalStatuses = statuses.filter(isFinal);
 const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
@@ -44,24 +46,41 @@ export async function captureOf(db: Queries, account_id: string, id: string): Pr
   return row === undefined ? undefined : captureOfRow(row);
 }
 
+/** The captures that a page is of, with its values in the order of the conditions. */
+function matching(query: Kysely<Tables>, { account_id, status, type }: CapturePage) {
+  let rows = query.selectFrom('captures').where('account_id', '=', account_id);
+  if (status !== undefined) rows = rows.where('status', '=', status);
+  if (type !== undefined) rows = rows.where('type', '=', type);
+  return rows;
+}
+const conditionValues = ({ account_id, status, type }: CapturePage): string[] =>
+  [account_id, status ?? [], type ?? []].flat();
+const conditions = ({ status, type }: CapturePage): string =>
+  `${status === undefined ? '' : 'status'} ${type === undefined ? '' : 'type'}`;
+
+const totalOf = builtByShape(conditions, conditionValues, (query, page: CapturePage) =>
+  matching(query, page).select((row) => row.fn.countAll<bigint>().as('total')),
+);
+const pageOf = builtByShape(
+  conditions,
+  (page) => [...conditionValues(page), BigInt(page.per_page), BigInt((page.page - 1) * page.per_page)],
+  (query, page: CapturePage) =>
+    matching(query, page)
+      .selectAll()
+      .orderBy('submitted', 'desc')
+      .orderBy('id', 'desc')
+      .limit(page.per_page)
+      .offset((page.page - 1) * page.per_page),
+);
+
 /** One page of an account's captures, newest first (submitted, then id), and how many there are in all. */
 export async function listCaptures(
   db: Queries,
   page: CapturePage,
 ): Promise<{ readonly records: readonly CaptureRecord[]; readonly total: number }> {
-  const { status, type } = page;
-  let matching = db.query.selectFrom('captures').where('account_id', '=', page.account_id);
-  if (status !== undefined) matching = matching.where('status', '=', status);
-  if (type !== undefined) matching = matching.where('type', '=', type);
-  const { total } = await matching.select((row) => row.fn.countAll<bigint>().as('total')).executeTakeFirstOrThrow();
-  const rows = await matching
-    .selectAll()
-    .orderBy('submitted', 'desc')
-    .orderBy('id', 'desc')
-    .limit(page.per_page)
-    .offset((page.page - 1) * page.per_page)
-    .execute();
-  return { records: rows.map(captureOfRow), total: Number(total) };
+  const [counted] = await totalOf(db, page);
+  const rows = await pageOf(db, page);
+  return { records: rows.map(captureOfRow), total: Number(counted?.total ?? 0) };
 }
 
 /** Every capture that is not final, oldest first: what control takes up again after a start. */

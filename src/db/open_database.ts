@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely } from 'kysely';
+import { type CompiledQuery, Kysely } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Database } from './database.ts';
@@ -41,9 +41,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return {
     kind: 'database',
     query,
+    rows: async <Row>(built: CompiledQuery<Row>) =>
+      (dialect.runNow<Row>(built) ?? (await query.executeQuery(built))).rows,
     now,
     transaction: (body) =>
-      query.transaction().execute((tx) => insideTransaction(() => body({ kind: 'transaction', query: tx, now }))),
+      query.transaction().execute((tx) => {
+        const rows = async <Row>(built: CompiledQuery<Row>): Promise<readonly Row[]> =>
+          (await tx.executeQuery(built)).rows;
+        return insideTransaction(() => body({ kind: 'transaction', query: tx, rows, now }));
+      }),
     close: () => dialect.close(),
   };
 }

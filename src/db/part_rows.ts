@@ -3,11 +3,47 @@ import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { PartPast } from '../model/past.ts';
 import type { PartRecord } from '../model/record.ts';
 import type { Patch } from './patch.ts';
-import { present } from './present.ts';
+import { presentOf } from './present.ts';
 import type { PartsTable } from './tables.ts';
 
 /** What of a part may change after it was made. */
 export type PartPatch = Patch<Omit<PartRecord, 'capture_id' | 'sensor' | 'interface' | 'colo' | 'ordinal'>>;
+
+/** The columns that a record has as they are. */
+const plain = [
+  'capture_id',
+  'sensor',
+  'interface',
+  'colo',
+  'phase',
+  'epoch',
+  'armed_at',
+  'clock_offset',
+  'packets',
+  'bytes',
+  'dropped',
+  'interface_dropped',
+  'cut',
+  'stop_reason',
+  'error',
+  'upload_id',
+  'object_key',
+  'size_bytes',
+  'sha256',
+  'sample_rate',
+  'coverage',
+] as const satisfies readonly (keyof PartsTable & keyof PartRecord)[];
+
+/** All columns of a part's row. */
+export const partColumns = [
+  ...plain,
+  'ordinal',
+  'sequence',
+  'linktype',
+  'unordered',
+  'upload_attempt',
+  'past',
+] as const satisfies readonly (keyof PartsTable)[];
 
 /** A part as a row. */
 export function partRow(part: PartRecord): Insertable<PartsTable> {
@@ -44,9 +80,9 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
 
 /** The part of a row; its JSON was written by `partRow` or `partChanges`. */
 export function partOfRow(row: Selectable<PartsTable>): PartRecord {
-  const { ordinal, sequence, linktype, unordered, upload_attempt, past, ...plain } = row;
+  const { ordinal, sequence, linktype, unordered, upload_attempt, past } = row;
   return {
-    ...present(plain),
+    ...presentOf(row, plain),
     ordinal: Number(ordinal),
     sequence: Number(sequence),
     ...(linktype === null ? {} : { linktype: Number(linktype) }),

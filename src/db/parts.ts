@@ -1,9 +1,11 @@
+import type { Selectable } from 'kysely';
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { isFinal, statuses } from '../model/status.ts';
 import { captureOfRow } from './capture_rows.ts';
-import { builtOnce } from './built_once.ts';
+import { builtByShape, builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
-import { type PartPatch, partChanges, partOfRow, partRow } from './part_rows.ts';
+import { type PartPatch, partChanges, partColumns, partOfRow, partRow } from './part_rows.ts';
+import type { PartsTable } from './tables.ts';
 
 const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
 
@@ -24,19 +26,65 @@ export async function partsOf(db: Queries, capture_id: string): Promise<readonly
   return (await rowsOf(db, capture_id)).map(partOfRow);
 }
 
+const prefixed = partColumns.map((column) => ({ column, as: `part_${column}` as const }));
+
+const rowsWithParts = builtOnce((query, id: string, account_id: string) =>
+  query
+    .selectFrom('captures')
+    .leftJoin('parts', 'parts.capture_id', 'captures.id')
+    .selectAll('captures')
+    .select(prefixed.map(({ column, as }) => `parts.${column} as ${as}` as const))
+    .where('captures.id', '=', id)
+    .where('captures.account_id', '=', account_id)
+    .orderBy('parts.ordinal'),
+);
+
+/**
+ * The capture of an id in an account with its parts in their total order, all of one moment; another account's is as unknown
+ * as one that does not exist.
+ */
+export async function captureWithParts(
+  db: Queries,
+  account_id: string,
+  id: string,
+): Promise<{ readonly record: CaptureRecord; readonly parts: readonly PartRecord[] } | undefined> {
+  const rows = await rowsWithParts(db, id, account_id);
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  // A capture that has no parts has one row, without any.
+  const own = first.part_capture_id === null ? [] : rows;
+  const parts = own.map((row) => {
+    const part: Partial<Record<keyof PartsTable, unknown>> = {};
+    for (const { column, as } of prefixed) part[column] = row[as];
+    return partOfRow(part as Selectable<PartsTable>);
+  });
+  return { record: captureOfRow(first), parts };
+}
+
+/** So many places for ids has the list of a query: few lengths, so that few queries are built. */
+function placesFor(ids: readonly string[]): number {
+  return 2 ** Math.ceil(Math.log2(ids.length));
+}
+
+const rowsOfMany = builtByShape(
+  placesFor,
+  // The last one again where places are left.
+  (ids) => Array.from({ length: placesFor(ids) }, (_, index) => ids[Math.min(index, ids.length - 1)] ?? ''),
+  (query, ids: readonly string[]) =>
+    query
+      .selectFrom('parts')
+      .selectAll()
+      .where('capture_id', 'in', Array<string>(placesFor(ids)).fill(''))
+      .orderBy('ordinal'),
+);
+
 /** The parts of several captures (one page of a list), by capture, each in its total order. */
 export async function partsOfMany(
   db: Queries,
   capture_ids: readonly string[],
 ): Promise<ReadonlyMap<string, readonly PartRecord[]>> {
   if (capture_ids.length === 0) return new Map();
-  const rows = await db.query
-    .selectFrom('parts')
-    .selectAll()
-    .where('capture_id', 'in', capture_ids)
-    .orderBy('ordinal')
-    .execute();
-  return Map.groupBy(rows.map(partOfRow), (part) => part.capture_id);
+  return Map.groupBy((await rowsOfMany(db, capture_ids)).map(partOfRow), (part) => part.capture_id);
 }
 
 /** Changes one part; false when there is no such part. */

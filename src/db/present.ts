@@ -10,3 +10,17 @@ export function present<T extends object>(row: T): Present<T> {
   const without: object = kept;
   return without as Present<T>;
 }
+
+/** The same of the named fields only: quicker than to copy the rest of a row first. */
+export function presentOf<T extends object, Name extends keyof T>(
+  row: T,
+  names: readonly Name[],
+): Present<Pick<T, Name>> {
+  const kept: Partial<Pick<T, Name>> = {};
+  for (const name of names) {
+    const value = row[name];
+    if (value !== null) kept[name] = value;
+  }
+  const without: object = kept;
+  return without as Present<Pick<T, Name>>;
+}

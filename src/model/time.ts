@@ -26,10 +26,9 @@ export function parseTime(text: string): TimeNs | undefined {
 
 /** Writes a moment as RFC 3339 in UTC with six digits (microseconds, cut not rounded): the API's one form. */
 export function formatTime(time: TimeNs): string {
-  const us = floorDiv(time, 1000n);
-  const seconds = floorDiv(us, 1_000_000n);
-  const rest = us - seconds * 1_000_000n;
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${rest.toString().padStart(6, '0')}Z`;
+  const ms = floorDiv(time, 1_000_000n);
+  const us = Number((time - ms * 1_000_000n) / 1000n);
+  return `${new Date(Number(ms)).toISOString().slice(0, -1)}${String(us).padStart(3, '0')}Z`;
 }
 
 function floorDiv(value: bigint, by: bigint): bigint {

@@ -109,7 +109,13 @@ describe('the ring', () => {
       await writer.seal(reason, crowd_begin + to);
     }
     const setIn = (from: bigint, to: bigint): readonly bigint[] | undefined => {
-      const query = { programs: takeAll, formula: { kind: 'any' } as const, from: crowd_begin + from, to: crowd_begin + to, packet_limit: 10 };
+      const query = {
+        programs: takeAll,
+        formula: { kind: 'any' } as const,
+        from: crowd_begin + from,
+        to: crowd_begin + to,
+        packet_limit: 10,
+      };
       const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
       const result = scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled: () => false });
       prepared.close();

@@ -1,7 +1,7 @@
 import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { captureOf, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
-import { partsOf, partsOfMany } from '../../db/parts.ts';
+import { captureWithParts, partsOfMany } from '../../db/parts.ts';
 import { fault, FaultError, raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
@@ -38,8 +38,8 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       return { captures: records.map((record) => captureView(record, parts.get(record.id) ?? [])), total_count: total };
     },
     get: async (by, id) => {
-      const record = await find(db, by, id);
-      return captureView(record, await partsOf(db, id));
+      const found = await captureWithParts(db, by.account_id, id);
+      return found === undefined ? unknown() : captureView(found.record, found.parts);
     },
     stop: async (by, id) => {
       const record = await find(db, by, id);
@@ -62,7 +62,11 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
 }
 
 async function find(db: Database, by: Caller, id: string): Promise<CaptureRecord> {
-  return (await captureOf(db, by.account_id, id)) ?? raise('not_found', { what: 'capture' });
+  return (await captureOf(db, by.account_id, id)) ?? unknown();
+}
+
+function unknown(): never {
+  return raise('not_found', { what: 'capture' });
 }
 
 async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRecord): Promise<Download> {

@@ -17,7 +17,15 @@ import {
 } from '../captures.ts';
 import type { Database } from '../database.ts';
 import { capturesToClear, deleteUpload, insertUpload, type UploadRecord, uploadsOf } from '../uploads.ts';
-import { insertParts, partsOf, partsOfMany, partsOfSensor, updatePart, updateParts } from '../parts.ts';
+import {
+  captureWithParts,
+  insertParts,
+  partsOf,
+  partsOfMany,
+  partsOfSensor,
+  updatePart,
+  updateParts,
+} from '../parts.ts';
 import {
   anyCapture,
   anyPart,
@@ -66,6 +74,8 @@ export function capturesSuite(database: () => Database): void {
         expect(await captureById(db, record.id)).toEqual(record);
         expect(await captureOf(db, of.account_id, record.id)).toEqual(record);
         expect(await captureOf(db, freshId(), record.id)).toBeUndefined();
+        expect(await captureWithParts(db, of.account_id, record.id)).toEqual({ record, parts: [] });
+        expect(await captureWithParts(db, freshId(), record.id)).toBeUndefined();
       }),
       { numRuns: runs(150) },
     );
@@ -252,7 +262,14 @@ export function capturesSuite(database: () => Database): void {
           expect(await updatePart(tx, { ...first, interface: 'none' }, { sequence: 1 })).toBe(false);
         });
         expect(await partsOf(db, record.id)).toEqual([first, changed(second, patch), third]);
-        expect((await partsOfMany(db, [record.id, freshId()])).get(record.id)).toHaveLength(3);
+        expect(await captureWithParts(db, account_id, record.id)).toEqual({
+          record,
+          parts: [first, changed(second, patch), third],
+        });
+        const others = Array.from({ length: 5 }, freshId);
+        for (const ids of [[record.id], [freshId(), record.id], [record.id, ...others], [...others, record.id]]) {
+          expect(await partsOfMany(db, ids)).toEqual(new Map([[record.id, [first, changed(second, patch), third]]]));
+        }
       }),
       { numRuns: runs(80) },
     );

@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { captureOf, insertCapture } from '../captures.ts';
 import type { Database } from '../database.ts';
 import { readSetting, writeSetting } from '../settings.ts';
-import { freshId, runs } from './samples.ts';
+import { freshId, plainAccount, plainCapture, runs } from './samples.ts';
 
 /** What a transaction promises, and what may be stored at all. */
 export function transactionsSuite(database: () => Database): void {
@@ -49,6 +50,32 @@ export function transactionsSuite(database: () => Database): void {
     go.resolve();
     expect(await running).toBe('rolled back');
     expect(await beside).toBeUndefined();
+  });
+
+  test('a query that is kept built neither sees a running transaction nor gets past its own', async () => {
+    const db = database();
+    const { account_id } = await plainAccount(db);
+    const capture = plainCapture(account_id);
+    const inside = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const running = db
+      .transaction(async (tx) => {
+        await insertCapture(tx, capture);
+        expect(await captureOf(tx, account_id, capture.id)).toEqual(capture);
+        inside.resolve();
+        await go.promise;
+        throw new RangeError('rolled back');
+      })
+      .catch((error: Error) => error.message);
+    await inside.promise;
+    const beside = captureOf(db, account_id, capture.id);
+    const waiting = await Promise.race([beside, setTimeout(20, 'it waits')]);
+    go.resolve();
+    expect([waiting, await running, await beside]).toEqual(['it waits', 'rolled back', undefined]);
+    const past = db.transaction(async () => await captureOf(db, account_id, capture.id));
+    await expect(past).rejects.toThrow('went past it');
+    await db.transaction((tx) => insertCapture(tx, capture));
+    expect(await captureOf(db, account_id, capture.id)).toEqual(capture);
   });
 
   test('a statement that goes past its own transaction is refused, later ones are not', async () => {
