@@ -204,13 +204,12 @@ describe('a past', () => {
   test('fetched twice, as by a control that died before it could commit, is the same object', async () => {
     const { record } = await storeArmed(1);
     scripts = [answers(bothEnds)];
-    const take = desk.keeper.take;
     let refused = 0;
     const refusing = {
       ...desk.keeper,
-      take: async (...args: Parameters<typeof take>) => {
+      take: async (...args: Parameters<TestDesk['keeper']['take']>) => {
         if (refused++ === 0) return raise('database_failed', { reason: 'it is gone' });
-        return await take(...args);
+        return await desk.keeper.take(...args);
       },
     };
     pasts = createPastRunner({ ...desk.jobs, keeper: () => refusing, bus, times: machineTimes });

@@ -8,7 +8,7 @@ const time = (description: string) => Type.String({ format: 'date-time', descrip
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 
 /** What one interface's samples gave to a full capture that looks back. */
-export const PastResult = Type.Object(
+const PastResult = Type.Object(
   {
     packets: Type.Optional(count('Sampled packets from before the capture: of the delivered file, once there is one.')),
     bytes: Type.Optional(count('Bytes of these packets, of which the first 160 are kept.')),
