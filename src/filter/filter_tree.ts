@@ -39,6 +39,7 @@ const depth_max = 100;
 
 const shifting: readonly string[] = ['vlan', 'mpls', 'pppoes', 'geneve'];
 const directions: readonly (string | undefined)[] = ['src', 'dst'];
+const types: readonly Qualifiers['type'][] = ['host', 'net', 'port', 'portrange', 'proto'];
 const relations: readonly string[] = ['=', '==', '!=', '>', '<', '>=', '<='];
 
 /**
@@ -203,14 +204,5 @@ function isId({ kind }: Token): boolean {
 }
 
 function typeOf(word: string | undefined): Qualifiers['type'] | undefined {
-  switch (word) {
-    case 'host':
-    case 'net':
-    case 'port':
-    case 'portrange':
-    case 'proto':
-      return word;
-    default:
-      return undefined;
-  }
+  return types.find((type) => type === word);
 }

@@ -7,30 +7,25 @@ const of = fc.constantFrom<string[]>;
 const text = (...parts: fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
   fc.tuple(...parts).map((words) => words.filter((word) => word !== '').join(' '));
 
+/** Lists with commas. */
+const list = (...lines: readonly string[]): string[] => lines.flatMap((line) => line.split(', '));
+
 /** Addresses that the frames of the tests have. */
 const known = [...addresses4, ...addresses6].map((bytes) => addressText(Uint8Array.from(bytes)));
 const hosts = [
   ...known,
-  '198.51.100.7',
-  '192.0.2.1',
-  '10',
-  '10.0',
-  '10.1',
-  '10.0.0',
-  '010.0.0.1',
-  '0xa.0.0.1',
-  '167772161',
+  ...list('198.51.100.7, 192.0.2.1, 10, 10.0, 10.1, 10.0.0, 010.0.0.1, 0xa.0.0.1, 167772161, ::ffff:10.0.0.1, 0'),
 ];
 const networks = [
   ...known,
-  ...['10.0.0.0/8', '10.0.0.0/31', '0.0.0.0/0', '10/8', '10.0/16', '192.0.2/24', '10.0.0.0/010', '10.0.0.0/0x8'],
-  ...['::/0', '2001:db8::/32', '2001:db8::/33', 'fe80::/10', 'fe80::/64', '2000::/3', '2001:db8::1/128'],
-  ...['10', '192', '10.0', '192.0.2', '0', '0xa', '012', '2560'],
-  ...['10.0.0.0 mask 255.0.0.0', '10.0.0.0 mask 255.0.0.255', '10.0 mask 255.255', '0.0.0.1 mask 0.0.0.255'],
+  ...list('10.0.0.0/8, 10.0.0.0/31, 0.0.0.0/0, 10/8, 10.0/16, 192.0.2/24, 10.0.0.0/010, 10.0.0.0/0x8'),
+  ...list('::/0, 2001:db8::/32, 2001:db8::/33, fe80::/10, fe80::/64, 2000::/3, 2001:db8::1/128'),
+  ...list('10, 192, 10.0, 192.0.2, 0, 0xa, 012, 2560'),
+  ...list('10.0.0.0 mask 255.0.0.0, 10.0.0.0 mask 255.0.0.255, 10.0 mask 255.255, 0.0.0.1 mask 0.0.0.255'),
 ];
-const port_numbers = [...ports.map(String), '0x50', '0120', '080', '(80)'];
-const port_ranges = ['50-100', '100-50', '0-65535', '443', '080-90', '79-81', '65535-65535'];
-const protocol_numbers = [...protocols.map(String), '44', '0x11', '021', '256', '300', '43'];
+const port_numbers = [...ports.map(String), ...list('0x50, 0120, 080, (80)')];
+const port_ranges = list('50-100, 100-50, 0-65535, 443, 080-90, 79-81, 65535-65535');
+const protocol_numbers = [...protocols.map(String), ...list('44, 0x11, 021, 256, 300, 43')];
 
 const direction = of('', '', '', 'src', 'dst', 'src or dst', 'src and dst', 'dst || src');
 const network_word = of('', '', '', 'ip', 'ip6', 'arp', 'rarp');
@@ -43,7 +38,7 @@ const identifiers: readonly (readonly [fc.Arbitrary<string>, fc.Arbitrary<string
   [text(of('', '', 'tcp', 'udp', 'sctp', 'ip'), direction, of('port')), of(...port_numbers)],
   [text(of('', '', 'tcp', 'udp', 'sctp'), direction, of('portrange')), of(...port_ranges)],
   [text(of('', 'ip', 'ip6'), of('proto')), of(...protocol_numbers)],
-  [of('ether proto'), of('0x0800', '0x86dd', '0x0806', '0x8100', '\\ip', '0x88cc', '66', '66 or 6')],
+  [of('ether proto'), of(...list('0x0800, 0x86dd, 0x0806, 0x8100, \\ip, 0x88cc, 66, 66 or 6'))],
 ];
 
 /** `port 80`, `port (80 or not 443)`, `port 80 or 443`. */
@@ -60,13 +55,17 @@ const identifier = fc.oneof(
 );
 
 const word = of(
-  ...['tcp', 'udp', 'sctp', 'icmp', 'icmp6', 'igmp', 'pim', 'ah', 'esp', 'vrrp', 'ip', 'ip6', 'arp', 'rarp'],
-  ...['tcp', 'udp', 'ip multicast', 'ip6 multicast', 'ether broadcast', 'less 90', 'greater 80', 'pppoed', 'llc'],
+  ...list(
+    'tcp, udp, sctp, icmp, icmp6, igmp, pim, ah, esp, vrrp, ip, ip6, arp, rarp, tcp, udp',
+    'ip multicast, ip6 multicast, ether broadcast, less 90, greater 80, pppoed, llc',
+  ),
 );
 
 const load = of(
-  ...['tcp[0:2]', 'tcp[13]', 'udp[2:2]', 'udp[0]', 'icmp[0]', 'icmp6[0]', 'sctp[0:2]', 'ip[9]', 'ip6[6]', 'ip[6:2]'],
-  ...['ether[12:2]', 'tcp[tcpflags]', 'udp[ip6[6]]', 'arp[6:2]', 'len', '1', '80', '0', 'tcp-syn', '0x50'],
+  ...list(
+    'tcp[0:2], tcp[13], udp[2:2], udp[0], icmp[0], icmp6[0], sctp[0:2], ip[9], ip6[6], ip[6:2], ether[12:2]',
+    'tcp[tcpflags], udp[ip6[6]], arp[6:2], len, 1, 80, 0, tcp-syn, 0x50',
+  ),
 );
 const arithmetic = fc.oneof(
   { weight: 3, arbitrary: load },
@@ -76,19 +75,7 @@ const arithmetic = fc.oneof(
 const comparison = text(arithmetic, of('=', '!=', '>', '<', '>=', '<=', '=='), arithmetic);
 
 const shift = of(
-  ...[
-    'vlan',
-    'vlan',
-    'vlan 100',
-    'vlan 1',
-    'vlan (100)',
-    'mpls',
-    'mpls 16',
-    'pppoes',
-    'pppoes 7',
-    'geneve',
-    'geneve 11',
-  ],
+  ...list('vlan, vlan, vlan 100, vlan 1, vlan (100), mpls, mpls 16, pppoes, pppoes 7, geneve, geneve 11'),
 );
 
 const joint = of('and', 'and', 'or', '&&', '||', 'and not', 'or not', 'or !');
