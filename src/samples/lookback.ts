@@ -6,7 +6,7 @@ import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
-import type { ScanJob, ScanResult, ScanSegment } from './scan_segments.ts';
+import type { ScanJob, ScanPrograms, ScanResult, ScanSegment } from './scan_segments.ts';
 import { type LiveCover, segmentCover, type SegmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks } from './segment_mark.ts';
@@ -16,11 +16,21 @@ import { type Gap, type Window, type WindowCoverage, windowCoverage } from './wi
 
 /** A look-back: the newest packets of a window that match. */
 export interface LookbackQuery extends Window {
-  /** The filter for each link type; interfaces of any other are left out, and the answer says so. */
+  /** The filter for each link type; interfaces of any other are left out, and the answer says so, unless inner packets may match. */
   readonly programs: ReadonlyMap<number, Program>;
+  /** Where IP packets further in may match instead. */
+  readonly inner?: InnerQuery;
   /** 1 to 10,000. */
   readonly packet_limit: number;
   readonly signal?: AbortSignal;
+}
+
+/** What an IP packet inside of another is judged by. */
+export interface InnerQuery {
+  /** The filter without the account's scope, for link type RAW. */
+  readonly program: Program;
+  /** The account's scope alone, which the outside has to be within, by link type; nothing of any other link type is. */
+  readonly scopes: ReadonlyMap<number, Program>;
 }
 
 /** Packets of one interface. */
@@ -96,7 +106,7 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
   };
   try {
     for (const [stream, { stream: of, segments: touched }] of viewed.entries()) {
-      if (!query.programs.has(of.linktype)) continue;
+      if (programsFor(query, of.linktype) === undefined) continue;
       for (const { directory, ...segment } of touched) {
         const descriptor = openPackets(directory, segment.number);
         if (descriptor === undefined) damage.push({ stream, from: segment.least - 1n, to: segment.greatest });
@@ -109,8 +119,8 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     return raise('lookback_failed', { reason }, { cause });
   }
   const programs = viewed.flatMap(({ stream: { linktype } }, stream) => {
-    const program = query.programs.get(linktype);
-    return program === undefined ? [] : [{ stream, program }];
+    const programs = programsFor(query, linktype);
+    return programs === undefined ? [] : [{ stream, ...programs }];
   });
   const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
   const { from, to, packet_limit } = query;
@@ -118,6 +128,19 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     job: { from, to, packet_limit, snaplen_bytes: limits.sample_snaplen_bytes, piece_max_bytes, programs, segments },
     answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
     close,
+  };
+}
+
+/** What streams of a link type are searched with; undefined where nothing in them can match. */
+function programsFor(
+  { programs, inner }: Pick<LookbackQuery, 'programs' | 'inner'>,
+  linktype: number,
+): Pick<ScanPrograms, 'filter' | 'inner'> | undefined {
+  const [filter, scope] = [programs.get(linktype), inner?.scopes.get(linktype)];
+  if (filter === undefined && scope === undefined) return undefined;
+  return {
+    ...(filter === undefined ? {} : { filter }),
+    ...(inner === undefined || scope === undefined ? {} : { inner: { linktype, scope, program: inner.program } }),
   };
 }
 
@@ -205,7 +228,7 @@ function makeAnswer(
     const shared = {
       interface: stream.interface,
       linktype: stream.linktype,
-      excluded: !query.programs.has(stream.linktype),
+      excluded: programsFor(query, stream.linktype) === undefined,
       ...(watermark === undefined ? {} : { watermark }),
       rates,
       dropped,

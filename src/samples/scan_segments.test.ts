@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runBpf } from '../../test/support/bpf_machine.ts';
 import { compileFilter } from '../libpcap/compile_filter.ts';
 import { openCompileHandle } from '../libpcap/compile_handle.ts';
-import { openMatcher } from '../libpcap/match_records.ts';
 import type { Program } from '../libpcap/program.ts';
 import type { TimeNs } from '../model/time.ts';
 import { prepareLookback } from './lookback.ts';
+import { openScanMatcher } from './scan_matcher.ts';
 import { scanSegments } from './scan_segments.ts';
 import { crowd_begin, packetsOf, runs, type TestPacket } from './test_packets.ts';
 import { TestWriter } from './test_writer.ts';
@@ -192,7 +192,7 @@ function check(
   const prepared = prepareLookback({ from, to, packet_limit, programs: asked }, view);
   let answer: ReturnType<typeof prepared.answer>;
   try {
-    const result = scanSegments(prepared.job, { openMatcher, cancelled: () => false, chunk_bytes });
+    const result = scanSegments(prepared.job, { openMatcher: openScanMatcher, cancelled: () => false, chunk_bytes });
     if (result === undefined) throw new Error('nobody cancelled');
     answer = prepared.answer(result);
   } finally {

@@ -20,6 +20,14 @@ export interface ScanSegment {
   readonly greatest: TimeNs;
 }
 
+/** What one stream is searched with: one of the two at least. */
+export interface ScanPrograms {
+  readonly stream: number;
+  readonly filter?: Program;
+  /** For packets that may match by what is inside of them. */
+  readonly inner?: { readonly linktype: number; readonly scope: Program; readonly program: Program };
+}
+
 /** What to look for, and where. */
 export interface ScanJob {
   /** Packets later than `from`, and not later than `to`. */
@@ -31,7 +39,7 @@ export interface ScanJob {
   /** Records are handed back in pieces of at most so many bytes. */
   readonly piece_max_bytes: number;
   /** The filter of each stream that is searched. */
-  readonly programs: readonly { readonly stream: number; readonly program: Program }[];
+  readonly programs: readonly ScanPrograms[];
   readonly segments: readonly ScanSegment[];
 }
 
@@ -58,7 +66,7 @@ export interface ScanMatcher {
 
 /** What a scan runs on. */
 export interface ScanPorts {
-  openMatcher(program: Program): ScanMatcher;
+  openMatcher(programs: ScanPrograms): ScanMatcher;
   /** Does nobody wait for the answer any more? Asked once per chunk. */
   cancelled(): boolean;
   /** Bytes that are read at a time; 1 MiB by default. */
@@ -83,15 +91,15 @@ export function scanSegments(job: ScanJob, ports: ScanPorts): ScanResult | undef
   let skipped = false;
   try {
     for (const segment of newestFirst) {
-      const program = job.programs.find(({ stream }) => stream === segment.stream)?.program;
-      if (program === undefined || segment.greatest <= job.from || segment.least > job.to) continue;
+      const programs = job.programs.find(({ stream }) => stream === segment.stream);
+      if (programs === undefined || segment.greatest <= job.from || segment.least > job.to) continue;
       const floor = floorOf(newest);
       if (floor !== undefined && segment.greatest < floor) {
         skipped = true;
         break;
       }
       let matcher = matchers.get(segment.stream);
-      if (matcher === undefined) matchers.set(segment.stream, (matcher = ports.openMatcher(program)));
+      if (matcher === undefined) matchers.set(segment.stream, (matcher = ports.openMatcher(programs)));
       const scanned = scanSegment(segment, job, newest, matcher, bytes, ports);
       if (scanned === undefined) return undefined;
       if (scanned.skipped) skipped = true;

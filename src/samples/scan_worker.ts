@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import { openMatcher } from '../libpcap/match_records.ts';
 import { fault, FaultError } from '../model/errors/fault.ts';
+import { openScanMatcher } from './scan_matcher.ts';
 import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
 import { scanSegments } from './scan_segments.ts';
 
@@ -18,7 +18,7 @@ port.on('message', (order: ScanOrder) => {
 function scan({ job, cancel }: ScanOrder): ScanAnswer {
   const flag = new Int32Array(cancel);
   try {
-    const result = scanSegments(job, { openMatcher, cancelled: () => Atomics.load(flag, 0) !== 0 });
+    const result = scanSegments(job, { openMatcher: openScanMatcher, cancelled: () => Atomics.load(flag, 0) !== 0 });
     return result === undefined ? { kind: 'cancelled' } : { kind: 'found', result };
   } catch (error) {
     if (error instanceof FaultError) return { kind: 'failed', fault: error.faults[0] };

@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openMatcher } from '../libpcap/match_records.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import { type SampleClock, systemClock } from './clock.ts';
 import { prepareLookback } from './lookback.ts';
 import { openSampleStore } from './open_sample_store.ts';
+import { openScanMatcher } from './scan_matcher.ts';
 import { scanSegments } from './scan_segments.ts';
 import { SegmentRing } from './segment_ring.ts';
 import { crowd_begin, packetsOf, type TestPacket } from './test_packets.ts';
@@ -83,7 +83,7 @@ describe('the ring', () => {
     const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [] });
     await ring.evict(0, systemClock.monotonic());
     expect(segmentsOf('a')).toEqual([]);
-    const result = scanSegments(prepared.job, { openMatcher, cancelled: () => false });
+    const result = scanSegments(prepared.job, { openMatcher: openScanMatcher, cancelled: () => false });
     prepared.close();
     if (result === undefined) throw new Error('nobody cancelled');
     const { chunks, coverage } = prepared.answer(result);
@@ -97,7 +97,7 @@ describe('the ring', () => {
     const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [] });
     let asked = 0;
     const cancelled = (): boolean => ++asked > 1;
-    expect(scanSegments(prepared.job, { openMatcher, cancelled })).toBeUndefined();
+    expect(scanSegments(prepared.job, { openMatcher: openScanMatcher, cancelled })).toBeUndefined();
     prepared.close();
   });
 });
