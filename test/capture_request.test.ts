@@ -48,6 +48,7 @@ const fields = {
   ),
   filter_expression: fc.constantFrom('tcp', 'host example.com', 'tcp) or (udp', ' ', '', 7),
   format: fc.constantFrom('pcap', 'pcapng', 'csv', null),
+  match_inner: fc.constantFrom(true, false, null, 'true', 1),
   other: fc.constant(null),
 };
 const nearly = fc.record(fields, { requiredKeys: [] });
@@ -136,6 +137,7 @@ function stateAllows(body: Readonly<Record<string, unknown>>): boolean {
     body['colo_name'] !== 'lhr01' &&
     ['undefined', 's3://bucket/dir'].includes(String(body['destination_conf'])) &&
     ['undefined', 'tcp', ' '].includes(String(body['filter_expression'])) &&
+    !(body['type'] === 'full' && body['match_inner'] === true) &&
     filter['source_address'] !== 'x' &&
     !(filter['protocol'] === 1 && filter['destination_port'] !== undefined)
   );

@@ -13,6 +13,7 @@ interface Options extends CaptureOptions {
   readonly time?: number;
   readonly since?: string;
   readonly until?: string;
+  readonly matchInner?: boolean;
 }
 
 const packets_default = 10_000;
@@ -32,7 +33,11 @@ export function registerCaptureSimple(parent: Command, context: CommandContext):
     .description('look back: the newest sampled packets (their first 160 bytes) of all sites, within the last 24 hours')
     .option('--time <duration>', 'how much time it covers, 5m at most; 60s by default', durationValue)
     .option('--since <when>', 'where it begins: how long ago (5m), or an RFC 3339 time')
-    .option('--until <when>', 'where it ends, likewise; now by default');
+    .option('--until <when>', 'where it ends, likewise; now by default')
+    .option(
+      '--match-inner',
+      'look also at packets inside of others: behind MPLS or PPPoE, in GRE, VXLAN and other tunnels',
+    );
   withCaptureOptions(command)
     .addHelpText('after', examples)
     .action(async (expression: readonly string[], options: Options) => {
@@ -61,6 +66,7 @@ export function registerCaptureSimple(parent: Command, context: CommandContext):
         packet_limit: options.packets ?? packets_default,
         ...(window.offset_ms === undefined ? {} : { offset_time: formatTime(BigInt(window.offset_ms) * 1_000_000n) }),
         ...requestFields(expression, options),
+        ...(options.matchInner === true ? { match_inner: true } : {}),
       });
       await finishCapture(client, capture, options, context);
     });

@@ -49,6 +49,7 @@ function ownRows(capture: CaptureResponse): (readonly [string, string | undefine
   if (capture.type === 'simple') {
     const rate = capture.sample_rate;
     return [
+      ['Matched', capture.match_inner === true ? 'inner packets too' : undefined],
       ['Back from', momentText(capture.offset_time)],
       ['Sampled', rate === undefined || rate === 1 ? undefined : `1 in ${countText(rate)}`],
     ];

@@ -37,6 +37,22 @@ describe('joining', () => {
     expect(joined.expression_text).toBe('ip proto 6');
   });
 
+  test('for inner packets the scope stays with the outside, and all else goes in', () => {
+    const parts = { filter_v1: { protocol: 6 }, expression: 'port 80', networks: ['10.0.0.0/8'] };
+    expect(joinFilter(parts)).not.toHaveProperty('inner');
+    expect(joinFilter({ ...parts, match_inner: true })).toEqual({
+      ...joinFilter(parts),
+      inner: { scope_text: '(net 10.0.0.0/8)', text: '((ip proto 6 or ip6 proto 6)) and (port 80)' },
+    });
+    expect(joinFilter({ filter_v1: {}, networks: 'all', match_inner: true }).inner).toEqual({
+      scope_text: '',
+      text: '',
+    });
+    // Of use to no inner packet, and the compiler says so.
+    const tagged = joinFilter({ filter_v1: {}, expression: 'vlan 7', networks: [], match_inner: true });
+    expect(tagged.inner).toEqual({ scope_text: '(1 = 0)', text: '(vlan 7)' });
+  });
+
   test('a scope without networks lets nothing through', () => {
     expect(joinFilter({ filter_v1: {}, networks: [] }).any_tags_text).toBe('(1 = 0)');
   });

@@ -13,6 +13,16 @@ export interface JoinedFilter {
   readonly any_tags_text: string;
   /** The expression again where it names `vlan` itself: matched as it is written; blank = none. */
   readonly own_tags_text: string;
+  /** Where IP packets further in may match instead; absent where only the outside counts. */
+  readonly inner?: InnerFilter;
+}
+
+/** A packet matches by what is inside of it when its outside is within the scope, and an IP packet further in matches the text. */
+export interface InnerFilter {
+  /** As `any_tags_text`, of the scope alone. */
+  readonly scope_text: string;
+  /** filter_v1 and expression, for link type RAW: an inner packet has no link layer. Blank = no restriction. */
+  readonly text: string;
 }
 
 /** Matches no packet: stands for a scope that grants no network. */
@@ -29,21 +39,29 @@ export function joinFilter(parts: {
   readonly filter_v1: FilterV1;
   readonly expression?: string | undefined;
   readonly networks: Scope['networks'];
+  readonly match_inner?: boolean | undefined;
 }): JoinedFilter {
   const expression = checkExpression(parts.expression ?? '');
   const [first, ...more] = expression.ok ? [] : expression.faults;
   if (first !== undefined) throw new FaultError([first, ...more]);
   const expression_text = expression.ok ? expression.value.trim() : '';
   const own_tags = namesVlan(expression_text);
-  const texts = [scopeText(parts.networks), filterText(parts.filter_v1), own_tags ? '' : expression_text];
+  const [scope, fields] = [scopeText(parts.networks), filterText(parts.filter_v1)];
   return {
     expression_text,
-    any_tags_text: texts
-      .filter((text) => text !== '')
-      .map((text) => `(${text})`)
-      .join(' and '),
+    any_tags_text: every(scope, fields, own_tags ? '' : expression_text),
     own_tags_text: own_tags ? expression_text : '',
+    ...(parts.match_inner === true
+      ? { inner: { scope_text: every(scope), text: every(fields, expression_text) } }
+      : {}),
   };
+}
+
+function every(...texts: readonly string[]): string {
+  return texts
+    .filter((text) => text !== '')
+    .map((text) => `(${text})`)
+    .join(' and ');
 }
 
 /** `net 192.0.2.0/24 or host 2001:db8::1`: the source or the destination is in one of them. */

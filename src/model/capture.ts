@@ -22,6 +22,8 @@ export interface SimpleSpec extends SpecBase {
   readonly packet_limit: number;
   /** Resolved at creation: the time of the request where the user gave none. */
   readonly offset_time: TimeNs;
+  /** The filter may match an IP packet further in instead: behind MPLS or PPPoE, or in a tunnel. Absent where it may not. */
+  readonly match_inner?: true;
 }
 
 /** A capture of the future, checked. */

@@ -1,15 +1,18 @@
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import { protocolFrames } from '../../test/fixtures/protocol_frames.ts';
+import { tunnelFrames } from '../../test/fixtures/tunnel_frames.ts';
 import { buildPcap, parsePcap, type SamplePacket } from '../../test/support/packet_samples.ts';
 import { corpus, runs, runTool, scratchFolder } from '../../test/support/packet_tools.ts';
 import { readPackets } from '../../test/support/read_packets.ts';
+import { testSeed } from '../../test/support/test_seed.ts';
 import { linkTypes } from './link_type.ts';
 import { createPeek, type Peek, peekIp, peekPacket } from './peek.ts';
 
 const scratch = scratchFolder();
+const seed = testSeed('peek');
 const [ipv4, ipv6, arp, rarp] = [0x0800, 0x86dd, 0x0806, 0x8035];
 
 const bytes = (most: number): fc.Arbitrary<Buffer> =>
@@ -175,14 +178,19 @@ function peekAll(linktype: number, packets: readonly SamplePacket[]): Peek[] {
   });
 }
 
-/** Compares every filter, at each depth of tags, with what tcpdump finds in the file. Returns how many packets matched. */
-function compare(where: string, linktype: number, packets: readonly SamplePacket[]): number {
+/** Compares filters, at each depth of tags, with what tcpdump finds in the file. Returns how many packets matched. */
+function compare(
+  where: string,
+  linktype: number,
+  packets: readonly SamplePacket[],
+  asked: Readonly<Record<string, Predicate>> = filters,
+): number {
   const path = scratch(`${where}.pcap`, buildPcap(packets, { linktype }));
   const peeks = peekAll(linktype, packets);
   const depths = linktype === linkTypes.ethernet ? ['', 'vlan and ', 'vlan and vlan and '] : [''];
   let matches = 0;
   for (const [depth, prefix] of depths.entries()) {
-    for (const [filter, predicate] of Object.entries(filters)) {
+    for (const [filter, predicate] of Object.entries(asked)) {
       const text = `${prefix}(${filter})`;
       const { stdout, stderr, status } = runTool('tcpdump', ['-n', '-r', path, '--nano', '-w', '-', text]);
       // An expression that a link type rules out is refused in whole.
@@ -199,10 +207,99 @@ function compare(where: string, linktype: number, packets: readonly SamplePacket
   return matches;
 }
 
+/** Filters for an address, a port and a protocol of a packet, and for its networks, with what a peek says instead. */
+function filtersOf(peek: Peek, data: Uint8Array): Readonly<Record<string, Predicate>> {
+  const { address_length: length, source_offset, destination_offset, source_port, destination_port } = peek;
+  const made: Record<string, Predicate> = {};
+  for (const offset of [source_offset, destination_offset].filter((one) => one >= 0)) {
+    const wanted = at(offset, length, data);
+    const bytes = [...data.subarray(offset, offset + length)];
+    const text = length === 4 ? bytes.join('.') : (wanted.match(/..../g) ?? []).join(':');
+    const is = (of: Peek, where: number, from: Uint8Array): boolean =>
+      of.address_length === length && at(where, length, from) === wanted;
+    made[`src host ${text}`] = (of, from) => is(of, of.source_offset, from);
+    made[`dst host ${text}`] = (of, from) => is(of, of.destination_offset, from);
+    made[`host ${text}`] = (of, from) => is(of, of.source_offset, from) || is(of, of.destination_offset, from);
+    // Of an address that is cut off libpcap would compare the words that are there; IPv4's is one word.
+    if (length !== 4) continue;
+    const near = (of: Peek, where: number, from: Uint8Array): boolean =>
+      of.address_length === 4 && at(where, 4, from).slice(0, 6) === wanted.slice(0, 6) && where >= 0;
+    made[`net ${bytes.slice(0, 3).join('.')}.0/24`] = (of, from) =>
+      near(of, of.source_offset, from) || near(of, of.destination_offset, from);
+  }
+  for (const port of [source_port, destination_port].filter((one) => one >= 0)) {
+    made[`src port ${port}`] = (of, from) => hasPort(of, from) && of.source_port === port;
+    made[`dst port ${port}`] = (of, from) => hasPort(of, from) && of.destination_port === port;
+    made[`port ${port}`] = (of, from) => hasPort(of, from) && (of.source_port === port || of.destination_port === port);
+  }
+  for (const number of [peek.protocol, peek.fragment_protocol].filter((one) => one >= 0)) {
+    made[`ip proto ${number}`] = (of) => of.network === ipv4 && of.protocol === number;
+    made[`ip6 proto ${number}`] = (of) =>
+      of.network === ipv6 && (of.protocol === number || of.fragment_protocol === number);
+  }
+  return made;
+}
+
+/** The fixtures' frames as files of several link types. */
+function fixtureFiles(): readonly (readonly [name: string, linktype: number, packets: readonly SamplePacket[]])[] {
+  const frames = [...protocolFrames(), ...tunnelFrames().filter((_, index) => index % 9 === 0)].map(
+    ({ bytes }) => bytes,
+  );
+  const cooked = frames.map((frame) => Buffer.concat([Buffer.alloc(14, 1), frame.subarray(12)]));
+  const cooked2 = frames.map((frame) =>
+    Buffer.concat([frame.subarray(12, 14), Buffer.alloc(18, 1), frame.subarray(14)]),
+  );
+  const raw = frames
+    .filter((frame) => [ipv4, ipv6].includes((frame[12] ?? 0) * 256 + (frame[13] ?? 0)))
+    .map((frame) => frame.subarray(14));
+  const loop = raw.map((packet) => Buffer.concat([Buffer.of(0, 0, 0, (packet[0] ?? 0) >> 4 === 6 ? 24 : 2), packet]));
+  const packets = (all: readonly Uint8Array[]): readonly SamplePacket[] =>
+    all.map((data, index) => ({ time: BigInt(index), original: data.length, data: Uint8Array.from(data) }));
+  return [
+    ['Ethernet', linkTypes.ethernet, packets(frames)],
+    ['cooked v1', linkTypes.linux_sll, packets(cooked)],
+    ['cooked v2', linkTypes.linux_sll2, packets(cooked2)],
+    ['raw', linkTypes.raw, packets(raw)],
+    ['OpenBSD loopback', linkTypes.loop, packets(loop)],
+  ];
+}
+
+type FileOf = [where: string, linktype: number, packets: readonly SamplePacket[]];
+
+/** All packets of the files of other projects by link type, each at a time of its own. */
+function corpusByLinktype(): ReadonlyMap<number, readonly SamplePacket[]> {
+  const files = corpus().map((path) => readPackets([readFileSync(path)]));
+  const types = Map.groupBy(files, ({ reader }) => reader.interfaces[0]?.linktype ?? -1);
+  return new Map(
+    [...types].map(([linktype, same]) => [
+      linktype,
+      same.flatMap(({ packets }) => packets).map((packet, index) => ({ ...packet, time: BigInt(index) })),
+    ]),
+  );
+}
+
+/** Takes filters from packets here and there in a file and compares them with tcpdump. Gives how many packets matched. */
+function compareOwn(where: string, linktype: number, packets: readonly SamplePacket[], most: number): number {
+  const peeks = peekAll(linktype, packets);
+  const all = new Map(
+    packets.flatMap(({ data }, index) => {
+      const peek = peeks[index];
+      return peek === undefined ? [] : Object.entries(filtersOf(peek, data));
+    }),
+  );
+  const length = Math.min(most, all.size);
+  const some = fc.shuffledSubarray([...all], { minLength: length, maxLength: length });
+  const asked = Object.fromEntries(fc.sample(some, { numRuns: 1, seed }).flat());
+  return compare(where, linktype, packets, asked);
+}
+
 describe('agrees with libpcap', () => {
+  test.each(fixtureFiles())('on filters taken from the packets of the fixtures, on %s', (name, linktype, packets) => {
+    expect(compareOwn(`fixtures on ${name}`, linktype, packets, runs(40))).toBeGreaterThan(10);
+  });
+
   test.each(Object.entries(linkLayers))('on %s', (name, [linktype, arbitrary]) => {
     const cut = fc.tuple(arbitrary, fc.oneof({ weight: 2, arbitrary: fc.constant(999) }, fc.nat(80)));
-    const seed = randomInt(2 ** 31);
     const packets = fc.sample(cut, { numRuns: runs(1500), seed }).map(([data, length], index) => ({
       time: BigInt(index),
       original: data.length,
@@ -213,18 +310,13 @@ describe('agrees with libpcap', () => {
 
   // Another project's files: used where they are, needed nowhere.
   if (corpus().length > 0)
-    test('on the files of other projects', () => {
-      const files = corpus().map((path) => readPackets([readFileSync(path)]));
-      const types = new Map<number, SamplePacket[]>();
-      for (const { reader, packets } of files) {
-        const linktype = reader.interfaces[0]?.linktype ?? -1;
-        types.set(linktype, [...(types.get(linktype) ?? []), ...packets]);
-      }
+    test.each([
+      ['the same filters', (...file: FileOf) => compare(...file)],
+      ['filters taken from their packets', (...file: FileOf) => compareOwn(...file, runs(40))],
+    ])('on the files of other projects, for %s', (_, compareWith) => {
+      const types = corpusByLinktype();
       expect(types.size).toBeGreaterThan(4);
-      for (const [linktype, all] of types) {
-        const packets = all.map((packet, index) => ({ ...packet, time: BigInt(index) }));
-        compare(`corpus ${linktype}`, linktype, packets);
-      }
+      for (const [linktype, packets] of types) compareWith(`corpus ${linktype}`, linktype, packets);
     });
 });
 

@@ -82,6 +82,18 @@ describe('checkCaptureRequest', () => {
     });
   });
 
+  test('inner packets are for look-backs: kept when they are asked for, refused for the kernel', () => {
+    const specOf = (match_inner: boolean): unknown => {
+      const result = checkCaptureRequest({ faults: [], fields: { ...simple, match_inner } }, context);
+      return result.ok && result.value;
+    };
+    expect(specOf(true)).toMatchObject({ type: 'simple', match_inner: true });
+    expect(specOf(false)).not.toHaveProperty('match_inner');
+    expect(told({ ...full, match_inner: false })).toEqual([]);
+    const refusal = checkCaptureRequest({ faults: [], fields: { ...full, match_inner: true } }, context);
+    expect(refusal.ok ? [] : refusal.faults).toEqual([fault('match_inner_full', {}, '/match_inner')]);
+  });
+
   test('reports the faults of schema and state together', () => {
     const schema = fault('field_range', { field: 'time_limit', min: 1, max: 86_400 }, '/time_limit');
     const fields: RequestFields = {

@@ -27,6 +27,7 @@ export interface RequestFields {
   readonly filter_v1?: RawFilterV1;
   readonly filter_expression?: string;
   readonly format?: FileFormat;
+  readonly match_inner?: boolean;
 }
 
 /** What the world looks like to the account that asks. */
@@ -63,6 +64,8 @@ export function checkCaptureRequest(
   const filter_v1 = take(checkFilterV1(fields.filter_v1 ?? {}));
   const expression = fields.filter_expression?.trim() === '' ? undefined : fields.filter_expression;
   if (expression !== undefined) take(checkExpression(expression));
+  const match_inner = fields.match_inner === true;
+  if (match_inner && fields.type === 'full') faults.push(fault('match_inner_full', {}, '/match_inner'));
   const offset_time = take(checkOffset(fields.offset_time, context.now));
   const colo_name = take(checkColo(fields, context));
   const bucket =
@@ -83,7 +86,7 @@ export function checkCaptureRequest(
   } as const;
   if (type === 'simple') {
     if (packet_limit === undefined || offset_time === undefined) return lacking('packet_limit');
-    return ok({ type, ...common, packet_limit, offset_time });
+    return ok({ type, ...common, packet_limit, offset_time, ...(match_inner ? { match_inner } : {}) });
   }
   if (colo_name === undefined || bucket === undefined) return lacking('destination_conf');
   return ok({

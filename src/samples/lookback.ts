@@ -19,7 +19,7 @@ import { type Gap, type Window, type WindowCoverage, windowCoverage } from './wi
 
 /** A look-back: the newest packets of a window that match. */
 export interface LookbackQuery extends Window {
-  /** The filter for each link type; interfaces of any other are left out, and the answer says so. */
+  /** The filter for each link type; interfaces of any other are left out, and the answer says so, unless inner packets may match. */
   readonly programs: ReadonlyMap<number, Program>;
   /** What every packet that matches satisfies: what an index is asked. */
   readonly formula: IndexFormula;
@@ -129,7 +129,7 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
   };
   try {
     for (const [stream, { stream: of, segments: touched }] of viewed.entries()) {
-      if (!query.programs.has(of.linktype)) continue;
+      if (!isSearched(query, of.linktype)) continue;
       for (const { directory, has_index, ...segment } of touched) {
         const descriptor = openPackets(directory, segment.number);
         if (descriptor === undefined) {
@@ -151,10 +151,9 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     return raise('lookback_failed', { reason }, { cause });
   }
   const filters = viewed.flatMap(({ stream: { linktype } }, stream): StreamFilter[] => {
-    const program = query.programs.get(linktype);
-    if (program === undefined) return [];
-    const scope = query.inner?.scopes.get(linktype);
-    return [{ stream, program, ...(scope === undefined ? {} : { scope }) }];
+    if (!isSearched(query, linktype)) return [];
+    const [program, scope] = [query.programs.get(linktype), query.inner?.scopes.get(linktype)];
+    return [{ stream, ...(program === undefined ? {} : { program }), ...(scope === undefined ? {} : { scope }) }];
   });
   const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
   const { from, to, packet_limit, formula, inner } = query;
@@ -174,6 +173,11 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
     close,
   };
+}
+
+/** Can packets of this link type match, as they are or by what is inside of them? */
+function isSearched({ programs, inner }: LookbackQuery, linktype: number): boolean {
+  return programs.has(linktype) || inner?.scopes.has(linktype) === true;
 }
 
 /** Orders as the records of two streams are ordered at the same moment: by name, bytewise, then link type. */
@@ -279,7 +283,7 @@ function makeAnswer(
     const shared = {
       interface: stream.interface,
       linktype: stream.linktype,
-      excluded: !query.programs.has(stream.linktype),
+      excluded: !isSearched(query, stream.linktype),
       ...(watermark === undefined ? {} : { watermark }),
       rates,
       dropped,

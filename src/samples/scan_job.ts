@@ -30,11 +30,11 @@ export interface GrowingIndex {
   readonly candidates?: Int32Array;
 }
 
-/** The filters of one stream. */
+/** The filters of one stream: one of the two at least. */
 export interface StreamFilter {
   readonly stream: number;
-  /** Of the packet as it is. */
-  readonly program: Program;
+  /** Of the packet as it is; absent where none of its link type can match. */
+  readonly program?: Program;
   /** What the packet must match for what is inside it to count; absent where nothing inside counts. */
   readonly scope?: Program;
 }

@@ -31,6 +31,15 @@ export const FilterOrder = Type.Object({
   any_tags_text: Type.String({ maxLength: 65_536 }),
   /** The expression again where it names `vlan` itself: matched as it is written. */
   own_tags_text: Type.String({ maxLength: 4096 }),
+  /** Where IP packets inside of others may match instead: a packet whose outside is within the scope, and one in it that matches the text. */
+  inner: Type.Optional(
+    Type.Object({
+      /** As `any_tags_text`, of the scope alone. */
+      scope_text: Type.String({ maxLength: 65_536 }),
+      /** filter_v1 and expression joined, for IP packets without a link layer. */
+      text: Type.String({ maxLength: 65_536 }),
+    }),
+  ),
 });
 
 /** A filter on its way to a sensor. */

@@ -92,6 +92,15 @@ describe('capture simple', () => {
     });
   });
 
+  test('--match-inner asks for packets inside of others, and what comes back says so', async () => {
+    const spec = { ...recorded.capture.spec, type: 'simple', match_inner: true } as Capture['spec'];
+    states({ ...recorded.capture, spec });
+    const { stdout } = await world.run(['capture', 'simple', '--match-inner', '--wait', 'host', '10.0.0.1']);
+    expect(made()).toMatchObject({ match_inner: true, filter_expression: 'host 10.0.0.1' });
+    expect(stdout).toContain('Matched    inner packets too\n');
+    expect((await world.run(['capture', 'full', '--match-inner'])).code).toBe(2);
+  });
+
   test.each([
     [[], { time_limit: 60 }],
     [['--since', '5m'], { time_limit: 300 }],

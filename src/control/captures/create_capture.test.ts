@@ -85,6 +85,56 @@ describe('a create that edgetap failed is remembered: sent again, it creates, an
   });
 });
 
+describe('match_inner', () => {
+  const excluding =
+    (...excluded: readonly number[]): CreateDeps['checkFilter'] =>
+    async ({ linktypes }) => ({
+      ok: true,
+      value: linktypes.map((linktype) =>
+        excluded.includes(linktype) ? { linktype, excluded: 'not here' } : { linktype },
+      ),
+    });
+  const ask = (checkFilter: CreateDeps['checkFilter']): Promise<unknown> =>
+    createCapture(
+      { ...deps(), checkFilter },
+      by,
+      { ...body, match_inner: true, filter_expression: 'ip' },
+      { retry_count: 0 },
+    );
+
+  test('has the filter for inner packets checked by itself, and is kept', async () => {
+    const asked: unknown[] = [];
+    const checkFilter: CreateDeps['checkFilter'] = async (request) => {
+      asked.push([request.filter.any_tags_text, request.linktypes]);
+      return { ok: true, value: request.linktypes.map((linktype) => ({ linktype })) };
+    };
+    expect(await ask(checkFilter)).toMatchObject({ ok: true, capture: { spec: { match_inner: true } } });
+    expect(asked).toEqual([
+      ['(ip)', [1]],
+      ['(ip)', [101]],
+    ]);
+  });
+
+  test.each([
+    ['inner packets have no link layer', [101], 'match_inner_impossible', '/match_inner'],
+    ['neither inner nor outer ones match', [1, 101], 'linktype_excluded', '/filter_expression'],
+  ] as const)('%s', async (_, excluded, name, pointer) => {
+    await expect(ask(excluding(...excluded))).rejects.toMatchObject({ faults: [{ name, pointer }] });
+  });
+
+  test('is enough where only inner packets can match', async () => {
+    expect(await ask(excluding(1))).toMatchObject({ ok: true });
+  });
+
+  test('a compiler that fails over the inner filter is told', async () => {
+    const checkFilter: CreateDeps['checkFilter'] = async ({ linktypes }) =>
+      linktypes.includes(101)
+        ? { ok: false, faults: [fault('expression_compiler', { reason: 'it died' })] }
+        : { ok: true, value: [] };
+    await expect(ask(checkFilter)).rejects.toMatchObject({ faults: [{ name: 'expression_compiler' }] });
+  });
+});
+
 test("a filter that no interface can have packets for is the expression's fault", async () => {
   const checkFilter: CreateDeps['checkFilter'] = async ({ linktypes }) => ({
     ok: true,

@@ -5,14 +5,16 @@ import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creat
 import { listOwnerships, ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, listSensors, type SensorRecord } from '../../db/sensors.ts';
-import { joinFilter } from '../../filter/join_filter.ts';
+import { type InnerFilter, type JoinedFilter, joinFilter } from '../../filter/join_filter.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
 import { type Fault, FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
 import { idFrom } from '../../model/id.ts';
 import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
+import { ok, type Result } from '../../model/result.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { TimeNs } from '../../model/time.ts';
+import { linkTypes } from '../../pcap/link_type.ts';
 import { checkCaptureRequest } from '../../plan/check_request.ts';
 import { chooseDelivery, chooseParts, visibleSensors } from '../../plan/choose_parts.ts';
 import { checkCaptureBody } from '../../wire/http/check_capture_body.ts';
@@ -44,8 +46,6 @@ interface Checked {
   readonly scope: Scope;
   readonly fleet: readonly SensorRecord[];
 }
-
-const ethernet = 1;
 
 /** Makes a capture of a request, or answers with the one that it repeats. See `CaptureControl.create`. */
 export async function createCapture(deps: CreateDeps, by: Caller, body: unknown, repeat: Repeat): Promise<Created> {
@@ -144,7 +144,12 @@ async function check(deps: CreateDeps, by: Caller, body: unknown, now: TimeNs): 
   if (spec.ok || (expression !== undefined && !faults.some((one) => one.pointer === '/filter_expression'))) {
     const filter = joinFilter(
       spec.ok
-        ? { filter_v1: spec.value.filter_v1, expression: spec.value.filter_expression, networks: scope.networks }
+        ? {
+            filter_v1: spec.value.filter_v1,
+            expression: spec.value.filter_expression,
+            networks: scope.networks,
+            match_inner: spec.value.type === 'simple' && spec.value.match_inner,
+          }
         : { filter_v1: {}, expression, networks: 'all' },
     );
     faults.push(...(await filterFaults(deps.checkFilter, filter, fleet)));
@@ -155,22 +160,44 @@ async function check(deps: CreateDeps, by: Caller, body: unknown, now: TimeNs): 
   return { spec: spec.value, scope, fleet };
 }
 
-/** What libpcap says; a filter that no interface of the fleet can match is a fault too. */
+/** What libpcap says; a filter that no interface of the fleet can match is a fault too, and so is one for inner packets that none can. */
 async function filterFaults(
   checkFilter: CheckFilter,
-  filter: Parameters<CheckFilter>[0]['filter'],
+  filter: JoinedFilter,
   fleet: readonly SensorRecord[],
 ): Promise<readonly Fault[]> {
   const known = fleet.flatMap((sensor) => sensor.interfaces.flatMap((port) => port.linktype ?? []));
-  const linktypes = known.length === 0 ? [ethernet] : [...new Set(known)];
+  const linktypes = known.length === 0 ? [linkTypes.ethernet] : [...new Set(known)];
   const verdict = await checkFilter({ filter, linktypes });
-  const pointer = '/filter_expression';
-  if (!verdict.ok) return verdict.faults.map((one) => ({ ...one, pointer: one.pointer ?? pointer }));
+  if (!verdict.ok) return atExpression(verdict.faults);
+  const inner = filter.inner === undefined ? undefined : await innerVerdict(checkFilter, filter, filter.inner);
+  if (inner?.ok === false) return atExpression(inner.faults);
+  // What matches inner packets has something to find on every interface.
+  if (inner?.value === 'possible') return [];
   const reasons = verdict.value.flatMap((one) => one.excluded ?? []);
   const [reason] = reasons;
   // Without an expression it is the scope that lets nothing through, which is an empty result and not a mistake.
-  if (reason === undefined || reasons.length < verdict.value.length || filter.expression_text === '') return [];
-  return [fault('linktype_excluded', { where: 'this account', reason }, pointer)];
+  if (reason !== undefined && reasons.length === verdict.value.length && filter.expression_text !== '') {
+    return [fault('linktype_excluded', { where: 'this account', reason }, '/filter_expression')];
+  }
+  return inner === undefined ? [] : [fault('match_inner_impossible', { reason: inner.value.excluded }, '/match_inner')];
+}
+
+/** Can an IP packet without a link layer match? */
+async function innerVerdict(
+  checkFilter: CheckFilter,
+  { expression_text }: JoinedFilter,
+  { text }: InnerFilter,
+): Promise<Result<'possible' | { readonly excluded: string }>> {
+  const filter = { expression_text, any_tags_text: text, own_tags_text: '' };
+  const verdict = await checkFilter({ filter, linktypes: [linkTypes.raw] });
+  if (!verdict.ok) return verdict;
+  const excluded = verdict.value[0]?.excluded;
+  return ok(excluded === undefined ? 'possible' : { excluded });
+}
+
+function atExpression(faults: readonly Fault[]): readonly Fault[] {
+  return faults.map((one) => ({ ...one, pointer: one.pointer ?? '/filter_expression' }));
 }
 
 function plan(

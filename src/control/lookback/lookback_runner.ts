@@ -64,7 +64,12 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     const request: LookbackRequest = {
       kind: 'lookback',
       version: wireVersion,
-      filter: joinFilter({ filter_v1: spec.filter_v1, expression: spec.filter_expression, networks: scope.networks }),
+      filter: joinFilter({
+        filter_v1: spec.filter_v1,
+        expression: spec.filter_expression,
+        networks: scope.networks,
+        match_inner: spec.match_inner,
+      }),
       from: spec.offset_time - BigInt(spec.time_limit_s) * 1_000_000_000n,
       to: spec.offset_time,
       packet_limit: spec.packet_limit,

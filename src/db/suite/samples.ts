@@ -41,6 +41,7 @@ const anySpec = (ownership_id: string): fc.Arbitrary<CaptureSpec> => {
     type: fc.constant('simple' as const),
     packet_limit: fc.nat(10_000),
     offset_time: anyBigint,
+    match_inner: fc.constant(true as const),
   };
   const full = {
     ...base,

@@ -68,4 +68,16 @@ export const filterFaults = {
     retry: 'no',
     text: '{field}: "{word}" at {position} cannot be used here: {reason}.',
   },
+  match_inner_full: {
+    code: 1313,
+    status: 400,
+    retry: 'no',
+    text: 'match_inner is for simple captures: a full one is filtered in the kernel, which cannot look into tunnels. Leave it out, and say what is inside in filter_expression, such as "mpls and host 192.0.2.1", "pppoes and …" or "geneve and …".',
+  },
+  match_inner_impossible: {
+    code: 1314,
+    status: 400,
+    retry: 'no',
+    text: 'match_inner is of no use with this filter, which no IP packet inside of another can match: {reason}. Leave one of them out.',
+  },
 } as const;

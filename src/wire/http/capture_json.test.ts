@@ -149,6 +149,12 @@ test('a full capture that looks back tells its past apart', () => {
   expect(Check(CaptureResponse, json)).toBe(true);
 });
 
+test('that inner packets were looked at is said where they were', () => {
+  const json = captureJson(capture({ spec: { ...simpleSpec, match_inner: true } }));
+  expect(json).toMatchObject({ type: 'simple', match_inner: true });
+  expect(Check(CaptureResponse, json)).toBe(true);
+});
+
 test('what is not known is left out, and the sample rate belongs to look-backs', () => {
   const json = captureJson(
     capture({ spec: { ...simpleSpec, filter_expression: 'udp' }, sample_rate: 4, packets_dropped: 7n }),

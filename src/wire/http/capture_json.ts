@@ -29,6 +29,7 @@ export function captureJson(capture: Capture): CaptureResponse {
       ...common,
       packet_limit: spec.packet_limit,
       offset_time: formatTime(spec.offset_time),
+      ...(spec.match_inner === undefined ? {} : { match_inner: spec.match_inner }),
       ...(sample_rate === undefined ? {} : { sample_rate }),
       ...ours,
     };

@@ -14,6 +14,13 @@ const common = {
       examples: ['tcp[tcpflags] & tcp-syn != 0', 'net 10.0.0.0/8 and not port 22'],
     }),
   ),
+  match_inner: Type.Optional(
+    Type.Boolean({
+      description:
+        'Simple captures only: a packet is found also where an IP packet inside of it matches, behind MPLS labels, in a PPPoE session or in one level of tunnel (GRE, IP in IP, VXLAN, Geneve, GTP-U).',
+      default: false,
+    }),
+  ),
   format: Type.Optional(
     Type.Enum(['pcap', 'pcapng'], { type: 'string', description: 'Form of the result file.', default: 'pcap' }),
   ),

@@ -83,6 +83,7 @@ export const SimpleCapture = Type.Object(
     sample_rate: Type.Optional(
       Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
     ),
+    match_inner: Type.Optional(Type.Boolean({ description: 'Packets inside of others were looked at too.' })),
     ...ours,
   },
   { title: 'SimpleCapture', additionalProperties: false },

@@ -21,7 +21,7 @@ describe('checkCaptureBody', () => {
       destination_port: 2,
       protocol: 6,
     };
-    const all = { filter_v1, filter_expression: 'tcp', format: 'pcapng' };
+    const all = { filter_v1, filter_expression: 'tcp', format: 'pcapng', match_inner: true };
     expect(told({ ...simple, ...all, offset_time: '2026-01-31T08:00:00Z' })).toEqual([]);
     expect(told({ ...full, ...all, packet_limit: 1, byte_limit: 1_000_000_000, lookback: 86_400 })).toEqual([]);
     expect(checkCaptureBody({ ...full, ...all }).fields).toEqual({ ...full, ...all });

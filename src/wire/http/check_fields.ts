@@ -113,6 +113,7 @@ function valueFault(
 }
 
 function typeText({ type, minimum, maximum }: Bounds): string {
+  if (type === 'boolean') return 'true or false';
   if (type !== 'integer') return 'text';
   return minimum === undefined || maximum === undefined
     ? 'a whole number'

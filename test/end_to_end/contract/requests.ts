@@ -116,7 +116,7 @@ export function requestsContract(world: () => ContractWorld): void {
     test('a simple one as it is created: every field, and no other', async () => {
       const { ask, token } = world();
       const filter_v1 = { source_address: '192.0.2.1', destination_port: 53, protocol: 17 };
-      const ours = { filter_expression: 'udp', format: 'pcapng' };
+      const ours = { filter_expression: 'udp', format: 'pcapng', match_inner: true };
       const { body } = await ask('POST', '/pcaps', { body: { ...simple, filter_v1, ...ours }, as: await token() });
       expect(body).toEqual({
         success: true,

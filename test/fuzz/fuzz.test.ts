@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { testSeed } from '../support/test_seed.ts';
+import { runFuzz } from './run_fuzz.ts';
+
+const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
+const seed = testSeed('fuzz');
+/** Case by case a run is repeated by its seed; a single one by EDGETAP_CASE. */
+const first = Number(process.env['EDGETAP_CASE'] ?? '0');
+
+test.each([
+  // What a case may take of a processor: far more than any does, and far less than one that grows with its square.
+  ['headers', 2000],
+  ['readers', 2000],
+  ['filters', 2000],
+] as const)(
+  'any %s at all: nothing is thrown that is not a fault, nothing is read outside, nothing goes on for ever',
+  async (target, most_ms) => {
+    const outcome = await runFuzz({ target, seed, first, limit_ms: 18_000 * soak, cases_min: 300 });
+    console.log(`fuzz ${target}: ${outcome.cases} cases, the slowest ${outcome.slowest_ms.toFixed(1)} ms`);
+    expect({ seed, failure: outcome.failure }).toEqual({ seed, failure: undefined });
+    expect(outcome.slowest_ms).toBeLessThan(most_ms);
+  },
+  120_000 * soak,
+);
