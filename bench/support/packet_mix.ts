@@ -115,15 +115,10 @@ export function createPacketMix(total: number, begin_s: number): PacketMix {
     } else if (given % connection.every === connection.every >> 2 && connection.given < mixed.connection.packets) {
       const back = connection.given % 2 === 1;
       const { client_port, server_port } = mixed.connection;
-      const [from, to] = back ? [1, 0] : [0, 1];
+      const [near, far] = connection_hosts;
       const length = back ? 1400 : 0;
-      original = frameIpv4(
-        view,
-        body,
-        { from: connection_hosts[from], to: connection_hosts[to] },
-        tcp,
-        tcp_header_bytes + length,
-      );
+      const ends = back ? { from: far, to: near } : { from: near, to: far };
+      original = frameIpv4(view, body, ends, tcp, tcp_header_bytes + length);
       const ports = back ? ([server_port, client_port] as const) : ([client_port, server_port] as const);
       segment(view, body + 34, ports, connection.given === 0 ? syn : ack, connection.given);
       connection.given += 1;
