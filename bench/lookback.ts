@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { createNamespacePair } from '../test/support/namespace_pair.ts';
 import { startServe } from '../test/support/serve.ts';
 import { askEdgetap } from './support/ask_edgetap.ts';
+import { requirePeers } from './support/capture_peer.ts';
 import { cacheDirectory } from './support/cache_directory.ts';
 import { alone, compared, type Figure } from './support/figure.ts';
 import { untilIndexed } from './support/indexed.ts';
@@ -32,6 +33,7 @@ type Programs = Readonly<Record<'ours' | 'tcpdump' | 'stenographer', () => Promi
  * search the same ones.
  */
 export async function* benchmark(): AsyncGenerator<Figure> {
+  await requirePeers(['tcpdump', 'curl']);
   requireStenographer();
   const cache = cacheDirectory('lookback', version);
   const store = await prepareStore(cache, packets);

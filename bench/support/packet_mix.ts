@@ -98,8 +98,8 @@ export function createPacketMix(total: number, begin_s: number): PacketMix {
 
   const connection_hosts = [addressOf(mixed.connection.client), addressOf(mixed.connection.server)] as const;
   const rare_host = addressOf(mixed.rare_host);
-  const rare = { every: Math.max(1, Math.floor(total / mixed.rare_host_packets)), given: 0 };
-  const connection = { every: Math.max(1, Math.floor(total / mixed.connection.packets)), given: 0 };
+  const rare = spread(total, mixed.rare_host_packets, 0.5);
+  const connection = spread(total, mixed.connection.packets, 0.25);
   let [given, reached_ns] = [0, 0];
 
   /** Writes one packet; gives where it ends. */
@@ -107,12 +107,12 @@ export function createPacketMix(total: number, begin_s: number): PacketMix {
     reached_ns = given * spacing_ns + Math.floor(jitter_ns * fraction());
     const body = at + recordHeaderBytes;
     let original: number;
-    if (given % rare.every === rare.every >> 1 && rare.given < mixed.rare_host_packets) {
+    if (isDue(rare, given)) {
       rare.given += 1;
       const [ends, length] = [{ from: connection_hosts[0], to: rare_host }, 60 + (random() % 400)] as const;
       original = frameIpv4(view, body, ends, udp, length);
       datagram(view, body + 34, 40_067, 5000, length);
-    } else if (given % connection.every === connection.every >> 2 && connection.given < mixed.connection.packets) {
+    } else if (isDue(connection, given)) {
       const back = connection.given % 2 === 1;
       const { client_port, server_port } = mixed.connection;
       const [near, far] = connection_hosts;
@@ -189,6 +189,24 @@ export function createPacketMix(total: number, begin_s: number): PacketMix {
       return at;
     },
   };
+}
+
+/** Packets that come one by one, evenly among all others. */
+interface Spread {
+  readonly packets: number;
+  readonly every: number;
+  readonly first: number;
+  given: number;
+}
+
+/** `phase` (0 to 1) sets two of them apart. */
+function spread(total: number, packets: number, phase: number): Spread {
+  const every = total / packets;
+  return { packets, every, first: Math.floor(every * phase), given: 0 };
+}
+
+function isDue({ packets, every, first, given }: Spread, number: number): boolean {
+  return given < packets && number >= first + every * given;
 }
 
 /** xorshift32 (Marsaglia, 2003): unsigned 32-bit numbers, never 0. */

@@ -95,9 +95,10 @@ export async function startStenographer(directory: string): Promise<Stenographer
   await run(programs.stenokeys, ['root', 'root'], { env: { ...process.env, STENOGRAPHER_CONFIG: config } });
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary);
-  const server = startLines(programs.stenographer, ['-syslog=false', '-config', config], { TMPDIR: temporary });
+  // It ends with this process, whatever ends that, and its capture program with it.
+  const command = ['--pdeathsig=KILL', programs.stenographer, '-syslog=false', '-config', config];
+  const server = startLines('setpriv', command, { TMPDIR: temporary });
   const end = async (): Promise<void> => {
-    // Its own end leaves the capture program behind; the group has both.
     await server.end('SIGKILL').catch(() => undefined);
     await pair.remove();
   };
