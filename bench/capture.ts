@@ -1,10 +1,11 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { type CaptureCost, capturePeers, measurePeer, requirePeers } from './support/capture_peer.ts';
 import { compared, type Figure } from './support/figure.ts';
 import { startLines } from './support/line_process.ts';
 import { startTraffic, type Traffic } from './support/traffic.ts';
+import { warmMemory } from './support/warm_memory.ts';
 
 /** Runs of each; the first of all is not counted. */
 const runs = 5;
@@ -58,19 +59,6 @@ export async function* benchmark(): AsyncGenerator<Figure> {
     await traffic.close();
     await rm(directory, { recursive: true });
   }
-}
-
-/**
- * Fills as much memory as the captured files will take, and frees it. Otherwise whoever comes first after a pause pays for
- * memory that a virtual machine's host has taken back.
- */
-async function warmMemory(directory: string, bytes: number): Promise<void> {
-  const path = join(directory, 'warm');
-  const file = await open(path, 'w');
-  const piece = new Uint8Array(16 << 20).fill(1);
-  for (let written = 0; written < bytes; written += piece.length) await file.write(piece);
-  await file.close();
-  await rm(path);
 }
 
 type Capture = (count: number, send: () => Promise<void>) => Promise<CaptureCost>;

@@ -23,6 +23,10 @@ const needs = {
     { program: 'ip', from: 'iproute2' },
     { program: 'tcpdump', from: 'tcpdump' },
     { program: 'dumpcap', from: 'wireshark-common' },
+    { program: 'ethtool', from: 'ethtool' },
+    { program: 'curl', from: 'curl' },
+    { program: 'openssl', from: 'openssl' },
+    { program: 'stenographer', from: 'stenographer' },
   ],
   test: [
     libpcap,

@@ -49,8 +49,8 @@ export const capturePeers: readonly CapturePeer[] = [
 ];
 
 /** Throws where a peer is not installed. */
-export async function requirePeers(): Promise<void> {
-  for (const { program } of capturePeers) {
+export async function requirePeers(programs = capturePeers.map(({ program }) => program)): Promise<void> {
+  for (const program of programs) {
     await run(program, ['--version']).catch((cause: unknown) => {
       throw new Error(`the peer ${program} is not installed`, { cause });
     });

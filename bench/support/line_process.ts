@@ -14,9 +14,17 @@ export interface LineProcess {
   end(signal?: NodeJS.Signals): Promise<string>;
 }
 
-/** Starts one, with a process group of its own: a signal reaches its children, too. */
-export function startLines(command: string, args: readonly string[]): LineProcess {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+/** Starts one, with a process group of its own: a signal reaches its children, too. `env` is added to this process's own. */
+export function startLines(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): LineProcess {
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
   const ended = once(child, 'close');
   ended.catch(() => undefined);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

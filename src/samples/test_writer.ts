@@ -81,8 +81,12 @@ export class TestWriter {
 
   /** Appends packets and publishes that all up to `watermark` are there. */
   write(packets: readonly TestPacket[], watermark: TimeNs): void {
-    const bytes = recordsOf(packets);
-    this.#sink.write(bytes, new DataView(bytes.buffer), watermark);
+    this.writeRecords(recordsOf(packets), watermark);
+  }
+
+  /** The same for packets that are pcap records already. */
+  writeRecords(bytes: Uint8Array, watermark: TimeNs): void {
+    this.#sink.write(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), watermark);
     this.#sink.publish(watermark);
   }
 

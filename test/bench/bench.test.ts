@@ -25,8 +25,8 @@ test.each([[[]], [['nothing']], [['capture', 'more']], [['bench']], [['../bench'
   },
 );
 
-test('a missing peer is said aloud, and there are no figures', () => {
-  const { status, out, err } = bench(['capture'], '/nonexistent');
+test.each(['capture', 'lookback', 'sample'])('a missing peer of %s is said aloud, and there are no figures', (name) => {
+  const { status, out, err } = bench([name], '/nonexistent');
   expect([status, out]).toEqual([1, '']);
   expect(err).toContain('the peer tcpdump is not installed');
 });

@@ -1,0 +1,187 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { type CapturePeer, measurePeer, requirePeers } from './support/capture_peer.ts';
+import { alone, compared, type Figure } from './support/figure.ts';
+import { type LineProcess, startLines } from './support/line_process.ts';
+import { progress } from './support/progress.ts';
+import { type Sent, startTraffic, type Traffic } from './support/traffic.ts';
+import { warmMemory } from './support/warm_memory.ts';
+
+/** Runs of each; the first of all is not counted. */
+const runs = 5;
+const run_s = Number(process.env['EDGETAP_BENCH_SECONDS'] ?? 10);
+const frame_bytes = 242;
+/** Frames of one order to the sender: about half a second. */
+const piece_packets = 500_000;
+const rates = [1, 16, 256];
+const budget = { packets_per_s: 100_000, rate: 16, core_percent: 10 };
+/** The one sends, the other samples: with everything on one core each, nobody takes the other's time. */
+const processors = { traffic: 0, sampling: 1 };
+const on = ['-c', String(processors.sampling)];
+
+/**
+ * The peer: a ring of 64 MiB, with which tcpdump loses nothing at these rates, as the sampler does not. With the ring of its
+ * defaults (2 MiB) it loses packets, and pays nothing for those.
+ */
+const peer = 'tcpdump -B 65536 -s 160';
+const tcpdump = {
+  program: 'taskset',
+  ready: 'listening on',
+  count: /^(\d+) packets? captured/m,
+};
+const peers: readonly CapturePeer[] = [
+  {
+    ...tcpdump,
+    name: peer,
+    args: (name, file) => [...on, 'tcpdump', '-n', '-B', '65536', '-s', '160', '-i', name, '-Z', 'root', '-w', file],
+  },
+  {
+    ...tcpdump,
+    name: 'tcpdump -s 160',
+    args: (name, file) => [...on, 'tcpdump', '-n', '-s', '160', '-i', name, '-Z', 'root', '-w', file],
+  },
+];
+
+/** What came of one run. */
+interface Run {
+  readonly Mpps_per_core: number;
+  readonly cpu_s_per_Mpkt: number;
+  readonly loss_percent: number;
+}
+
+/** What a sampler says of a run. */
+interface Sampled {
+  readonly written: number;
+  readonly accepted: number;
+  readonly lost: number;
+  readonly cpu_s: number;
+}
+
+/**
+ * What sampling costs: capturing, writing and indexing, on one core and in memory, while packets come as fast as they can be sent.
+ * `Mpps_per_core` is how many arriving packets a second one core can take when it does nothing else.
+ */
+export async function* benchmark(): AsyncGenerator<Figure> {
+  await requirePeers(['tcpdump', 'taskset']);
+  // Before whatever else runs on this machine, all of them alike.
+  setPriority(-20);
+  // In memory: what is compared is sampling, not the disk.
+  const directory = await mkdtemp('/dev/shm/edgetap-bench-');
+  const traffic = await startTraffic({ many: true, processor: processors.traffic });
+  const script = new URL('support/sample_subject.ts', import.meta.url).pathname;
+  const folder = join(directory, 'samples');
+  const subject = startLines('taskset', [...on, process.execPath, script, folder, traffic.interface.name]);
+  try {
+    yield* full(subject, traffic, directory);
+    yield* withinBudget(subject, traffic);
+  } finally {
+    await subject.end();
+    await traffic.close();
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function* full(subject: LineProcess, traffic: Traffic, directory: string): AsyncGenerator<Figure> {
+  const ours = new Map<number, Run[]>();
+  const theirs = new Map<string, Run[]>();
+  for (let run = 0; run <= runs; run += 1) {
+    for (const rate of rates) {
+      await warmMemory(directory, run_s * 1e6 * 176);
+      let sent: Sent = { packets: 0, seconds: 0 };
+      const sampled = await sample(subject, rate, async () => {
+        sent = await sendFor(traffic, run_s);
+      });
+      const offered = rate === 1 ? sent.packets : sampled.accepted;
+      const lost = rate === 1 ? sent.packets - sampled.written : sampled.lost;
+      const result = { ...costOf(sent.packets, sampled.cpu_s), loss_percent: Math.max(0, (100 * lost) / offered) };
+      told(`rate ${rate}`, sent, result);
+      if (run > 0) ours.set(rate, [...(ours.get(rate) ?? []), result]);
+    }
+    for (const one of peers) {
+      await warmMemory(directory, run_s * 1e6 * 176);
+      let sent: Sent = { packets: 0, seconds: 0 };
+      const cost = await measurePeer(one, { interface: traffic.interface.name, directory, count: 1 }, async () => {
+        sent = await sendFor(traffic, run_s);
+      });
+      const loss_percent = Math.max(0, (100 * (sent.packets - cost.packets)) / sent.packets);
+      const result = { ...costOf(cost.packets, cost.cpu_s), loss_percent };
+      told(one.name, sent, result);
+      if (run > 0) theirs.set(one.name, [...(theirs.get(one.name) ?? []), result]);
+      await rm(join(directory, 'peer0'), { force: true });
+    }
+  }
+  for (const rate of rates) {
+    const name = `rate ${rate}`;
+    const of = (unit: keyof Run): number[] => (ours.get(rate) ?? []).map((one) => one[unit]);
+    for (const unit of ['Mpps_per_core', 'cpu_s_per_Mpkt'] as const) {
+      const better = unit === 'Mpps_per_core' ? 'more' : 'less';
+      for (const other of peers) {
+        const figures = { ours: of(unit), theirs: (theirs.get(other.name) ?? []).map((one) => one[unit]) };
+        // tcpdump writes no index, and keeps all: where sampling keeps less it has to cost less.
+        const goal = rate === 1 || other.name !== peer ? 0 : 1;
+        yield compared({ bench: 'sample', case: name, unit, better, peer: other.name, ...figures, goal });
+      }
+    }
+    const middle = (unit: keyof Run): number => of(unit).toSorted((a, b) => a - b)[runs >> 1] ?? Number.NaN;
+    if (rate === 1) {
+      const unit = 'Mpps_per_core';
+      yield alone({ bench: 'sample', case: name, unit, better: 'more', ours: middle(unit), goal: 1 });
+    }
+    yield alone({
+      bench: 'sample',
+      case: name,
+      unit: 'loss_percent',
+      better: 'less',
+      ours: Math.max(...of('loss_percent')),
+      goal: 0,
+    });
+  }
+}
+
+async function* withinBudget(subject: LineProcess, traffic: Traffic): AsyncGenerator<Figure> {
+  const used: number[] = [];
+  for (let run = 0; run <= runs; run += 1) {
+    let sent: Sent = { packets: 0, seconds: 0 };
+    const { cpu_s } = await sample(subject, budget.rate, async () => {
+      sent = await traffic.send(frame_bytes, budget.packets_per_s * run_s, budget.packets_per_s);
+    });
+    const rate = sent.packets / sent.seconds;
+    if (rate < 0.95 * budget.packets_per_s) throw new Error(`only ${Math.round(rate)} packets a second could be sent`);
+    if (run > 0) used.push((100 * cpu_s) / sent.seconds);
+  }
+  yield alone({
+    bench: 'sample',
+    case: '100,000 packets/s at rate 16',
+    unit: 'core_percent',
+    better: 'less',
+    ours: used.toSorted((a, b) => a - b)[runs >> 1] ?? Number.NaN,
+    goal: budget.core_percent,
+  });
+}
+
+async function sample(subject: LineProcess, rate: number, send: () => Promise<void>): Promise<Sampled> {
+  subject.tell(`start ${rate}`);
+  await subject.read();
+  await send();
+  subject.tell('stop');
+  return JSON.parse(await subject.read()) as Sampled;
+}
+
+/** Sends as fast as it goes, so long. */
+async function sendFor(traffic: Traffic, seconds: number): Promise<Sent> {
+  let sent: Sent = { packets: 0, seconds: 0 };
+  while (sent.seconds < seconds) {
+    const piece = await traffic.send(frame_bytes, piece_packets);
+    sent = { packets: sent.packets + piece.packets, seconds: sent.seconds + piece.seconds };
+  }
+  return sent;
+}
+
+function costOf(packets: number, cpu_s: number): Omit<Run, 'loss_percent'> {
+  return { Mpps_per_core: packets / 1e6 / cpu_s, cpu_s_per_Mpkt: cpu_s / (packets / 1e6) };
+}
+
+function told(name: string, sent: Sent, run: Run): void {
+  progress(`${name}: ${(sent.packets / sent.seconds / 1e6).toFixed(3)} Mpps sent, ${JSON.stringify(run)}`);
+}
