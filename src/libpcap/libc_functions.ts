@@ -18,6 +18,8 @@ export interface LibcFunctions {
   bind(socket: number, address: Uint8Array, bytes: number): number;
   /** `bytes`: a 32-bit length, of the room before and of the address after. */
   getsockname(socket: number, address: Uint8Array, bytes: Uint8Array): number;
+  /** `time`: `struct timespec`, 8 bytes of seconds and 8 of nanoseconds. */
+  clock_gettime(clock: number, time: Uint8Array): number;
   fmemopen(memory: Uint8Array, bytes: number, mode: string): FilePointer | null;
   /** `kind` 2: the caller sees to it that one thread at a time uses the stream (`FSETLOCKING_BYCALLER`). */
   __fsetlocking(file: FilePointer, kind: number): number;
@@ -41,6 +43,7 @@ export function libcFunctions(program: LibraryHandle): LibcFunctions {
     getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *bytes)'),
     bind: declare('int bind(int fd, const void *address, uint32_t bytes)'),
     getsockname: declare('int getsockname(int fd, void *address, void *bytes)'),
+    clock_gettime: declare('int clock_gettime(int clock, void *time)'),
     fmemopen: declare('void *fmemopen(void *memory, size_t bytes, const char *mode)'),
     __fsetlocking: declare('int __fsetlocking(void *file, int kind)'),
     fclose: declare('int fclose(void *file)'),

@@ -11,7 +11,7 @@ import { keepBytes, rejectOutgoing, sampleOneIn } from '../libpcap/program_prefi
 /** How to sample an interface. */
 export interface LiveSourceOptions {
   readonly interface: string;
-  /** 1 in this many packets is kept. */
+  /** 1 in this many packets is kept at first. */
   readonly rate: number;
   readonly ring_bytes: number;
   readonly block_timeout_ms: number;
@@ -28,6 +28,7 @@ export class LiveSource {
   readonly #handle: LiveHandle;
   readonly #memory: BatchMemory;
   readonly #name: string;
+  readonly #loopback: boolean;
   #read = 0n;
 
   /**
@@ -38,6 +39,7 @@ export class LiveSource {
   constructor(options: LiveSourceOptions) {
     const found = interfaceNamed(options.interface);
     this.#name = options.interface;
+    this.#loopback = found.loopback;
     const snaplen_bytes = limits.sample_snaplen_bytes;
     const { ring_bytes, block_timeout_ms, promiscuous } = options;
     this.#handle = openLive({ interface: found, snaplen_bytes, ring_bytes, block_timeout_ms, promiscuous });
@@ -47,7 +49,7 @@ export class LiveSource {
       this.#memory = memory;
       this.linktype = headerLinktype(this.#memory.fileHeader);
       this.descriptor = this.#handle.descriptor;
-      this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, found.loopback).instructions);
+      this.sampleOneIn(options.rate);
       this.#handle.start();
     } catch (error) {
       memory?.close();
@@ -98,6 +100,11 @@ export class LiveSource {
 
   statistics(): LiveStatistics {
     return this.#handle.statistics();
+  }
+
+  /** From now on 1 in `rate` packets is kept; what is in the ring stays. Throws `filter_attach_failed`. */
+  sampleOneIn(rate: number): void {
+    this.#handle.attachFilter(samplingProgram(this.linktype, rate, this.#loopback).instructions);
   }
 
   /** No packet passes any more; what is in the ring stays to be read. */

@@ -20,7 +20,7 @@ test('a sealed segment covers from its start to its seal', () => {
 
 test('a growing one covers up to the live watermark, with the losses since the last mark', () => {
   const marks = [mark('start', 100n, { rate: 4 }), mark('progress', 150n, { rate: 4, dropped: 3n, lost: 1n })];
-  const live = { watermark: 180n, rate: 4, dropped: 5n, lost: 1n };
+  const live = { watermark: 180n, dropped: 5n, lost: 1n };
   expect(segmentCover({ marks, torn_bytes: 0 }, live)).toEqual({
     from: 100n,
     to: 180n,

@@ -34,7 +34,7 @@ describe.skipIf(withoutRoot('a full disk'))('on a disk that takes half a mark', 
     segments = new OpenSegments({
       clock: { ...systemClock, sleep: () => Promise.resolve() },
       boot: bootId(),
-      rate: 1,
+      rate: () => 1,
       report: (fault) => expect(fault).toBeUndefined(),
       makeRoom: () => {
         rmSync(join(disk, 'ballast'));
@@ -66,7 +66,7 @@ describe.skipIf(withoutRoot('a full disk'))('on a disk that takes half a mark', 
       limit_bytes: 1e9,
     };
     const state = new SamplerState();
-    const start = { offer, rate: 1, watermark: second, monotonic: 0n, before: nothing };
+    const start = { offer, rate: 1, changes: [], watermark: second, monotonic: 0n, before: nothing };
     const writer = new SegmentWriter(state, start);
     writer.begin();
     for (let mark = 1; mark < marks_of_first_page; mark++) progress(writer, mark);
