@@ -26,14 +26,14 @@ export interface RateState {
 
 /** The loads of this time are looked at together: what a second may bring, a moment of it may bring too. */
 const window_s = 1;
-/** Each rate that had to be raised again soon after it was lowered doubles the hold, from the least to the most. */
+/** A rate that has to be raised again at once after it was lowered doubles the hold; after the most of it, it stays as it is. */
 const hold_least_s = 1;
 const hold_most_s = 64;
-/** Where packets were dropped, so much of what got through is aimed at, and no less than a part of what was aimed at before. */
+/** Where packets were dropped, so much of what got through is aimed at, and no less than so much of what had come. */
 const after_drops = 0.75;
-const after_drops_least = 1 / 16;
-/** In this time the limit doubles. */
-const limit_doubles_s = 30;
+const after_drops_least = 1 / 8;
+/** In this time that limit doubles. */
+const limit_doubles_s = 20;
 /** Farther apart no packet would say much. */
 const rate_most = 2 ** 20;
 /** A budget that is met exactly is not exceeded, however the sum was rounded. */
@@ -54,8 +54,8 @@ export const fresh_rate_state: RateState = {
  *
  * Within 2 s of a change in load the packets kept are at most the budget, and more than a quarter of it where the rate is not
  * 1. A load that fits the budget only just brings the rate down within 2 s as well where the rate was quiet before, and after up to
- * 64 s where it was not: a load that wanders around the budget moves the rate a dozen times in the first minute, and then
- * twice a minute at most. Drops raise the rate at once, and for half a minute or more.
+ * 64 s where it was not: a load that wanders around the budget moves the rate a dozen times in a minute and forty
+ * times in ten at most. Drops raise the rate at once, and for a quarter of a minute or more.
  */
 export function adaptRate(
   state: RateState,
@@ -69,20 +69,23 @@ export function adaptRate(
   const lowered_ago_s = state.lowered_ago_s + interval_s;
   // What is dropped in the first second after a change may still be for what was before it.
   const dropping = dropped > 0 && unchanged_s >= window_s;
-  const limit_pps = dropping ? limitAfterDrops(state, measure) : grown(state.limit_pps, interval_s, budget_pps);
+  const limit_pps = dropping
+    ? limitAfterDrops(measure, state.limit_pps)
+    : grown(state.limit_pps, interval_s, budget_pps);
   const allowed_pps = Math.min(budget_pps, limit_pps);
   const now: RateState = { ...state, recent, unchanged_s, lowered_ago_s, limit_pps };
 
-  const mean_pps = meanOf(recent);
+  const mean_pps = meanOf(recent, window_s);
   if (rate < rate_most && (dropping || mean_pps > allowed_pps * rate * slack)) {
     const raised = Math.max(2 * rate, rateFor(Math.max(mean_pps, load_pps), allowed_pps));
-    const hold_s = lowered_ago_s < hold_most_s ? Math.min(2 * state.hold_s, hold_most_s) : hold_least_s;
-    return { state: { ...now, unchanged_s: 0, hold_s }, rate: Math.min(raised, rate_most) };
+    return { state: { ...now, unchanged_s: 0, hold_s: nextHold(now) }, rate: Math.min(raised, rate_most) };
   }
-  const high_pps = highOf(recent);
-  const lowered = rateFor(high_pps, allowed_pps);
-  const far = high_pps <= (allowed_pps * rate) / 4;
-  if (lowered < rate && unchanged_s >= (far ? window_s : state.hold_s)) {
+  const { older_pps, newer_pps } = halvesOf(recent);
+  const lowered = rateFor(newer_pps, allowed_pps);
+  // A load that is still falling is waited for: one change will do.
+  const settled = lowered >= rateFor(older_pps, allowed_pps);
+  const far = Math.max(older_pps, newer_pps) <= (allowed_pps * rate) / 4;
+  if (lowered < rate && settled && unchanged_s >= (far ? window_s : state.hold_s)) {
     return { state: { ...now, unchanged_s: 0, lowered_ago_s: 0 }, rate: lowered };
   }
   return { state: now, rate };
@@ -105,22 +108,29 @@ function lastSecond(recent: RateState['recent']): RateState['recent'] {
   return recent.slice(first);
 }
 
-/** Packets per second; of less than the whole time, as if the rest had been quiet. */
-function meanOf(recent: RateState['recent'], least_s = window_s): number {
+/** Packets per second; of less than `least_s`, as if the rest had been quiet. */
+function meanOf(recent: RateState['recent'], least_s: number): number {
   const seconds = recent.reduce((sum, one) => sum + one.seconds, 0);
   return recent.reduce((sum, one) => sum + one.seconds * one.load_pps, 0) / Math.max(seconds, least_s);
 }
 
-/** The greater of both halves' means: a load that has just come is not taken for one that is going. */
-function highOf(recent: RateState['recent']): number {
-  const half = Math.floor(recent.length / 2);
-  return Math.max(meanOf(recent.slice(0, half), 1e-9), meanOf(recent.slice(half), 1e-9));
+/** The means of both halves; of a single look, that is both. */
+function halvesOf(recent: RateState['recent']): { readonly older_pps: number; readonly newer_pps: number } {
+  const newer_pps = meanOf(recent.slice(Math.floor(recent.length / 2)), 0);
+  return {
+    older_pps: recent.length < 2 ? newer_pps : meanOf(recent.slice(0, Math.floor(recent.length / 2)), 0),
+    newer_pps,
+  };
 }
 
-function limitAfterDrops({ limit_pps }: RateState, { accepted, dropped, interval_s, budget_pps }: RateMeasure): number {
-  const through_pps = (accepted - dropped) / interval_s;
-  const before_pps = Math.min(limit_pps, budget_pps);
-  return Math.min(before_pps, Math.max(after_drops * through_pps, after_drops_least * before_pps));
+/** The sooner a rate has to be raised again after it was lowered, the longer the next one waits. */
+function nextHold({ hold_s, lowered_ago_s }: RateState): number {
+  return Math.min(hold_most_s, Math.max(hold_least_s, hold_s * 2 ** (1 - lowered_ago_s / hold_most_s)));
+}
+
+function limitAfterDrops({ accepted, dropped, interval_s, budget_pps }: RateMeasure, limit_pps: number): number {
+  const limit = Math.max(after_drops * (accepted - dropped), after_drops_least * accepted) / interval_s;
+  return Math.min(limit_pps, Math.max(limit, budget_pps / rate_most));
 }
 
 function grown(limit_pps: number, interval_s: number, budget_pps: number): number {
