@@ -32,6 +32,7 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
     packets_captured: record.packets_captured ?? null,
     packets_dropped: record.packets_dropped ?? null,
     sample_rate: record.sample_rate ?? null,
+    packets_estimated: record.packets_estimated ?? null,
     error_message: record.error_message ?? null,
     size_bytes: record.size_bytes ?? null,
     sha256: record.sha256 ?? null,

@@ -1,10 +1,14 @@
 import { type Kysely, type Migration, Migrator } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
+import { packetsEstimated } from './migrations/packets_estimated.ts';
 import type { Tables } from './tables.ts';
 
 /** Every migration, by its name; names sort in the order of running and are never changed once released. */
-export const migrations: Readonly<Record<string, Migration>> = { '0001_initial_schema': initialSchema };
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001_initial_schema': initialSchema,
+  '0002_packets_estimated': packetsEstimated,
+};
 
 /**
  * Brings the schema up to what `known` ends with. A database that a newer edgetap has migrated is left alone.

@@ -33,6 +33,7 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     size_bytes: part.size_bytes ?? null,
     sha256: part.sha256 ?? null,
     sample_rate: part.sample_rate ?? null,
+    packets_estimated: part.packets_estimated ?? null,
     coverage: part.coverage ?? null,
   } satisfies Record<keyof PartRecord, unknown>;
 }

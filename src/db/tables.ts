@@ -87,6 +87,7 @@ export interface CapturesTable {
   packets_captured: bigint | null;
   packets_dropped: bigint | null;
   sample_rate: number | null;
+  packets_estimated: bigint | null;
   error_message: string | null;
   size_bytes: bigint | null;
   sha256: string | null;
@@ -120,6 +121,7 @@ export interface PartsTable {
   size_bytes: bigint | null;
   sha256: string | null;
   sample_rate: number | null;
+  packets_estimated: bigint | null;
   coverage: string | null;
 }
 

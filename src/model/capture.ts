@@ -58,6 +58,8 @@ export interface PartResult {
   readonly error?: string;
   /** Simple: 1 in N was kept; the greatest N over the window. */
   readonly sample_rate?: number;
+  /** Simple: how many packets passed for those of the answer to be kept. */
+  readonly packets_estimated?: bigint;
   /** Simple: what the answer does not cover, for people. */
   readonly coverage?: string;
 }
@@ -75,6 +77,7 @@ export interface Capture {
   readonly packets_captured?: bigint;
   readonly packets_dropped?: bigint;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly error_message?: string;
   readonly parts: readonly PartResult[];
   /** Size of the result file, once there is one. */

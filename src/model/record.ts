@@ -30,6 +30,7 @@ export interface CaptureRecord {
   readonly packets_captured?: bigint;
   readonly packets_dropped?: bigint;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly error_message?: string;
   readonly size_bytes?: bigint;
   readonly sha256?: string;
@@ -73,5 +74,6 @@ export interface PartRecord {
   readonly size_bytes?: bigint;
   readonly sha256?: string;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly coverage?: string;
 }

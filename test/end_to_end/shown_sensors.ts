@@ -14,6 +14,7 @@ export interface ShownSensor {
   readonly stop_reason?: string;
   readonly error?: string;
   readonly sample_rate?: number;
+  readonly packets_estimated?: number;
   readonly coverage?: string;
 }
 

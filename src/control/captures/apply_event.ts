@@ -23,6 +23,7 @@ const recordKeys = [
   'packets_captured',
   'packets_dropped',
   'sample_rate',
+  'packets_estimated',
   'error_message',
   'size_bytes',
   'sha256',

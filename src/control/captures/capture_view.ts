@@ -20,6 +20,7 @@ export function captureView(record: CaptureRecord, parts: readonly PartRecord[])
     'packets_captured',
     'packets_dropped',
     'sample_rate',
+    'packets_estimated',
     'error_message',
     'size_bytes',
   ]);
@@ -37,6 +38,7 @@ function partView(part: PartRecord): PartResult {
     'stop_reason',
     'error',
     'sample_rate',
+    'packets_estimated',
     'coverage',
   ]);
   return { sensor, interface: part.interface, colo, status: partStatus[part.phase], ...optional };

@@ -83,6 +83,7 @@ export const captureChanges = {
   packets_captured: anyBigint,
   packets_dropped: anyBigint,
   sample_rate: anyDouble,
+  packets_estimated: anyBigint,
   error_message: anyText,
   size_bytes: anyBigint,
   sha256: anyText,
@@ -135,6 +136,7 @@ export const partChoices = {
   size_bytes: anyBigint,
   sha256: anyText,
   sample_rate: anyDouble,
+  packets_estimated: anyBigint,
   coverage: anyText,
 };
 

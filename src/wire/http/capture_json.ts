@@ -30,6 +30,7 @@ export function captureJson(capture: Capture): CaptureResponse {
       packet_limit: spec.packet_limit,
       offset_time: formatTime(spec.offset_time),
       ...(sample_rate === undefined ? {} : { sample_rate }),
+      ...known('packets_estimated', capture.packets_estimated),
       ...ours,
     };
   }
@@ -63,6 +64,7 @@ function sensorJson(part: PartResult): SensorResult {
     ...(stop_reason === undefined ? {} : { stop_reason }),
     ...(error === undefined ? {} : { error }),
     ...(sample_rate === undefined ? {} : { sample_rate }),
+    ...known('packets_estimated', part.packets_estimated),
     ...(coverage === undefined ? {} : { coverage }),
   };
 }
