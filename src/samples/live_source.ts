@@ -7,6 +7,8 @@ import type { LiveHandle, LiveStatistics } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
 import { accept, accept_bytes, encodeInstructions, type Program } from '../libpcap/program.ts';
 import { keepBytes, rejectOutgoing, sampleOneIn } from '../libpcap/program_prefix.ts';
+import { realTime } from '../libpcap/real_time.ts';
+import type { RateSwitch } from './segment_sink.ts';
 
 /** How to sample an interface. */
 export interface LiveSourceOptions {
@@ -49,7 +51,7 @@ export class LiveSource {
       this.#memory = memory;
       this.linktype = headerLinktype(this.#memory.fileHeader);
       this.descriptor = this.#handle.descriptor;
-      this.sampleOneIn(options.rate);
+      this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, this.#loopback).instructions);
       this.#handle.start();
     } catch (error) {
       memory?.close();
@@ -102,9 +104,17 @@ export class LiveSource {
     return this.#handle.statistics();
   }
 
-  /** From now on 1 in `rate` packets is kept; what is in the ring stays. Throws `filter_attach_failed`. */
-  sampleOneIn(rate: number): void {
-    this.#handle.attachFilter(samplingProgram(this.linktype, rate, this.#loopback).instructions);
+  /** Gets ready for another rate; what is in the ring stays. Its `swap` throws `filter_attach_failed`. */
+  prepareRate(rate: number): RateSwitch {
+    const { instructions } = samplingProgram(this.linktype, rate, this.#loopback);
+    return {
+      stamp: () => realTime(),
+      swap: () => {
+        const before = realTime();
+        this.#handle.attachFilter(instructions);
+        return { before, since: realTime() };
+      },
+    };
   }
 
   /** No packet passes any more; what is in the ring stays to be read. */

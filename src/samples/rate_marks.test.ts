@@ -16,17 +16,19 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
+const us = 1000n;
 const second = 1_000_000_000n;
 
 type Step =
-  | { readonly do: 'rate'; readonly rate: number; readonly takes: bigint }
+  | { readonly do: 'rate'; readonly rate: number; readonly writing: bigint; readonly takes: bigint }
   | { readonly do: 'packet' | 'mark' | 'segment' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     do: fc.constant('rate' as const),
     rate: fc.integer({ min: 0, max: 6 }).map((power) => 2 ** power),
-    takes: fc.bigInt({ min: 1n, max: 5n }),
+    writing: fc.bigInt({ min: 0n, max: 3n }).map((time) => time * us),
+    takes: fc.bigInt({ min: 1n, max: 5n }).map((time) => time * us),
   }),
   fc.record({ do: fc.constantFrom('packet' as const, 'packet' as const, 'mark' as const, 'segment' as const) }),
 );
@@ -37,6 +39,8 @@ type Truth = { readonly since: bigint; readonly rate: number | undefined }[];
 /** The disk at one moment: how many marks each segment had. */
 interface Moment {
   readonly now: bigint;
+  /** A change has been announced for what comes after this. */
+  readonly announced: bigint | undefined;
   readonly marks: readonly number[];
 }
 
@@ -52,7 +56,7 @@ function sample(
   readonly reached: bigint;
 } {
   const directory = mkdtempSync(join(root, 'one-'));
-  let [now, monotonic, count] = [1000n, 0n, 0];
+  let [now, monotonic, count] = [1000n * us, 0n, 0];
   const state = new SamplerState();
   const sink = new SegmentSink({
     state,
@@ -76,8 +80,8 @@ function sample(
   };
   const truth: Truth = [{ since: 0n, rate: 1 }];
   const moments: Moment[] = [];
-  const remember = (): void => {
-    moments.push({ now, marks: Array.from({ length: count }, (_, slot) => marksOf(slot).length) });
+  const remember = (announced?: bigint): void => {
+    moments.push({ now, announced, marks: Array.from({ length: count }, (_, slot) => marksOf(slot).length) });
   };
   begin();
   for (const { step: one, wait } of steps) {
@@ -85,14 +89,17 @@ function sample(
     monotonic += 2n * second;
     const watermark = now - lag;
     if (one.do === 'rate') {
-      const stamp = (): bigint => now;
-      const swap = (): void => {
+      const about = now;
+      const swap = (): { before: bigint; since: bigint } => {
+        now += one.writing;
+        const before = now;
         truth.push({ since: now, rate: undefined });
-        remember();
+        remember(about);
         now += one.takes;
         truth.push({ since: now, rate: one.rate });
+        return { before, since: now };
       };
-      expect(sink.changeRate(one.rate, watermark, { stamp, swap })).toBe(true);
+      expect(sink.changeRate(one.rate, watermark, { stamp: () => now, swap })).toBe(true);
     } else if (one.do === 'packet') {
       const bytes = recordsOf([{ time: now, original: 60, bytes: new Uint8Array(60) }]);
       sink.write(bytes, new DataView(bytes.buffer), watermark);
@@ -109,7 +116,7 @@ function sample(
   const segments = Array.from({ length: count }, (_, slot) => marksOf(slot));
   for (const descriptor of opened) closeSync(descriptor);
   rmSync(directory, { recursive: true });
-  return { truth, segments, moments, begun: 1000n - lag, reached };
+  return { truth, segments, moments, begun: 1000n * us - lag, reached };
 }
 
 function truthAt(truth: Truth, time: bigint): number | undefined {
@@ -126,11 +133,14 @@ function ended(marks: readonly SegmentMark[], watermark: bigint): SegmentMark[] 
   return last === undefined ? [] : [...marks, { ...last, kind: 'seal', reason: 'crash', watermark }];
 }
 
-const history = fc.array(fc.record({ step, wait: fc.bigInt({ min: 1n, max: 9n }) }), { maxLength: 25 });
+const lags = fc.bigInt({ min: 0n, max: 20n }).map((time) => time * us);
+const history = fc.array(fc.record({ step, wait: fc.bigInt({ min: 1n, max: 9n }).map((time) => time * us) }), {
+  maxLength: 25,
+});
 
 test('the marks of all segments tell the rate of every moment, and that it is not known while it changes', () => {
   fc.assert(
-    fc.property(history, fc.bigInt({ min: 0n, max: 20n }), (steps, lag) => {
+    fc.property(history, lags, (steps, lag) => {
       const { truth, segments, begun, reached, moments } = sample(steps, lag);
       // The end of each segment is the beginning of the next.
       const starts = segments.map((marks) => marks[0]?.watermark ?? 0n);
@@ -141,7 +151,7 @@ test('the marks of all segments tell the rate of every moment, and that it is no
       expect(known).toHaveLength(segments.length);
       const { rates, gaps } = windowCoverage({ from: begun, to: reached }, known, undefined, []);
       expect(gaps).toEqual([]);
-      for (let time = begun + 1n; time <= reached; time++) {
+      for (let time = begun + us; time <= reached; time += us) {
         const rate = truthAt(truth, time);
         expect([time, toldAt(rates, time)]).toEqual([time, rate === undefined ? [] : [rate]]);
       }
@@ -151,18 +161,18 @@ test('the marks of all segments tell the rate of every moment, and that it is no
   );
 });
 
-test('a crash at any moment leaves no packet with a wrong rate, and none without one but while it changes', () => {
+test('a crash at any moment leaves no packet with a wrong rate, and none without one but while it changes or is about to', () => {
   fc.assert(
-    fc.property(history, fc.bigInt({ min: 0n, max: 20n }), (steps, lag) => {
+    fc.property(history, lags, (steps, lag) => {
       const { truth, segments, moments } = sample(steps, lag);
-      for (const { now, marks: counts } of moments) {
+      for (const { now, announced, marks: counts } of moments) {
         const covers = counts.flatMap((count, index) => {
           const next = counts[index + 1] === undefined ? now : (segments[index + 1]?.[0]?.watermark ?? now);
           return segmentCover({ marks: ended((segments[index] ?? []).slice(0, count), next), torn_bytes: 0 }) ?? [];
         });
         const { rates } = windowCoverage({ from: 0n, to: now }, covers, undefined, []);
-        for (let time = 1001n - lag; time <= now; time++) {
-          const rate = truthAt(truth, time);
+        for (let time = 1001n * us - lag; time <= now; time += us) {
+          const rate = announced !== undefined && time > announced ? undefined : truthAt(truth, time);
           expect([time, toldAt(rates, time)]).toEqual([time, rate === undefined ? [] : [rate]]);
         }
       }

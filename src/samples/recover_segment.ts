@@ -192,7 +192,7 @@ function endMarks(
   { boot }: RecoverContext,
 ): readonly SegmentMark[] {
   if (read.kind === 'good' && isOfBoot(read.header, boot)) return [endMark(content, last, 'crash')];
-  const { rate_since: _since, reason: _reason, ...counted } = last;
+  const { rate_since: _since, rate_unknown_us: _unknown, reason: _reason, ...counted } = last;
   const unknown = { ...counted, kind: 'rate' as const, rate: 0 };
   return [unknown, endMark(content, unknown, 'crash')];
 }
@@ -202,7 +202,7 @@ function isOfBoot(header: SegmentHeader, boot: Uint8Array): boolean {
 }
 
 function endMark(content: PacketFileContent, last: SegmentMark, reason: 'crash' | 'rebuilt'): SegmentMark {
-  const { least: _least, greatest: _greatest, ...counted } = last;
+  const { least: _least, greatest: _greatest, rate_unknown_us: _unknown, ...counted } = last;
   const greatest = content.greatest ?? last.watermark;
   return {
     ...counted,
@@ -264,7 +264,7 @@ async function rebuildHeader(
 function keptMarks({ marks }: SegmentMarks): SegmentMark[] {
   return marks.flatMap((mark, index) => {
     if (mark === 'damaged' || mark.kind === 'seal') return [];
-    const { rate_since: _since, ...counted } = mark;
+    const { rate_since: _since, rate_unknown_us: _unknown, ...counted } = mark;
     return [marks[index + 1] === 'damaged' ? { ...counted, rate: 0 } : mark];
   });
 }

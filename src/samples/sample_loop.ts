@@ -1,7 +1,6 @@
 import { type Fault, fault, FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
-import { realTime } from '../libpcap/real_time.ts';
 import { adaptRate, fresh_rate_state } from './adapt_rate.ts';
 import { LiveSource } from './live_source.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
@@ -207,10 +206,7 @@ class SampleLoop {
     });
     this.#rate_state = state;
     if (rate === present) return;
-    this.#sink.changeRate(rate, this.#watermark.time, {
-      stamp: () => realTime(),
-      swap: () => source.sampleOneIn(rate),
-    });
+    this.#sink.changeRate(rate, this.#watermark.time, source.prepareRate(rate));
   }
 
   /** Nothing more can be read at the moment; a block that is not full may still be held back in the ring. */

@@ -70,6 +70,23 @@ test('a rate holds from the moment that its mark names, and is not known while i
   });
 });
 
+test('of a change that was announced, only the time that it took itself is not known', () => {
+  const us = 1000n;
+  const marks = [
+    mark('start', 0n, { rate: 1 }),
+    mark('rate', 0n, { rate: 0, rate_since: 10n * us }),
+    mark('rate', 0n, { rate: 8, rate_since: 70n * us, rate_unknown_us: 20 }),
+    mark('rate', 0n, { rate: 0, rate_since: 90n * us }),
+    mark('rate', 0n, { rate: 1, rate_since: 95n * us, rate_unknown_us: 20 }),
+    mark('seal', 100n * us, { rate: 1, rate_since: 95n * us }),
+  ];
+  expect(segmentCover({ marks, torn_bytes: 0 })?.rates).toEqual([
+    { from: 0n, to: 50n * us, rate: 1 },
+    { from: 70n * us, to: 90n * us, rate: 8 },
+    { from: 95n * us, to: 100n * us, rate: 1 },
+  ]);
+});
+
 test('the rate of packets beyond the watermark is known too, where nothing else covers them', () => {
   const [start, away] = [mark('start', 0n, { rate: 4 }), mark('seal', 20n, { rate: 4, records: 1, greatest: 29n })];
   const live = { watermark: 20n, dropped: 0n, lost: 0n, greatest: 29n };

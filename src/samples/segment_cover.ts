@@ -55,6 +55,7 @@ export function segmentCover({ marks }: SegmentMarks, live?: LiveCover): Segment
       continue;
     }
     lose(mark);
+    if (known && mark.rate_unknown_us !== undefined) changes.confirm(sinceOf(mark, known), mark.rate_unknown_us);
     if (!known || mark.rate !== changes.rate) changes.add(sinceOf(mark, known), mark.rate);
     before = mark;
     known = true;
@@ -91,6 +92,14 @@ class RateChanges {
 
   add(since: TimeNs, rate: number): void {
     this.#changes.push({ since: latest(since, this.#changes.at(-1)?.since), rate });
+  }
+
+  /** The change that was announced came in so many microseconds before `since`: up to them the rate was what it had been. */
+  confirm(since: TimeNs, unknown_us: number): void {
+    const announced = this.#changes.at(-1);
+    if (announced === undefined || announced.rate > 0) return;
+    const begun = latest(announced.since, since - BigInt(unknown_us) * 1000n);
+    this.#changes[this.#changes.length - 1] = { since: begun, rate: 0 };
   }
 
   /** All stretches up to a moment for which the rate is known. */

@@ -20,12 +20,11 @@ export interface SegmentSinkPorts {
   makeRoom(): boolean;
 }
 
-/** Where the rate is changed. */
+/** A change of the rate that is ready to be made. Times are those of the clock that stamps packets. */
 export interface RateSwitch {
-  /** The clock that stamps packets. */
   stamp(): TimeNs;
-  /** From its return on packets are kept at the new rate, and up to its call at the old one. */
-  swap(): void;
+  /** Makes the change: up to `before` packets were kept at the old rate, after `since` they are at the new one. */
+  swap(): { readonly before: TimeNs; readonly since: TimeNs };
 }
 
 const nothing: SamplerTotals = { packets: 0n, accepted: 0n, dropped: 0n, lost: 0n };
@@ -97,18 +96,17 @@ export class SegmentSink {
     const writer = this.#writer;
     if (writer === undefined) return false;
     const monotonic = this.#ports.monotonic();
-    const begun = stamp();
+    const about = stamp();
     let announced = false;
     this.#attempt(() => {
-      announced = writer.announce(begun, watermark, monotonic, this.#totals);
+      announced = writer.announce(about, watermark, monotonic, this.#totals);
     }, watermark);
     if (!announced) return false;
-    swap();
-    const change = { since: stamp(), rate };
-    this.#rates.add({ since: begun, rate: 0 });
-    this.#rates.add(change);
+    const { before, since } = swap();
+    this.#rates.add({ since: before, rate: 0 });
+    this.#rates.add({ since, rate });
     this.#ports.state.rate = rate;
-    this.#attempt(() => writer.change(change, watermark, monotonic, this.#totals), watermark);
+    this.#attempt(() => writer.change({ since, rate }, since - before, watermark, monotonic, this.#totals), watermark);
     return true;
   }
 

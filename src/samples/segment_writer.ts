@@ -118,10 +118,11 @@ export class SegmentWriter {
     return this.#writeMarks([announced]);
   }
 
-  /** Says that the rate has changed; later, where the disk does not take it now. */
-  change(change: RateChange, watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
+  /** Says that the rate has changed, in the time of `took` before `since`; later, where the disk does not take it now. */
+  change(change: RateChange, took: bigint, watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
     this.#rate = change;
-    this.#unwritten = [...this.#unwritten, this.mark('rate', watermark, monotonic, totals)];
+    const changed = { ...this.mark('rate', watermark, monotonic, totals), rate_unknown_us: wholeMicroseconds(took) };
+    this.#unwritten = [...this.#unwritten, changed];
     this.#writeMarks([]);
   }
 
@@ -202,6 +203,12 @@ export class SegmentWriter {
       throw error;
     }
   }
+}
+
+/** Rounded up; 0, not known, for what a mark cannot say. */
+function wholeMicroseconds(took: bigint): number {
+  const microseconds = (took + 999n) / 1000n;
+  return microseconds <= 0xffffn ? Number(microseconds) : 0;
 }
 
 /** Did the file system have no room, or the user no more of it? */
