@@ -33,7 +33,7 @@ export const serveSettings: readonly SettingSpec[] = [
   spec(
     'SAMPLE_PPS',
     'packets/s',
-    'keep as many for look-backs, on all interfaces together: all packets, or 1 in 2, 4, 8, …',
+    'keep at most so many for look-backs, on all interfaces together: all packets, or 1 in 2, 4, 8, …',
     String(sample_pps_default),
   ),
   spec('SAMPLE_RATE', 'N', 'keep 1 in N packets for look-backs, however many come; in place of EDGETAP_SAMPLE_PPS'),
