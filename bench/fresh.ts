@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { indexFormula } from '../src/filter/index_formula.ts';
 import { joinFilter } from '../src/filter/join_filter.ts';
 import { createFilterCompiler, type FilterCompiler } from '../src/libpcap/compiler_pool.ts';
 import { systemClock } from '../src/samples/clock.ts';
@@ -88,7 +89,8 @@ function askModule(store: SampleStore, compiler: FilterCompiler): Ask {
     // The clock is cut to milliseconds.
     const to = systemClock.now() + 1_000_000n;
     const programs = new Map([[ethernet, compiled.value.program]]);
-    return (await store.query({ programs, from: to - window_ns, to, packet_limit: 10 })).packets;
+    return (await store.query({ programs, formula: indexFormula(filter), from: to - window_ns, to, packet_limit: 10 }))
+      .packets;
   };
 }
 

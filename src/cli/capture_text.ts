@@ -47,11 +47,16 @@ export function captureText(capture: CaptureResponse): string {
 
 function ownRows(capture: CaptureResponse): (readonly [string, string | undefined])[] {
   if (capture.type === 'simple') {
-    const rate = capture.sample_rate;
+    const { sample_rate: rate, packets_estimated: estimated } = capture;
+    const sampled = rate === undefined || rate === 1 ? undefined : `1 in ${countText(rate)}`;
     return [
       ['Matched', capture.match_inner === true ? 'inner packets too' : undefined],
       ['Back from', momentText(capture.offset_time)],
-      ['Sampled', rate === undefined || rate === 1 ? undefined : `1 in ${countText(rate)}`],
+      ['Sampled', sampled],
+      [
+        'Estimated',
+        sampled === undefined || estimated === undefined ? undefined : `${countText(estimated)} packets passed`,
+      ],
     ];
   }
   return [

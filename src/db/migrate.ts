@@ -2,12 +2,14 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
 import { pastOfCaptures } from './migrations/past_of_captures.ts';
+import { packetsEstimated } from './migrations/packets_estimated.ts';
 import type { Tables } from './tables.ts';
 
 /** Every migration, by its name; names sort in the order of running and are never changed once released. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_initial_schema': initialSchema,
   '0002_past_of_captures': pastOfCaptures,
+  '0003_packets_estimated': packetsEstimated,
 };
 
 /**

@@ -87,6 +87,20 @@ describe('openDatabase', () => {
     await expect(openDatabase({ url: `sqlite:${path}` })).rejects.toThrow(`The database failed: ${path}: ENOENT`);
   });
 
+  test('one that was made before there were estimates gets a place for them', async () => {
+    const url = `sqlite:${join(directory, 'older.db')}`;
+    const older = await openDatabase({ url });
+    for (const table of ['captures', 'parts']) {
+      await older.query.schema.alterTable(table).dropColumn('packets_estimated').execute();
+    }
+    await sql`delete from kysely_migration where name = '0003_packets_estimated'`.execute(older.query);
+    await older.close();
+    const db = await openDatabase({ url });
+    expect(await db.query.selectFrom('captures').select('packets_estimated').execute()).toEqual([]);
+    expect(await db.query.selectFrom('parts').select('packets_estimated').execute()).toEqual([]);
+    await db.close();
+  });
+
   test('the database of a newer edgetap is left alone', async () => {
     const url = `sqlite:${join(directory, 'newer.db')}`;
     const db = await openDatabase({ url });
@@ -94,7 +108,7 @@ describe('openDatabase', () => {
       db.query,
     );
     await db.close();
-    const told = 'The database has schema 0999_from_the_future, newer than this edgetap knows (0002_past_of_captures)';
+    const told = 'The database has schema 0999_from_the_future, newer than this edgetap knows (0003_packets_estimated)';
     await expect(openDatabase({ url })).rejects.toMatchObject({
       faults: [{ name: 'database_newer', message: expect.stringContaining(told) as string }],
     });

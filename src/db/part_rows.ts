@@ -31,6 +31,7 @@ const plain = [
   'size_bytes',
   'sha256',
   'sample_rate',
+  'packets_estimated',
   'coverage',
 ] as const satisfies readonly (keyof PartsTable & keyof PartRecord)[];
 
@@ -73,6 +74,7 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     size_bytes: part.size_bytes ?? null,
     sha256: part.sha256 ?? null,
     sample_rate: part.sample_rate ?? null,
+    packets_estimated: part.packets_estimated ?? null,
     coverage: part.coverage ?? null,
     past: part.past === undefined ? null : toJsonText(part.past),
   } satisfies Record<keyof PartRecord, unknown>;

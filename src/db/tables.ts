@@ -88,6 +88,7 @@ export interface CapturesTable {
   packets_dropped: bigint | null;
   packets_past: bigint | null;
   sample_rate: number | null;
+  packets_estimated: bigint | null;
   error_message: string | null;
   size_bytes: bigint | null;
   sha256: string | null;
@@ -123,6 +124,7 @@ export interface PartsTable {
   size_bytes: bigint | null;
   sha256: string | null;
   sample_rate: number | null;
+  packets_estimated: bigint | null;
   coverage: string | null;
   past: string | null;
 }

@@ -18,7 +18,7 @@ export interface LibcFunctions {
   bind(socket: number, address: Uint8Array, bytes: number): number;
   /** `bytes`: a 32-bit length, of the room before and of the address after. */
   getsockname(socket: number, address: Uint8Array, bytes: Uint8Array): number;
-  /** `time`: a `struct timespec` of 16 bytes (64-bit systems). */
+  /** `time`: `struct timespec`, 8 bytes of seconds and 8 of nanoseconds. */
   clock_gettime(clock: number, time: Uint8Array): number;
   fmemopen(memory: Uint8Array, bytes: number, mode: string): FilePointer | null;
   /** `kind` 2: the caller sees to it that one thread at a time uses the stream (`FSETLOCKING_BYCALLER`). */

@@ -46,6 +46,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const samples = await openSampleStore({
     directory: join(directory, 'samples'),
     byte_budget: settings.sample_bytes ?? defaultByteBudget(free_bytes),
+    budget_pps: settings.sample_pps,
     clock: systemClock,
     report: (fault) => warn(fault, 'samples'),
   });
@@ -77,13 +78,14 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     crash,
   });
 
+  const { sample_rate } = settings;
   const sampling = new AbortController();
   const warnings = new Set<string>();
   const sampleNew = async (): Promise<void> => {
     for (const { name } of interfaces()) {
       if (samples.status().interfaces.some((one) => one.interface === name && one.sampling !== undefined)) continue;
       try {
-        await samples.startSampling({ interface: name, rate: settings.sample_rate });
+        await samples.startSampling({ interface: name, ...(sample_rate === undefined ? {} : { rate: sample_rate }) });
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
         if (!warnings.has(error.message)) warn(error.faults[0], `sampling ${name}`);

@@ -9,7 +9,7 @@ describe('readServeSettings', () => {
       colo: 'local01',
       sensor: 'host-1',
       interfaces: 'default',
-      sample_rate: 1,
+      sample_pps: 5000,
       packets_max: 10_000,
       creates_per_minute: 60,
       running_max: 10,
@@ -51,6 +51,8 @@ describe('readServeSettings', () => {
     ['SENSOR', '../x'],
     ['ACCOUNT_ID', 'xyz'],
     ['TOKEN', 'too short'],
+    ['SAMPLE_PPS', '99'],
+    ['SAMPLE_PPS', '5k'],
     ['SAMPLE_RATE', '0'],
     ['SAMPLE_RATE', '1.5'],
     ['SAMPLE_BYTES', '10GB'],
@@ -62,6 +64,16 @@ describe('readServeSettings', () => {
     const read = (): unknown => readServeSettings({ [`EDGETAP_${name}`]: value }, 'h');
     const other = name === 'TLS_CERT' ? 'TLS_KEY' : name;
     expect(read).toThrow(new RegExp(`^EDGETAP_${other} is .*: it must be `));
+  });
+
+  test('samples at a fixed rate, or at one that adapts, not both', () => {
+    expect(readServeSettings({ EDGETAP_SAMPLE_RATE: '1' }, 'h')).toMatchObject({ sample_rate: 1 });
+    expect(readServeSettings({ EDGETAP_SAMPLE_PPS: '900' }, 'h')).toMatchObject({ sample_pps: 900 });
+    expect(readServeSettings({ EDGETAP_SAMPLE_PPS: '900', EDGETAP_SAMPLE_RATE: '' }, 'h').sample_rate).toBeUndefined();
+    const both = { EDGETAP_SAMPLE_PPS: '5000', EDGETAP_SAMPLE_RATE: '4' };
+    expect(() => readServeSettings(both, 'h')).toThrow(
+      /^EDGETAP_SAMPLE_RATE is "4": it must be left out where EDGETAP_SAMPLE_PPS is given/,
+    );
   });
 
   test('a wrong token is not shown', () => {

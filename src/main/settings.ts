@@ -18,6 +18,9 @@ const spec = (name: string, value_name: string, help: string, fallback?: string)
   ...(fallback === undefined ? {} : { fallback }),
 });
 
+/** See docs/operations.md, "How much is sampled". */
+const sample_pps_default = 5000;
+
 /** Every setting of `edgetap serve`, in the order of its help. */
 export const serveSettings: readonly SettingSpec[] = [
   spec('LISTEN', 'address:port', 'where the API listens', '127.0.0.1:8787'),
@@ -27,7 +30,13 @@ export const serveSettings: readonly SettingSpec[] = [
   spec('INTERFACES', 'list', 'interfaces to capture, separated by commas; "all"; the default route\'s by default'),
   spec('ACCOUNT_ID', '32 hex', 'the id of the first account; random by default'),
   spec('TOKEN', 'text', 'a token of the first account, 20 characters or more; made and printed once by default'),
-  spec('SAMPLE_RATE', 'N', 'keep 1 in N packets for look-backs', '1'),
+  spec(
+    'SAMPLE_PPS',
+    'packets/s',
+    'keep at most so many for look-backs, on all interfaces together: all packets, or 1 in 2, 4, 8, …',
+    String(sample_pps_default),
+  ),
+  spec('SAMPLE_RATE', 'N', 'keep 1 in N packets for look-backs, however many come; in place of EDGETAP_SAMPLE_PPS'),
   spec('SAMPLE_BYTES', 'bytes', 'disk for samples; the lesser of 10 GB and a tenth of the free disk by default'),
   spec('SPOOL_BYTES', 'bytes', 'disk for captures on their way; half of the free disk by default'),
   spec('PACKETS_MAX', 'N', 'the highest packet_limit of a full capture', '10000'),
@@ -54,7 +63,9 @@ export interface ServeSettings {
   readonly interfaces: readonly string[] | 'all' | 'default';
   readonly account_id?: string;
   readonly token?: string;
-  readonly sample_rate: number;
+  /** Packets kept per second, at most; says nothing where there is a `sample_rate`. */
+  readonly sample_pps: number;
+  readonly sample_rate?: number;
   readonly sample_bytes?: number;
   readonly spool_bytes?: number;
   readonly packets_max: number;
@@ -131,10 +142,15 @@ export function readServeSettings(
   if (trust_proxy.some((one) => parseNetwork(one) === undefined)) {
     wrong('TRUST_PROXY', 'addresses and networks (192.0.2.0/24, host bits zero), separated by commas');
   }
+  const sample_rate = whole('SAMPLE_RATE', 1, 1_000_000);
+  if (sample_rate !== undefined && (given['EDGETAP_SAMPLE_PPS'] ?? '') !== '') {
+    wrong('SAMPLE_RATE', 'left out where EDGETAP_SAMPLE_PPS is given: the rate is fixed or adapts');
+  }
   const interfaces = list('INTERFACES');
   const optional = {
     account_id,
     token,
+    sample_rate,
     sample_bytes: whole('SAMPLE_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
     spool_bytes: whole('SPOOL_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
     secret_key_file: text('SECRET_KEY_FILE'),
@@ -149,7 +165,7 @@ export function readServeSettings(
     sensor: named('SENSOR', text('SENSOR') ?? host_name),
     interfaces:
       interfaces.length === 0 ? 'default' : interfaces.length === 1 && interfaces[0] === 'all' ? 'all' : interfaces,
-    sample_rate: whole('SAMPLE_RATE', 1, 1_000_000) ?? 1,
+    sample_pps: whole('SAMPLE_PPS', 100, 100_000_000) ?? sample_pps_default,
     packets_max: whole('PACKETS_MAX', 1, 1_000_000_000) ?? 10_000,
     creates_per_minute: whole('CREATES_PER_MINUTE', 1, 1_000_000) ?? 60,
     running_max: whole('RUNNING_MAX', 1, 10_000) ?? 10,

@@ -75,6 +75,8 @@ export interface PartResult {
   readonly error?: string;
   /** Simple: 1 in N was kept; the greatest N over the window. */
   readonly sample_rate?: number;
+  /** Simple: how many packets passed for those of the answer to be kept. */
+  readonly packets_estimated?: bigint;
   /** Simple: what the answer does not cover, for people. */
   readonly coverage?: string;
   /** Of a full capture that looks back: the samples from before it. All else here is of what came after. */
@@ -96,6 +98,7 @@ export interface Capture {
   /** Samples of the past, which `packets_captured` does not count. */
   readonly packets_past?: bigint;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly error_message?: string;
   readonly parts: readonly PartResult[];
   /** Size of the result file, once there is one. */

@@ -33,6 +33,7 @@ export interface CaptureRecord {
   /** Samples of the past in the delivered file. */
   readonly packets_past?: bigint;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly error_message?: string;
   readonly size_bytes?: bigint;
   readonly sha256?: string;
@@ -80,6 +81,7 @@ export interface PartRecord {
   readonly size_bytes?: bigint;
   readonly sha256?: string;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly coverage?: string;
   /** Of a full capture with a look-back, once it was fetched or given up. */
   readonly past?: PartPast;

@@ -43,6 +43,7 @@ export interface LookbackShare {
   readonly bytes?: bigint;
   readonly dropped?: bigint;
   readonly sample_rate?: number;
+  readonly packets_estimated?: bigint;
   readonly coverage?: string;
   readonly error?: string;
 }

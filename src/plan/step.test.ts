@@ -384,6 +384,7 @@ describe('a look-back', () => {
     packets: 3n,
     dropped: 0n,
     sample_rate: 4,
+    packets_estimated: 12n,
   } as const;
   const answered = (shares: Extract<CaptureEvent, { kind: 'answered' }>['shares']): CaptureEvent => ({
     kind: 'answered',
@@ -401,7 +402,18 @@ describe('a look-back', () => {
       packets_captured: 3n,
       packets_dropped: 0n,
       sample_rate: 4,
+      packets_estimated: 12n,
     });
+  });
+
+  test('the greatest rate and the sum of the estimates are those of the capture; what is not known is left out', () => {
+    const { packets_estimated: _estimate, ...unknown } = { ...share, interface: 'eth1', sample_rate: 8 };
+    const other = { ...share, interface: 'eth2', packets_estimated: 5n };
+    expect(run(merging, answered([share, unknown, other])).record).toMatchObject({
+      sample_rate: 8,
+      packets_estimated: 17n,
+    });
+    expect(run(merging, answered([unknown])).record).not.toHaveProperty('packets_estimated');
   });
 
   test('some silent: complete, and says who', () => {

@@ -52,6 +52,7 @@ function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: '
     return { state: { record, parts }, effects: [] };
   }
   const rates = answered.flatMap((share) => (share.sample_rate === undefined ? [] : [share.sample_rate]));
+  const estimates = answered.flatMap((share) => share.packets_estimated ?? []);
   const known = answered.every((share) => share.dropped !== undefined);
   const dropped = answered.reduce((total, share) => total + (share.dropped ?? 0n), 0n);
   const record: CaptureRecord = {
@@ -63,6 +64,7 @@ function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: '
     sha256: event.sha256,
     ...(known ? { packets_dropped: dropped } : {}),
     ...(rates.length === 0 ? {} : { sample_rate: Math.max(...rates) }),
+    ...(estimates.length === 0 ? {} : { packets_estimated: estimates.reduce((sum, one) => sum + one, 0n) }),
     ...(missing.length === 0 ? {} : { error_message: why }),
   };
   return { state: { record, parts }, effects: [] };

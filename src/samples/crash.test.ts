@@ -7,11 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
 import { type FrameSender, openFrameSender } from '../../test/support/replay_frames.ts';
+import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import { systemClock } from './clock.ts';
 import { openSampleStore } from './open_sample_store.ts';
 import { numberedFrame, numberOf } from './test_frames.ts';
+import { recent } from './test_lookback.ts';
+import { NumberedLoad } from './test_numbered_load.ts';
 import { packetsOf, runs } from './test_packets.ts';
 
 const rounds = runs(6).numRuns;
@@ -106,5 +109,63 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
       expect(status.segments).toBe(sealedSizes().size);
     }
     expect(checked).toBeGreaterThan(0);
+  });
+
+  test('that has just changed its rate has said so: each packet has the rate at which it was kept', {
+    timeout: 20_000 * rounds,
+  }, async () => {
+    let changed = 0;
+    for (let round = 0; round < rounds; round++) {
+      const own = mkdtempSync(join(directory, 'rates-'));
+      const child = spawn(process.execPath, [child_path, own, pair.near.name, '1000'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = once(child, 'close');
+      let text = '';
+      child.stdout.setEncoding('utf8').on('data', (more: string) => {
+        text += more;
+      });
+      const said = (what: string, count = 1): boolean => text.split(what).length > count;
+      await waitFor(() => said('ready'), { what: 'the child to sample', limit_ms: 15_000, every_ms: 1 });
+      const begun = systemClock.now();
+      const load = new NumberedLoad(pair.far);
+      try {
+        load.pps = 800;
+        await systemClock.sleep(500);
+        load.pps = 16_000;
+        await waitFor(() => said('"rate"'), { what: 'the rate to rise', every_ms: 1 });
+        if (round % 2 === 1) {
+          load.pps = 100;
+          await waitFor(() => said('"rate":1}'), { what: 'the rate to fall', every_ms: 1 });
+        }
+        await systemClock.sleep(Math.random() * 100);
+        child.kill('SIGKILL');
+        await ended;
+      } finally {
+        load.close();
+      }
+      const faults: Fault[] = [];
+      const report = (fault: Fault): void => void faults.push(fault);
+      const store = await openSampleStore({ directory: own, byte_budget: 1e9, clock: systemClock, report });
+      const answer = await store.query(recent());
+      await store.close();
+      expect(faults.filter(({ name }) => name !== 'segment_cut')).toEqual([]);
+      const rates = answer.coverage.flatMap((one) => one.rates);
+      const kept = answer.chunks.flatMap(({ records }) => packetsOf(records)).filter(({ time }) => time >= begun);
+      let [estimated, variance, unknown] = [0, 0, 0];
+      for (const { time } of kept) {
+        const rate = rates.find(({ from, to }) => time > from && time <= to)?.rate;
+        if (rate === undefined) unknown++;
+        else [estimated, variance] = [estimated + rate, variance + rate * (rate - 1)];
+      }
+      // All up to the last one that was written did pass: nothing else was sent.
+      const passed = numberOf(kept.at(-1)?.bytes ?? new Uint8Array(60)) + 1;
+      expect(kept.length).toBeGreaterThan(400);
+      expect(unknown).toBeLessThan(passed / 50);
+      // Nine rounds in ten thousand million are farther off than that.
+      expect(Math.abs(estimated - passed)).toBeLessThanOrEqual(6 * Math.sqrt(variance) + 32 * (unknown + 1));
+      changed += new Set(rates.map(({ rate }) => rate)).size - 1;
+    }
+    expect(changed).toBeGreaterThan(0);
   });
 });

@@ -11,8 +11,8 @@ import type { Stream } from './stream.ts';
 /** How an interface is sampled. */
 export interface SamplingOptions {
   readonly interface: string;
-  /** 1 in this many packets is kept, 1 for all; chosen in the kernel. */
-  readonly rate: number;
+  /** 1 in this many packets is kept, 1 for all; chosen in the kernel. Absent: it begins with all and adapts to `budget_pps`. */
+  readonly rate?: number;
   /** The kernel's ring: what can be held while the disk is slow. */
   readonly ring_bytes: number;
   /** See packets that are addressed to others, as on a mirror port. */
@@ -23,6 +23,7 @@ export interface SamplingOptions {
 /** How the sampling of an interface goes. Counts are since it began. */
 export interface SamplingStatus {
   readonly interface: string;
+  /** 1 in this many packets is kept now. */
   readonly rate: number;
   readonly phase: SamplerPhase;
   readonly linktype?: number;
@@ -58,6 +59,7 @@ export class InterfaceSampler {
   readonly #segments: OpenSegments;
   readonly #begun = Promise.withResolvers<void>();
   #state = new SamplerState();
+  #budget_pps: number;
   #worker: Worker | undefined;
   #exited: Promise<void> = Promise.resolve();
   #wake_descriptor: number | undefined;
@@ -71,11 +73,13 @@ export class InterfaceSampler {
   /** All that is under way on the disk. */
   readonly #work = new Set<Promise<void>>();
 
-  constructor(options: SamplingOptions, ports: InterfaceSamplerPorts) {
+  /** `budget_pps`: packets to be kept per second, at most; says nothing where the rate is fixed. */
+  constructor(options: SamplingOptions, budget_pps: number, ports: InterfaceSamplerPorts) {
     this.#options = options;
     this.#ports = ports;
+    this.#budget_pps = budget_pps;
     const vacated = (slot: number): void => this.#state.vacate(slot);
-    this.#segments = new OpenSegments({ ...ports, rate: options.rate, vacated });
+    this.#segments = new OpenSegments({ ...ports, rate: () => this.rate, vacated });
     this.#launch();
   }
 
@@ -100,15 +104,26 @@ export class InterfaceSampler {
     return this.#options.interface;
   }
 
+  /** 1 in this many packets is kept now. */
   get rate(): number {
-    return this.#options.rate;
+    return this.#state.rate;
+  }
+
+  /** Does its rate adapt to the budget? */
+  get adapts(): boolean {
+    return this.#options.rate === undefined;
+  }
+
+  set budget_pps(budget_pps: number) {
+    this.#budget_pps = budget_pps;
+    if (this.adapts) this.#state.budget_pps = budget_pps;
   }
 
   status(): SamplingStatus {
     const { phase, watermark, totals } = this.#state;
     return {
       interface: this.#options.interface,
-      rate: this.#options.rate,
+      rate: this.rate,
       phase,
       ...(this.#linktype === undefined ? {} : { linktype: this.#linktype }),
       ...(watermark === undefined ? {} : { watermark }),
@@ -128,7 +143,10 @@ export class InterfaceSampler {
 
   #launch(): void {
     this.#state = new SamplerState();
-    const order: SamplerOrder = { ...this.#options, block_timeout_ms, state: this.#state.buffer };
+    const { rate = 1 } = this.#options;
+    this.#state.rate = rate;
+    if (this.adapts) this.#state.budget_pps = this.#budget_pps;
+    const order: SamplerOrder = { ...this.#options, rate, block_timeout_ms, state: this.#state.buffer };
     const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
     this.#worker = worker;
     this.#wake_descriptor = undefined;

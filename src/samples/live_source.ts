@@ -7,11 +7,13 @@ import type { LiveHandle, LiveStatistics } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
 import { accept, accept_bytes, encodeInstructions, type Program } from '../libpcap/program.ts';
 import { keepBytes, rejectOutgoing, sampleOneIn } from '../libpcap/program_prefix.ts';
+import { realTime } from '../libpcap/real_time.ts';
+import type { RateSwitch } from './segment_sink.ts';
 
 /** How to sample an interface. */
 export interface LiveSourceOptions {
   readonly interface: string;
-  /** 1 in this many packets is kept. */
+  /** 1 in this many packets is kept at first. */
   readonly rate: number;
   readonly ring_bytes: number;
   readonly block_timeout_ms: number;
@@ -28,6 +30,7 @@ export class LiveSource {
   readonly #handle: LiveHandle;
   readonly #memory: BatchMemory;
   readonly #name: string;
+  readonly #loopback: boolean;
   #read = 0n;
 
   /**
@@ -38,6 +41,7 @@ export class LiveSource {
   constructor(options: LiveSourceOptions) {
     const found = interfaceNamed(options.interface);
     this.#name = options.interface;
+    this.#loopback = found.loopback;
     const snaplen_bytes = limits.sample_snaplen_bytes;
     const { ring_bytes, block_timeout_ms, promiscuous } = options;
     this.#handle = openLive({ interface: found, snaplen_bytes, ring_bytes, block_timeout_ms, promiscuous });
@@ -47,7 +51,7 @@ export class LiveSource {
       this.#memory = memory;
       this.linktype = headerLinktype(this.#memory.fileHeader);
       this.descriptor = this.#handle.descriptor;
-      this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, found.loopback).instructions);
+      this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, this.#loopback).instructions);
       this.#handle.start();
     } catch (error) {
       memory?.close();
@@ -98,6 +102,19 @@ export class LiveSource {
 
   statistics(): LiveStatistics {
     return this.#handle.statistics();
+  }
+
+  /** Gets ready for another rate; what is in the ring stays. Its `swap` throws `filter_attach_failed`. */
+  prepareRate(rate: number): RateSwitch {
+    const { instructions } = samplingProgram(this.linktype, rate, this.#loopback);
+    return {
+      stamp: () => realTime(),
+      swap: () => {
+        const before = realTime();
+        this.#handle.attachFilter(instructions);
+        return { before, since: realTime() };
+      },
+    };
   }
 
   /** No packet passes any more; what is in the ring stays to be read. */

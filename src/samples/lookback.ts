@@ -81,7 +81,6 @@ export interface LookbackView {
   readonly streams: readonly Stream[];
   readonly samplers: readonly {
     readonly interface: string;
-    readonly rate: number;
     readonly state: SamplerState;
     readonly open: readonly OpenSegment[];
   }[];
@@ -222,7 +221,7 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
       touch(segment.number, content, false);
       const sampling = sampler.state.phase === 'sampling';
       if (sampling && segment.phase !== 'finished') watermark = reached;
-      const cover = openCover(segment, { watermark: reached, rate: sampler.rate, ...content });
+      const cover = openCover(segment, { watermark: reached, ...content });
       if (cover !== undefined) covers.push(sampling ? cover : { reason: 'interface_away', ...cover });
     }
     return { stream, covers, segments, ...(watermark === undefined ? {} : { watermark }) };

@@ -105,19 +105,19 @@ class DiskStore implements SampleStore {
 
   async startSampling(what: StartSampling): Promise<void> {
     if (this.#closed !== undefined) raise('samples_closed');
-    const { rate = 1 } = what;
-    if (!Number.isInteger(rate) || rate < 1 || rate >= 2 ** 32)
+    const { rate = this.#options.budget_pps === undefined ? 1 : undefined } = what;
+    if (rate !== undefined && (!Number.isInteger(rate) || rate < 1 || rate >= 2 ** 32))
       throw new RangeError(`a rate of 1 in ${rate} cannot be`);
     if (this.#samplers.has(what.interface)) raise('sampling_twice', { interface: what.interface });
     const options: SamplingOptions = {
-      rate,
       ring_bytes: 16 << 20,
       promiscuous: true,
       segment_age_ms: 60_000,
       ...what,
+      ...(rate === undefined ? {} : { rate }),
     };
     const { clock, report } = this.#options;
-    const sampler = new InterfaceSampler(options, {
+    const sampler = new InterfaceSampler(options, this.#options.budget_pps ?? 0, {
       clock,
       report,
       boot: this.#boot,
@@ -132,10 +132,12 @@ class DiskStore implements SampleStore {
       segmentLimit: () => this.#segmentLimit(),
     });
     this.#samplers.set(what.interface, sampler);
+    this.#shareBudget();
     try {
       await sampler.begun;
     } catch (error) {
       this.#samplers.delete(what.interface);
+      this.#shareBudget();
       await sampler.close();
       throw error;
     }
@@ -146,6 +148,7 @@ class DiskStore implements SampleStore {
     if (sampler === undefined) return;
     await sampler.close();
     this.#samplers.delete(interface_name);
+    this.#shareBudget();
   }
 
   async query(query: LookbackQuery): Promise<LookbackAnswer> {
@@ -294,6 +297,13 @@ class DiskStore implements SampleStore {
     if (this.#damaged.has(label)) return;
     this.#damaged.add(label);
     this.#options.report(fault('segment_packets_damaged', { segment: label, reason }));
+  }
+
+  /** All interfaces whose rate adapts may keep the same. */
+  #shareBudget(): void {
+    const adapting = [...this.#samplers.values()].filter(({ adapts }) => adapts);
+    const share = Math.floor((this.#options.budget_pps ?? 0) / adapting.length);
+    for (const sampler of adapting) sampler.budget_pps = Math.max(1, share);
   }
 
   #segmentLimit(): number {

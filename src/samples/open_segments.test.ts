@@ -38,7 +38,7 @@ function openSegments(): OpenSegments {
   return new OpenSegments({
     clock: { ...systemClock, sleep: (ms) => Promise.resolve(void (slept_ms += ms)) },
     boot: bootId(),
-    rate: 3,
+    rate: () => 3,
     report: (fault) => faults.push(fault),
     makeRoom: () => Promise.resolve(0),
     sealed: (of, segment) => {
@@ -130,7 +130,7 @@ test('what a segment published is not taken for what the next one in its place h
   await segments.seal(segment, start, seal);
   expect(await segments.make(stream)).toMatchObject({ number: 2, slot: 0 });
   const window = { from: crowd_begin, to: crowd_begin + 10n };
-  const samplers = [{ interface: 'eth0', rate: 3, state, open: segments.all }];
+  const samplers = [{ interface: 'eth0', state, open: segments.all }];
   const prepared = prepareLookback(
     { ...window, programs: takeAll, formula: { kind: 'any' }, packet_limit: 9 },
     { streams: [stream], samplers, growing: new Map() },

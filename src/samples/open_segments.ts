@@ -29,7 +29,8 @@ export interface OpenSegment {
 export interface OpenSegmentsPorts {
   readonly clock: SampleClock;
   readonly boot: Uint8Array;
-  readonly rate: number;
+  /** The rate in force. */
+  rate(): number;
   report(fault: Fault): void;
   /** Evicts old segments; gives how many. */
   makeRoom(): Promise<number>;
@@ -70,7 +71,7 @@ export class OpenSegments {
     if (slot === -1) return undefined;
     for (;;) {
       try {
-        const made = await makeSegment(stream, this.#ports.rate, this.#ports);
+        const made = await makeSegment(stream, this.#ports.rate(), this.#ports);
         const segment: OpenSegment = { ...made, stream, slot, phase: 'offered' };
         this.#slots[slot] = segment;
         return segment;
@@ -105,7 +106,7 @@ export class OpenSegments {
     const { directory } = segment.stream;
     for (let attempt = 1; ; attempt++) {
       try {
-        await sealSegment({ ...segment, directory }, start, seal);
+        await sealSegment({ ...segment, directory }, start, [seal]);
         return true;
       } catch (error) {
         const full = isDiskFull(error) && (await this.#ports.makeRoom()) > 0;

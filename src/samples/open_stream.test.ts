@@ -209,6 +209,15 @@ describe('a segment that a crash left open', () => {
     ]);
   });
 
+  test('does not trust the rate behind its last mark where the machine went down', async () => {
+    await written('open');
+    const { sealed } = await open(systemClock, new Uint8Array(16).fill(9));
+    expect(sealed).toMatchObject([{ ...whole, cover: { to: greatest, rates: [], reason: 'crash' } }]);
+    // And so it stays.
+    expect((await open()).sealed).toMatchObject([{ cover: { to: greatest, rates: [], reason: 'crash' } }]);
+    expect(faults).toEqual([]);
+  });
+
   test('without packets but with a start says that there was nothing', async () => {
     await written('open', []);
     const { sealed } = await open();

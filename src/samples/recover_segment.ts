@@ -114,7 +114,7 @@ async function sealTorn(number: number, size: number, header: HeaderFile, contex
       context.report(fault('segment_cut', cut));
     }
     if (isTrusted(header, number, context) && last !== undefined) {
-      await sealAgain(number, packets, last, endMark(content, last, 'crash'), context);
+      await sealAgain(number, packets, last, endMarks(content, last, header, context), context);
     } else {
       const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
       context.report(fault('segment_header_invalid', { segment: label(context, files.sealed), reason }));
@@ -134,12 +134,12 @@ async function sealAgain(
   number: number,
   packets: FileHandle,
   last: SegmentMark,
-  seal: SegmentMark,
+  ends: readonly SegmentMark[],
   { directory }: RecoverContext,
 ): Promise<void> {
   const header = await open(join(directory, segmentFiles(number).header), 'r+');
   try {
-    await sealSegment({ directory, number, packets, header }, last, seal);
+    await sealSegment({ directory, number, packets, header }, last, ends);
   } finally {
     await header.close();
   }
@@ -190,8 +190,28 @@ function lastMark(header: HeaderFile): SegmentMark | undefined {
   return header.marks.marks.filter((mark) => mark !== 'damaged').at(-1);
 }
 
+/**
+ * The marks that end a torn segment. Where the machine went down with the sampler, the disk may have taken packets and not a mark
+ * of their rate: behind the last mark it is not known.
+ */
+function endMarks(
+  content: PacketFileContent,
+  last: SegmentMark,
+  { read }: HeaderFile,
+  { boot }: RecoverContext,
+): readonly SegmentMark[] {
+  if (read.kind === 'good' && isOfBoot(read.header, boot)) return [endMark(content, last, 'crash')];
+  const { rate_since: _since, rate_unknown_us: _unknown, reason: _reason, ...counted } = last;
+  const unknown = { ...counted, kind: 'rate' as const, rate: 0 };
+  return [unknown, endMark(content, unknown, 'crash')];
+}
+
+function isOfBoot(header: SegmentHeader, boot: Uint8Array): boolean {
+  return boot.some((byte) => byte !== 0) && header.boot.every((byte, index) => byte === boot[index]);
+}
+
 function endMark(content: PacketFileContent, last: SegmentMark, reason: 'crash' | 'rebuilt'): SegmentMark {
-  const { least: _least, greatest: _greatest, ...counted } = last;
+  const { least: _least, greatest: _greatest, rate_unknown_us: _unknown, ...counted } = last;
   const greatest = content.greatest ?? last.watermark;
   return {
     ...counted,
@@ -254,7 +274,8 @@ async function rebuildHeader(
 function keptMarks({ marks }: SegmentMarks): SegmentMark[] {
   return marks.flatMap((mark, index) => {
     if (mark === 'damaged' || mark.kind === 'seal') return [];
-    return [marks[index + 1] === 'damaged' ? { ...mark, rate: 0 } : mark];
+    const { rate_since: _since, rate_unknown_us: _unknown, ...counted } = mark;
+    return [marks[index + 1] === 'damaged' ? { ...counted, rate: 0 } : mark];
   });
 }
 
@@ -298,8 +319,7 @@ function cutRates(rates: readonly RateSpan[], end: TimeNs): readonly RateSpan[] 
 /** A segment of this boot has its age; one of another has the age that the wall clock gives it now. */
 function sealedMonotonic(header: SegmentHeader, seal: SegmentMark, { clock, boot }: RecoverContext): bigint {
   const now = clock.monotonic();
-  const known = boot.some((byte) => byte !== 0);
-  if (known && header.boot.every((byte, index) => byte === boot[index])) {
+  if (isOfBoot(header, boot)) {
     return seal.monotonic < now ? seal.monotonic : now;
   }
   const age = clock.now() - seal.watermark;

@@ -1,6 +1,7 @@
 import { type Fault, fault, FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
+import { adaptRate, fresh_rate_state } from './adapt_rate.ts';
 import { LiveSource } from './live_source.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
 import { SamplerState } from './sampler_state.ts';
@@ -29,6 +30,7 @@ const level_patience_ns = 2000n * ms;
 const idle_wait_ms = 50;
 const settle_ns = 2n * ms;
 const statistics_interval_ns = 200n * ms;
+const adapt_interval_ns = 200n * ms;
 const presence_interval_ns = 1000n * ms;
 const room_wait_ns = 300n * ms;
 const reopen_first_ms = 100;
@@ -42,7 +44,7 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
   const loop = new SampleLoop(order, ports, state);
   let wait_ms = reopen_first_ms;
   while (!state.stopping) {
-    const source = openSource(order);
+    const source = openSource({ ...order, rate: loop.rate });
     if (source instanceof LiveSource) {
       wait_ms = reopen_first_ms;
       loop.sample(source);
@@ -80,6 +82,9 @@ class SampleLoop {
   /** A moment, and how many packets had been put into the ring by then: once so many were read, all until then are out of it. */
   #level: { readonly time: TimeNs; readonly packets: bigint } | undefined;
   #presence_at = 0n;
+  #rate_state = fresh_rate_state;
+  /** When the rate was last decided, and the kernel's counts by then. */
+  #decided = { at: 0n, accepted: 0n, dropped: 0n };
 
   constructor(order: SamplerOrder, ports: SampleLoopPorts, state: SamplerState) {
     this.#order = order;
@@ -96,10 +101,16 @@ class SampleLoop {
     });
   }
 
+  get rate(): number {
+    return this.#sink.rate;
+  }
+
   /** Samples until the source fails or the store says stop. Closes the source. */
   sample(source: LiveSource): void {
     this.#watermark = this.#beginWatermark();
     this.#level = undefined;
+    this.#rate_state = fresh_rate_state;
+    this.#decided = { at: this.#ports.monotonic(), ...this.#kernel };
     this.#generation += 1;
     this.#ports.send({ kind: 'opened', generation: this.#generation, linktype: source.linktype });
     try {
@@ -146,6 +157,7 @@ class SampleLoop {
     this.#sink.begin(this.#watermark.time);
     if (!this.#sink.open) return false;
     const emptied = this.#drain(source, now);
+    if (monotonic - this.#decided.at >= adapt_interval_ns) this.#adapt(source, monotonic);
     if (emptied && monotonic - this.#presence_at >= presence_interval_ns) {
       this.#presence_at = monotonic;
       if (source.gone()) raise('interface_removed', { interface: this.#order.interface });
@@ -175,6 +187,26 @@ class SampleLoop {
       raise('batch_inconsistent', { interface: this.#order.interface, ...lengths });
     }
     return emptied;
+  }
+
+  /** Decides whether the rate is still the right one, and changes it where it is not. */
+  #adapt(source: LiveSource, monotonic: bigint): void {
+    const { budget_pps } = this.#state;
+    if (budget_pps === 0 || !this.#sink.open) return;
+    this.#count(source);
+    const { at, accepted, dropped } = this.#decided;
+    this.#decided = { at: monotonic, ...this.#kernel };
+    const { rate: present } = this.#sink;
+    const { state, rate } = adaptRate(this.#rate_state, {
+      accepted: Number(this.#kernel.accepted - accepted),
+      dropped: Number(this.#kernel.dropped - dropped),
+      interval_s: Number(monotonic - at) / 1e9,
+      rate: present,
+      budget_pps,
+    });
+    this.#rate_state = state;
+    if (rate === present) return;
+    this.#sink.changeRate(rate, this.#watermark.time, source.prepareRate(rate));
   }
 
   /** Nothing more can be read at the moment; a block that is not full may still be held back in the ring. */

@@ -10,6 +10,8 @@ export interface SampleStoreOptions {
   readonly directory: string;
   /** For all files of all interfaces. */
   readonly byte_budget: number;
+  /** Packets kept per second, at most, by all interfaces together that have no rate of their own. All packets by default. */
+  readonly budget_pps?: number;
   /** How far back samples can be asked for; they are kept 6 minutes longer, for windows that end there. 24 h by default. */
   readonly age_limit_s?: number;
   readonly clock: SampleClock;
@@ -24,7 +26,7 @@ export interface SampleStoreOptions {
 /** What to sample. */
 export interface StartSampling {
   readonly interface: string;
-  /** 1 in this many packets is kept; 1, all, by default. */
+  /** 1 in this many packets is kept. By default the rate adapts to the interface's share of the store's budget. */
   readonly rate?: number;
   /** 16 MiB by default. */
   readonly ring_bytes?: number;

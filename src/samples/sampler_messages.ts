@@ -4,7 +4,7 @@ import type { SegmentMark } from './segment_mark.ts';
 /** What a sampler is told at its start. */
 export interface SamplerOrder {
   readonly interface: string;
-  /** 1 in this many packets is kept. */
+  /** 1 in this many packets is kept at first, and for ever where the state has no budget. */
   readonly rate: number;
   readonly ring_bytes: number;
   /** After so long the ring hands over what it has, though the block is not full. */

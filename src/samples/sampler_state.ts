@@ -28,7 +28,18 @@ export interface SamplerTotals {
   readonly lost: bigint;
 }
 
-const fields = { phase: 0, stop: 1, watermark: 2, packets: 3, accepted: 4, dropped: 5, lost: 6, slots: 8 } as const;
+const fields = {
+  phase: 0,
+  stop: 1,
+  watermark: 2,
+  packets: 3,
+  accepted: 4,
+  dropped: 5,
+  lost: 6,
+  rate: 7,
+  budget: 8,
+  slots: 10,
+} as const;
 const slotFields = { length: 0, records: 1, least: 2, greatest: 3, dropped: 4, lost: 5, all: 8 } as const;
 
 /**
@@ -70,6 +81,24 @@ export class SamplerState {
 
   set watermark(time: TimeNs) {
     this.#store(fields.watermark, time);
+  }
+
+  /** 1 in this many packets is kept now; 0 before the sampler has begun. */
+  get rate(): number {
+    return Number(this.#load(fields.rate));
+  }
+
+  set rate(rate: number) {
+    this.#store(fields.rate, BigInt(rate));
+  }
+
+  /** Packets to be kept per second, at most, said by the store and heeded by the sampler; 0 where its rate is fixed. */
+  get budget_pps(): number {
+    return Number(this.#load(fields.budget));
+  }
+
+  set budget_pps(budget_pps: number) {
+    this.#store(fields.budget, BigInt(budget_pps));
   }
 
   get totals(): SamplerTotals {

@@ -14,15 +14,20 @@ export interface SegmentToSeal {
 }
 
 /**
- * Seals a segment: last mark (the first one before it, where the disk was too full to take it), both files to the disk, the packet file renamed, the directory to the disk. Whatever fails before
- * the rename leaves it open, and it can be sealed again. Closes nothing.
+ * Seals a segment: last marks (the first one before them, where the disk was too full to take it), both files to the disk, the
+ * packet file renamed, the directory to the disk. Whatever fails before the rename leaves it open, and it can be sealed again.
+ * Closes nothing.
  */
-export async function sealSegment(segment: SegmentToSeal, start: SegmentMark, seal: SegmentMark): Promise<void> {
+export async function sealSegment(
+  segment: SegmentToSeal,
+  start: SegmentMark,
+  last: readonly SegmentMark[],
+): Promise<void> {
   const { directory, number, packets, header } = segment;
   const files = segmentFiles(number);
   const { size } = await header.stat();
   const marks = Math.max(0, Math.floor((size - segment_header_bytes) / segment_mark_bytes));
-  const bytes = Buffer.concat([...(marks === 0 ? [start] : []), seal].map(encodeSegmentMark));
+  const bytes = Buffer.concat([...(marks === 0 ? [start] : []), ...last].map(encodeSegmentMark));
   await writeWhole(header, bytes, segment_header_bytes + marks * segment_mark_bytes);
   await header.sync();
   await packets.sync();

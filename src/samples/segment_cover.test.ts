@@ -20,7 +20,7 @@ test('a sealed segment covers from its start to its seal', () => {
 
 test('a growing one covers up to the live watermark, with the losses since the last mark', () => {
   const marks = [mark('start', 100n, { rate: 4 }), mark('progress', 150n, { rate: 4, dropped: 3n, lost: 1n })];
-  const live = { watermark: 180n, rate: 4, dropped: 5n, lost: 1n };
+  const live = { watermark: 180n, dropped: 5n, lost: 1n };
   expect(segmentCover({ marks, torn_bytes: 0 }, live)).toEqual({
     from: 100n,
     to: 180n,
@@ -44,6 +44,72 @@ test('a change of rate holds from its mark on', () => {
     { from: 0n, to: 10n, rate: 1 },
     { from: 10n, to: 30n, rate: 8 },
     { from: 30n, to: 40n, rate: 2 },
+  ]);
+});
+
+test('a rate holds from the moment that its mark names, and is not known while it changes', () => {
+  const marks = [
+    mark('start', 0n, { rate: 1 }),
+    mark('rate', 10n, { rate: 0, rate_since: 14n }),
+    mark('rate', 10n, { rate: 8, rate_since: 15n }),
+    mark('progress', 20n, { rate: 8, rate_since: 15n }),
+    mark('rate', 30n, { rate: 0, rate_since: 41n }),
+    mark('rate', 30n, { rate: 2, rate_since: 42n }),
+    mark('seal', 40n, { rate: 2, rate_since: 42n, reason: 'size' }),
+  ];
+  expect(segmentCover({ marks, torn_bytes: 0 })?.rates).toEqual([
+    { from: 0n, to: 14n, rate: 1 },
+    { from: 15n, to: 40n, rate: 8 },
+  ]);
+  // Said to be about to change, and nothing after that.
+  expect(segmentCover({ marks: marks.slice(0, 2), torn_bytes: 0 }, { watermark: 18n, dropped: 0n, lost: 0n })).toEqual({
+    from: 0n,
+    to: 18n,
+    rates: [{ from: 0n, to: 14n, rate: 1 }],
+    losses: [],
+  });
+});
+
+test('of a change that was announced, only the time that it took itself is not known', () => {
+  const us = 1000n;
+  const marks = [
+    mark('start', 0n, { rate: 1 }),
+    mark('rate', 0n, { rate: 0, rate_since: 10n * us }),
+    mark('rate', 0n, { rate: 8, rate_since: 70n * us, rate_unknown_us: 20 }),
+    mark('rate', 0n, { rate: 0, rate_since: 90n * us }),
+    mark('rate', 0n, { rate: 1, rate_since: 95n * us, rate_unknown_us: 20 }),
+    mark('seal', 100n * us, { rate: 1, rate_since: 95n * us }),
+  ];
+  expect(segmentCover({ marks, torn_bytes: 0 })?.rates).toEqual([
+    { from: 0n, to: 50n * us, rate: 1 },
+    { from: 70n * us, to: 90n * us, rate: 8 },
+    { from: 95n * us, to: 100n * us, rate: 1 },
+  ]);
+});
+
+test('the rate of packets beyond the watermark is known too, where nothing else covers them', () => {
+  const [start, away] = [mark('start', 0n, { rate: 4 }), mark('seal', 20n, { rate: 4, records: 1, greatest: 29n })];
+  const live = { watermark: 20n, dropped: 0n, lost: 0n, greatest: 29n };
+  const rates = [{ from: 0n, to: 29n, rate: 4 }];
+  expect(segmentCover({ marks: [start], torn_bytes: 0 }, live)).toMatchObject({ to: 20n, rates });
+  const gone = { ...away, reason: 'interface_away' as const };
+  expect(segmentCover({ marks: [start, gone], torn_bytes: 0 })).toMatchObject({ to: 20n, rates });
+  // The next segment covers them.
+  const full = { ...away, reason: 'size' as const };
+  expect(segmentCover({ marks: [start, full], torn_bytes: 0 })).toMatchObject({ to: 20n, rates: [{ to: 20n }] });
+});
+
+test('a change that may have been in a damaged mark is not known before the next says since when', () => {
+  const marks = [
+    mark('start', 0n),
+    mark('rate', 5n, { rate: 8, rate_since: 12n }),
+    'damaged' as const,
+    mark('progress', 20n, { rate: 2, rate_since: 25n }),
+    mark('seal', 40n, { rate: 2, rate_since: 25n }),
+  ];
+  expect(segmentCover({ marks, torn_bytes: 0 })?.rates).toEqual([
+    { from: 0n, to: 12n, rate: 1 },
+    { from: 25n, to: 40n, rate: 2 },
   ]);
 });
 

@@ -20,10 +20,14 @@ const mark: fc.Arbitrary<SegmentMark> = fc
     lost: u64,
     least: i64,
     greatest: i64,
+    rate_since: i64.filter((time) => time !== 0n),
+    rate_unknown_us: fc.integer({ min: 1, max: 0xffff }),
     reason: fc.constantFrom(...sealReasons),
   })
-  .chain(({ reason, least, greatest, ...rest }) =>
+  .chain(({ reason, least, greatest, rate_since, rate_unknown_us, ...rest }) =>
     fc.constantFrom<SegmentMark>(
+      { ...rest, least, greatest, rate_since },
+      { ...rest, least, greatest, kind: 'rate', rate_since, rate_unknown_us },
       { ...rest, records: 0 },
       { ...rest, least, greatest },
       { ...rest, least, greatest, kind: 'seal', reason },
@@ -35,6 +39,8 @@ test('the bytes of the format document', () => {
     encodeSegmentMark({
       kind: 'seal',
       rate: 16,
+      rate_since: 0x5152535455565758n,
+      rate_unknown_us: 0x6162,
       watermark: 0x0102030405060708n,
       monotonic: 0x1112131415161718n,
       offset: 0x2122,
@@ -60,7 +66,8 @@ test('the bytes of the format document', () => {
     '3837363534333231',
     '4847464544434241',
     '0500',
-    '00000000000000000000',
+    '6261',
+    '5857565554535251',
   ].join('');
   expect(bytes.subarray(0, 92).toString('hex')).toBe(fields);
   expect(bytes.readUInt32LE(92)).toBe(crc32(Buffer.from(fields, 'hex')));

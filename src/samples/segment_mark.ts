@@ -19,8 +19,12 @@ export type SealReason = (typeof sealReasons)[number];
 /** What is written down of a segment while it grows. See docs/formats/segments.md. */
 export interface SegmentMark {
   readonly kind: 'start' | 'progress' | 'rate' | 'seal';
-  /** 1 in this many packets is kept from here on; 0 is not known. */
+  /** 1 in this many packets is kept; 0 is not known. */
   readonly rate: number;
+  /** The rate holds for packets after this moment; absent: after `watermark`, as far as another did not hold before. */
+  readonly rate_since?: TimeNs;
+  /** In a mark of the kind `rate`: for so long before `rate_since` the rate is not known, 1 to 65,535; absent: since the mark before. */
+  readonly rate_unknown_us?: number;
   /** Every sampled packet up to and including this moment lies before `offset`. */
   readonly watermark: TimeNs;
   readonly monotonic: bigint;
@@ -62,6 +66,8 @@ export function encodeSegmentMark(mark: SegmentMark): Uint8Array {
   view.setBigInt64(64, mark.least ?? 0n, true);
   view.setBigInt64(72, mark.greatest ?? 0n, true);
   view.setUint16(80, mark.reason === undefined ? 0 : sealReasons.indexOf(mark.reason) + 1, true);
+  view.setUint16(82, mark.rate_unknown_us ?? 0, true);
+  view.setBigInt64(84, mark.rate_since ?? 0n, true);
   view.setUint32(92, crc32(bytes.subarray(0, 92)), true);
   return bytes;
 }
@@ -96,9 +102,13 @@ export function readSegmentMarks(bytes: Uint8Array, start: number): SegmentMarks
 function decode(view: DataView, at: number, kind: SegmentMark['kind']): SegmentMark {
   const records = Number(view.getBigUint64(at + 32, true));
   const reason = sealReasons[view.getUint16(at + 80, true) - 1];
+  const rate_unknown_us = view.getUint16(at + 82, true);
+  const rate_since = view.getBigInt64(at + 84, true);
   return {
     kind,
     rate: view.getUint32(at + 4, true),
+    ...(rate_since === 0n ? {} : { rate_since }),
+    ...(rate_unknown_us === 0 ? {} : { rate_unknown_us }),
     watermark: view.getBigInt64(at + 8, true),
     monotonic: view.getBigInt64(at + 16, true),
     offset: Number(view.getBigUint64(at + 24, true)),

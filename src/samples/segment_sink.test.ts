@@ -136,6 +136,50 @@ test.each(['packets', 'header'] as const)('a %s file that fails ends the segment
   expect(state.totals.lost).toBe(lost);
 });
 
+test('after the clock was set only the rate in force counts, whenever it was that it changed', () => {
+  const { sink, sent, state, offer, marks } = bench();
+  expect([sink.rate, state.rate]).toEqual([2, 2]);
+  const change = { stamp: () => 900n, swap: () => ({ before: 900n, since: 901n }) };
+  expect(sink.changeRate(8, 100n, change)).toBe(false);
+  offer(0);
+  sink.begin(100n);
+  expect(sink.changeRate(8, 100n, change)).toBe(true);
+  expect([sink.rate, state.rate]).toEqual([8, 8]);
+  expect(marks(0)).toEqual(['start', 'rate', 'rate']);
+  offer(1);
+  sink.finish('size', 110n);
+  sink.begin(110n);
+  // The watermark has not got to the change yet.
+  expect(marks(1)).toEqual(['start', 'rate', 'rate']);
+  sink.finish('clock_set', 120n);
+  offer(2);
+  sink.begin(50n);
+  expect(marks(2)).toEqual(['start']);
+  sink.finish('shutdown', 60n);
+  const starts = sent.flatMap((message) => (message.kind === 'finished' ? [message.start.rate] : []));
+  expect(starts).toEqual([2, 2, 8]);
+});
+
+test('a header that fails ends the segment before the rate is changed', () => {
+  const { sink, sent } = bench();
+  const header = openSync(join(root, 'failing'), 'w+');
+  const packets_descriptor = openSync(join(root, 'other'), 'w+');
+  const offer = { kind: 'segment' as const, generation: 1, slot: 0, packets_descriptor, header_descriptor: header };
+  sink.offer({ ...offer, limit_bytes: 1e6 });
+  sink.begin(6n);
+  closeSync(header);
+  const swap = (): never => {
+    throw new Error('the rate was changed');
+  };
+  expect(sink.changeRate(8, 7n, { stamp: () => 7n, swap })).toBe(false);
+  expect(sink.rate).toBe(2);
+  expect(sent).toMatchObject([
+    { kind: 'taken' },
+    { kind: 'finished', seal: { reason: 'write_failed', rate: 2 } },
+    { kind: 'trouble', fault: { name: 'samples_write_failed' } },
+  ]);
+});
+
 test('what was offered and is not needed is given back', () => {
   const { sink, sent, offer } = bench();
   offer(2);

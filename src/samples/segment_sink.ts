@@ -1,6 +1,7 @@
 import { fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
+import { RateHistory } from './rate_history.ts';
 import type { FromSampler, SegmentOffer } from './sampler_messages.ts';
 import type { SamplerState, SamplerTotals } from './sampler_state.ts';
 import type { SealReason } from './segment_mark.ts';
@@ -10,6 +11,7 @@ import { type RecordWalk, walkRecords } from './walk_records.ts';
 /** What a sink needs of its surroundings. */
 export interface SegmentSinkPorts {
   readonly state: SamplerState;
+  /** The rate that sampling begins with. */
   readonly rate: number;
   readonly segment_age_ns: bigint;
   monotonic(): bigint;
@@ -18,11 +20,19 @@ export interface SegmentSinkPorts {
   makeRoom(): boolean;
 }
 
+/** A change of the rate that is ready to be made. Times are those of the clock that stamps packets. */
+export interface RateSwitch {
+  stamp(): TimeNs;
+  /** Makes the change: up to `before` packets were kept at the old rate, after `since` they are at the new one. */
+  swap(): { readonly before: TimeNs; readonly since: TimeNs };
+}
+
 const nothing: SamplerTotals = { packets: 0n, accepted: 0n, dropped: 0n, lost: 0n };
 
 /** Where a sampler's records go: segment after segment out of what the store offers, and the counts of all of them. */
 export class SegmentSink {
   readonly #ports: SegmentSinkPorts;
+  readonly #rates: RateHistory;
   #totals = nothing;
   /** Totals up to the end of the last finished segment. */
   #finished = nothing;
@@ -31,6 +41,13 @@ export class SegmentSink {
 
   constructor(ports: SegmentSinkPorts) {
     this.#ports = ports;
+    this.#rates = new RateHistory(ports.rate);
+    ports.state.rate = ports.rate;
+  }
+
+  /** 1 in this many packets is kept now. */
+  get rate(): number {
+    return this.#rates.rate;
   }
 
   /** Is there a segment to write into? */
@@ -54,9 +71,10 @@ export class SegmentSink {
     const offer = this.#offered;
     if (this.#writer !== undefined || offer === undefined) return;
     this.#offered = undefined;
-    const { state, rate } = this.#ports;
+    const { state } = this.#ports;
     const monotonic = this.#ports.monotonic();
-    this.#writer = new SegmentWriter(state, { offer, rate, watermark, monotonic, before: this.#finished });
+    const rates = this.#rates.after(watermark);
+    this.#writer = new SegmentWriter(state, { offer, ...rates, watermark, monotonic, before: this.#finished });
     // Before it is said: whoever hears of it may ask at once.
     state.watermark = watermark;
     state.phase = 'sampling';
@@ -67,6 +85,29 @@ export class SegmentSink {
   /** What the kernel has counted since sampling began. */
   countKernel(accepted: bigint, dropped: bigint): void {
     this.#totals = { ...this.#totals, accepted, dropped };
+  }
+
+  /**
+   * Changes the rate; only while `open`. The segment says so before, and when it was after, so that whatever ends this in between
+   * leaves no packet with a wrong rate. False where the disk is too full to say it: then nothing has changed.
+   * Throws what `swap` throws; then nothing has changed either.
+   */
+  changeRate(rate: number, watermark: TimeNs, { stamp, swap }: RateSwitch): boolean {
+    const writer = this.#writer;
+    if (writer === undefined) return false;
+    const monotonic = this.#ports.monotonic();
+    const about = stamp();
+    let announced = false;
+    this.#attempt(() => {
+      announced = writer.announce(about, watermark, monotonic, this.#totals);
+    }, watermark);
+    if (!announced) return false;
+    const { before, since } = swap();
+    this.#rates.add({ since: before, rate: 0 });
+    this.#rates.add({ since, rate });
+    this.#ports.state.rate = rate;
+    this.#attempt(() => writer.change({ since, rate }, since - before, watermark, monotonic, this.#totals), watermark);
+    return true;
   }
 
   /**
@@ -118,6 +159,7 @@ export class SegmentSink {
     writer.publish(this.#totals);
     const seal = writer.mark('seal', watermark, this.#ports.monotonic(), this.#totals, reason);
     this.#writer = undefined;
+    if (reason === 'clock_set') this.#rates.clockSet();
     this.#finished = this.#totals;
     this.#ports.state.totals = this.#totals;
     this.#ports.send({ kind: 'finished', slot: writer.slot, start: writer.start_mark, seal });

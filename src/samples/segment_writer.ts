@@ -5,13 +5,17 @@ import type { SegmentOffer } from './sampler_messages.ts';
 import type { SamplerState, SamplerTotals } from './sampler_state.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { encodeSegmentMark, segment_mark_bytes, type SealReason, type SegmentMark } from './segment_mark.ts';
+import type { RateChange } from './rate_history.ts';
 import { joinTime } from './split_time.ts';
 import { type RecordWalk, walkRecords } from './walk_records.ts';
 
 /** What a segment is begun with. */
 export interface SegmentStart {
   readonly offer: SegmentOffer;
+  /** The rate that holds right after `watermark`. */
   readonly rate: number;
+  /** Changes after that which have happened already: the watermark lags. */
+  readonly changes: readonly RateChange[];
   /** What the segment covers begins after this moment. */
   readonly watermark: TimeNs;
   readonly monotonic: bigint;
@@ -34,20 +38,27 @@ export class SegmentWriter {
   #least: TimeNs | undefined;
   #greatest: TimeNs | undefined;
   #marked: { readonly monotonic: bigint; readonly sum: bigint };
-  /** The first mark, until the disk has taken it. */
-  #unwritten: SegmentMark | undefined;
+  #rate: { readonly rate: number; readonly since?: TimeNs };
+  /** Marks that must not be missing, until the disk has taken them: the first one, and those of a rate. */
+  #unwritten: readonly SegmentMark[];
 
   constructor(state: SamplerState, start: SegmentStart) {
     this.slot = start.offer.slot;
     this.#state = state;
     this.#start = start;
     this.#marked = { monotonic: start.monotonic, sum: 0n };
+    this.#rate = { rate: start.rate };
     this.publish(start.before);
-    this.start_mark = this.mark('start', start.watermark, start.monotonic, start.before);
-    this.#unwritten = this.start_mark;
+    const { watermark, monotonic, before } = start;
+    this.start_mark = this.mark('start', watermark, monotonic, before);
+    const later = start.changes.map((change) => {
+      this.#rate = change;
+      return this.mark('rate', watermark, monotonic, before);
+    });
+    this.#unwritten = [this.start_mark, ...later];
   }
 
-  /** Writes the first mark; before the first record. */
+  /** Writes the first mark, and those of the rates; before the first record. */
   begin(): void {
     this.#writeMarks([]);
   }
@@ -101,6 +112,20 @@ export class SegmentWriter {
     this.#writeMarks([this.mark('progress', watermark, monotonic, totals)]);
   }
 
+  /** Says that the rate is about to change at some moment after `since`; false where the disk does not take that. */
+  announce(since: TimeNs, watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): boolean {
+    const announced = { ...this.mark('rate', watermark, monotonic, totals), rate: 0, rate_since: since };
+    return this.#writeMarks([announced]);
+  }
+
+  /** Says that the rate has changed, in the time of `took` before `since`; later, where the disk does not take it now. */
+  change(change: RateChange, took: bigint, watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
+    this.#rate = change;
+    const changed = { ...this.mark('rate', watermark, monotonic, totals), rate_unknown_us: wholeMicroseconds(took) };
+    this.#unwritten = [...this.#unwritten, changed];
+    this.#writeMarks([]);
+  }
+
   /** What is to be said of the segment now. */
   mark(
     kind: SegmentMark['kind'],
@@ -109,10 +134,12 @@ export class SegmentWriter {
     totals: SamplerTotals,
     reason?: SealReason,
   ): SegmentMark {
-    const { rate, before } = this.#start;
+    const { before } = this.#start;
+    const { rate, since } = this.#rate;
     return {
       kind,
       rate,
+      ...(since === undefined ? {} : { rate_since: since }),
       watermark,
       monotonic,
       offset: this.#length,
@@ -158,22 +185,30 @@ export class SegmentWriter {
     });
   }
 
-  #writeMarks(marks: readonly SegmentMark[]): void {
-    const all = this.#unwritten === undefined ? marks : [this.#unwritten, ...marks];
+  /** Writes marks behind those that are still to be written; true where all are on the disk now. */
+  #writeMarks(marks: readonly SegmentMark[]): boolean {
     try {
-      for (const mark of all) {
+      for (const mark of [...this.#unwritten, ...marks]) {
         const descriptor = this.#start.offer.header_descriptor;
         const bytes = encodeSegmentMark(mark);
         // Half a mark is none: the next one goes to the same place.
-        if (writeSync(descriptor, bytes, 0, bytes.length, this.#header_length) < bytes.length) return;
+        if (writeSync(descriptor, bytes, 0, bytes.length, this.#header_length) < bytes.length) return false;
         this.#header_length += segment_mark_bytes;
-        this.#unwritten = undefined;
+        if (this.#unwritten[0] === mark) this.#unwritten = this.#unwritten.slice(1);
       }
+      return true;
     } catch (error) {
       // What a progress mark says, the next one says again, in the same place.
-      if (!isDiskFull(error)) throw error;
+      if (isDiskFull(error)) return false;
+      throw error;
     }
   }
+}
+
+/** Rounded up; 0, not known, for what a mark cannot say. */
+function wholeMicroseconds(took: bigint): number {
+  const microseconds = (took + 999n) / 1000n;
+  return microseconds <= 0xffffn ? Number(microseconds) : 0;
 }
 
 /** Did the file system have no room, or the user no more of it? */

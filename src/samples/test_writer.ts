@@ -39,7 +39,7 @@ export class TestWriter {
     this.#segments = new OpenSegments({
       clock: systemClock,
       boot: bootId(),
-      rate,
+      rate: () => rate,
       report: (fault) => this.faults.push(fault),
       makeRoom: () => Promise.resolve(0),
       sealed: (stream, segment) => stream.sealed.push(segment),

@@ -34,7 +34,7 @@ describe.skipIf(withoutRoot('a full disk'))('on a disk that takes half a mark', 
     segments = new OpenSegments({
       clock: { ...systemClock, sleep: () => Promise.resolve() },
       boot: bootId(),
-      rate: 1,
+      rate: () => 1,
       report: (fault) => expect(fault).toBeUndefined(),
       makeRoom: () => {
         rmSync(join(disk, 'ballast'));
@@ -67,7 +67,7 @@ describe.skipIf(withoutRoot('a full disk'))('on a disk that takes half a mark', 
       limit_bytes: 1e9,
     };
     const state = new SamplerState();
-    const start = { offer, rate: 1, watermark: second, monotonic: 0n, before: nothing };
+    const start = { offer, rate: 1, changes: [], watermark: second, monotonic: 0n, before: nothing };
     const writer = new SegmentWriter(state, start);
     writer.begin();
     for (let mark = 1; mark < marks_of_first_page; mark++) progress(writer, mark);
@@ -94,6 +94,23 @@ describe.skipIf(withoutRoot('a full disk'))('on a disk that takes half a mark', 
     expect(marks.slice(-2)).toMatchObject([
       { kind: 'progress', watermark: 200n * second },
       { kind: 'seal', watermark: 500n * second },
+    ]);
+  });
+
+  test('a rate that cannot be announced is not changed; one that has changed is said as soon as there is room', async () => {
+    const { writer, finish } = await begin();
+    expect(writer.announce(290n * second, 100n * second, 0n, nothing)).toBe(false);
+    writer.change({ since: 300n * second, rate: 8 }, 2500n, 101n * second, 0n, nothing);
+    rmSync(join(disk, 'ballast'));
+    progress(writer, 310);
+    expect(writer.announce(320n * second, 311n * second, 0n, nothing)).toBe(true);
+    writer.change({ since: 321n * second, rate: 4 }, 70_000_000n, 312n * second, 0n, nothing);
+    expect((await finish()).slice(marks_of_first_page)).toMatchObject([
+      { kind: 'rate', watermark: 101n * second, rate: 8, rate_since: 300n * second, rate_unknown_us: 3 },
+      { kind: 'progress', watermark: 310n * second, rate: 8 },
+      { kind: 'rate', rate: 0, rate_since: 320n * second },
+      { kind: 'rate', rate: 4, rate_since: 321n * second },
+      { kind: 'seal', rate: 4, rate_since: 321n * second },
     ]);
   });
 

@@ -117,12 +117,13 @@ describe('capture simple', () => {
     states(
       { ...recorded.capture, status: 'pending' },
       { ...recorded.capture, status: 'running' },
-      { ...recorded.capture, sample_rate: 4, parts: [part()] },
+      { ...recorded.capture, sample_rate: 4, packets_estimated: 4900n, parts: [part()] },
     );
     const waited = await world.run(['capture', 'simple', '--wait']);
     expect(waited.code).toBe(0);
     expect(waited.stdout).toMatch(/^Capture {4}66802ca5668e47a2b82c2e6746e45037\n/);
     expect(waited.stdout).toContain('Sampled    1 in 4\n');
+    expect(waited.stdout).toContain('Estimated  4,900 packets passed\n');
     expect(waited.stdout).toContain('Packets    1,234 (1.2 MB), 0 dropped\n');
     expect(waited.stderr).toBe(
       'edgetap: pending\nedgetap: running\nedgetap: the capture ended (1,234 packets, 0 dropped).\n',

@@ -25,6 +25,7 @@ export interface ShownSensor {
   readonly stop_reason?: string;
   readonly error?: string;
   readonly sample_rate?: number;
+  readonly packets_estimated?: number;
   readonly coverage?: string;
   readonly past?: ShownPast;
 }

@@ -24,6 +24,7 @@ const recordKeys = [
   'packets_dropped',
   'packets_past',
   'sample_rate',
+  'packets_estimated',
   'error_message',
   'size_bytes',
   'sha256',

@@ -22,6 +22,7 @@ export function captureView(record: CaptureRecord, parts: readonly PartRecord[])
     'packets_dropped',
     'packets_past',
     'sample_rate',
+    'packets_estimated',
     'error_message',
     'size_bytes',
   ]);
@@ -39,6 +40,7 @@ function partView(part: PartRecord): PartResult {
     'stop_reason',
     'error',
     'sample_rate',
+    'packets_estimated',
     'coverage',
   ]);
   const past = part.past === undefined ? {} : { past: pastView(part.past) };

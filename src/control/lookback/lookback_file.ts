@@ -5,13 +5,16 @@ import { createCaptureWriter } from '../../pcap/create_capture_writer.ts';
 import { newestOf } from '../../pcap/newest_of.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import type { InterfaceDescription, InterfaceStatistics } from '../../pcap/pcapng_encode.ts';
-import { batchOf, type PacketRecord, recordAt, type RecordBatch } from '../../pcap/record_batch.ts';
+import { batchOf, type PacketRecord, recordAt, type RecordBatch, timeOf } from '../../pcap/record_batch.ts';
+import type { TimeNs } from '../../model/time.ts';
 import type { AnsweredStream } from './ask_sensor.ts';
+import { type KnownRate, type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
 
 /** One interface's answer, and what the file says of the interface. */
 export interface FileStream extends AnsweredStream {
   readonly description: Omit<InterfaceDescription, 'linktype' | 'snaplen'>;
   readonly statistics: InterfaceStatistics;
+  readonly rates: readonly KnownRate[];
 }
 
 /** A look-back's file, and how much of it came from each stream. */
@@ -20,6 +23,7 @@ export interface LookbackFile {
   /** Per stream, in their order. */
   readonly packets: readonly number[];
   readonly bytes: readonly number[];
+  readonly estimated: readonly PacketsEstimated[];
 }
 
 /** Puts the newest `packet_limit` packets of all answers into one file, ascending; streams come in their total order. */
@@ -47,13 +51,17 @@ export function lookbackFile(
   appendMerged(writer, merged);
   const packets = streams.map(() => 0);
   const bytes = streams.map(() => 0);
+  const times = streams.map((): TimeNs[] => []);
   for (let index = 0; index < merged.count; index += 1) {
     const source = merged.sources[index] ?? 0;
+    const [batch, record] = [merged.batches[source], merged.records[index] ?? 0];
     packets[source] = (packets[source] ?? 0) + 1;
-    bytes[source] = (bytes[source] ?? 0) + (merged.batches[source]?.captured[merged.records[index] ?? 0] ?? 0);
+    bytes[source] = (bytes[source] ?? 0) + (batch?.captured[record] ?? 0);
+    if (batch !== undefined) times[source]?.push(timeOf(batch, record));
   }
   const statistics = streams.map((stream, index) => ({ ...stream.statistics, delivered: BigInt(packets[index] ?? 0) }));
-  return { chunks: [...writer.ready(), ...writer.finish(statistics)], packets, bytes };
+  const estimated = streams.map(({ rates }, index) => packetsEstimated(times[index] ?? [], rates));
+  return { chunks: [...writer.ready(), ...writer.finish(statistics)], packets, bytes, estimated };
 }
 
 /** All packets of one answer as one batch. */

@@ -19,6 +19,8 @@ import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText } from './coverage_text.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
+import { type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
+import { ratesText } from './rates_text.ts';
 
 /** What look-backs take. */
 export interface LookbackDeps extends CaptureJobDeps {
@@ -107,6 +109,7 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       stream,
       packets: file.packets[index],
       bytes: file.bytes[index],
+      estimated: file.estimated[index],
     }));
     const shares = answers.flatMap(({ sensor, answer: one }) => sharesOf(sensor, one, counted));
     await take(id, {
@@ -160,14 +163,17 @@ function streamsOf(
     .toSorted((one, other) => (one.interface < other.interface ? -1 : 1))
     .map((stream) => {
       const coverage = coverageOf(answer.coverage, stream);
+      const rates = coverage?.rates ?? [];
+      const comment = ratesText(rates);
       return {
         ...stream,
+        rates,
         sensor: sensor.name,
         description: {
           name: stream.interface,
           description: `${sensor.name} in ${sensor.colo}, samples`,
           ...(filter === '' ? {} : { filter }),
-          ...(coverage === undefined ? {} : { comment: `1 in ${greatestRate(coverage)} packets was kept` }),
+          ...(comment === undefined ? {} : { comment }),
         },
         statistics: {
           taken_at: record.submitted,
@@ -198,6 +204,7 @@ function sharesOf(
     readonly stream: LabelledStream;
     readonly packets: number | undefined;
     readonly bytes: number | undefined;
+    readonly estimated: PacketsEstimated | undefined;
   }[],
 ): readonly LookbackShare[] {
   const base = { sensor: sensor.name, colo: sensor.colo };
@@ -209,7 +216,8 @@ function sharesOf(
     const of = counted.find(
       ({ stream }) => stream.sensor === sensor.name && coverageOf([coverage], stream) !== undefined,
     );
-    const text = coverageText(coverage);
+    const estimated = of?.estimated ?? packetsEstimated([], coverage.rates);
+    const text = coverageText(coverage, estimated.unknown);
     const name = shareName(answer.coverage, coverage);
     if (coverage.excluded !== undefined)
       return { ...base, interface: name, outcome: 'excluded', error: coverage.excluded };
@@ -221,6 +229,7 @@ function sharesOf(
       bytes: BigInt(of?.bytes ?? 0),
       dropped: coverage.dropped,
       ...(coverage.rates.length === 0 ? {} : { sample_rate: greatestRate(coverage) }),
+      ...(estimated.packets === undefined ? {} : { packets_estimated: estimated.packets }),
       ...(text === undefined ? {} : { coverage: text }),
     };
   });

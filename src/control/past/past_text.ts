@@ -16,7 +16,7 @@ export function pastText(coverage: readonly InterfaceCoverage[], clock: PastCloc
   const texts = coverage.flatMap((one) =>
     [
       one.excluded === undefined ? [] : `samples of link type ${one.linktype ?? 'unknown'}: ${one.excluded}`,
-      coverageText(one) ?? [],
+      coverageText(one, 0) ?? [],
       (one.clock_set ?? []).map(
         (time) => `the clock was set at ${formatTime(time)}: samples around then may be missing or have wrong times`,
       ),

@@ -86,6 +86,7 @@ export const captureChanges = {
   packets_dropped: anyBigint,
   packets_past: anyBigint,
   sample_rate: anyDouble,
+  packets_estimated: anyBigint,
   error_message: anyText,
   size_bytes: anyBigint,
   sha256: anyText,
@@ -163,6 +164,7 @@ export const partChoices = {
   size_bytes: anyBigint,
   sha256: anyText,
   sample_rate: anyDouble,
+  packets_estimated: anyBigint,
   coverage: anyText,
   past: anyPast,
 };

@@ -157,9 +157,22 @@ test('that inner packets were looked at is said where they were', () => {
 
 test('what is not known is left out, and the sample rate belongs to look-backs', () => {
   const json = captureJson(
-    capture({ spec: { ...simpleSpec, filter_expression: 'udp' }, sample_rate: 4, packets_dropped: 7n }),
+    capture({
+      spec: { ...simpleSpec, filter_expression: 'udp' },
+      sample_rate: 4,
+      packets_estimated: 9n,
+      packets_dropped: 7n,
+      parts: [{ sensor: 's1', interface: 'eth0', colo: 'ord02', status: 'done', packets_estimated: 9n }],
+    }),
   );
-  expect(json).toMatchObject({ filter_expression: 'udp', sample_rate: 4, packets_dropped: 7 });
+  expect(json).toMatchObject({
+    filter_expression: 'udp',
+    sample_rate: 4,
+    packets_estimated: 9,
+    packets_dropped: 7,
+    sensors: [{ packets_estimated: 9 }],
+  });
+  expect(Check(CaptureResponse, json)).toBe(true);
   const bare = captureJson(capture({ spec: fullSpec }));
   for (const name of [
     'packets_captured',
@@ -170,6 +183,7 @@ test('what is not known is left out, and the sample rate belongs to look-backs',
     'packets_dropped',
     'sensors',
     'sample_rate',
+    'packets_estimated',
   ])
     expect(bare).not.toHaveProperty(name);
   expect(JSON.stringify(bare)).not.toMatch(/null|""/);

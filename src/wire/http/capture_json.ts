@@ -31,6 +31,7 @@ export function captureJson(capture: Capture): CaptureResponse {
       offset_time: formatTime(spec.offset_time),
       ...(spec.match_inner === undefined ? {} : { match_inner: spec.match_inner }),
       ...(sample_rate === undefined ? {} : { sample_rate }),
+      ...known('packets_estimated', capture.packets_estimated),
       ...ours,
     };
   }
@@ -66,6 +67,7 @@ function sensorJson(part: PartResult): SensorResult {
     ...(stop_reason === undefined ? {} : { stop_reason }),
     ...(error === undefined ? {} : { error }),
     ...(sample_rate === undefined ? {} : { sample_rate }),
+    ...known('packets_estimated', part.packets_estimated),
     ...(coverage === undefined ? {} : { coverage }),
     ...(past === undefined ? {} : { past: pastJson(past) }),
   };

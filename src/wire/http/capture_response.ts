@@ -46,8 +46,15 @@ export const SensorResult = Type.Object(
     cut: Type.Optional(count('Packets written here that the limits cut from the delivered file.')),
     stop_reason: Type.Optional(Type.Enum([...stopReasons], { type: 'string', description: 'Why it ended.' })),
     error: Type.Optional(Type.String({ description: 'What went wrong.' })),
-    sample_rate: Type.Optional(Type.Integer({ minimum: 1, description: 'One of this many packets was kept.' })),
-    coverage: Type.Optional(Type.String({ description: 'What the answer does not cover.' })),
+    sample_rate: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
+    ),
+    packets_estimated: Type.Optional(
+      count('How many packets passed for those of the answer to be kept: the sum of the rates at which they were.'),
+    ),
+    coverage: Type.Optional(
+      Type.String({ description: 'What the answer does not cover, and the sampling rates where there were several.' }),
+    ),
     past: Type.Optional(PastResult),
   },
   { title: 'SensorResult', additionalProperties: false },
@@ -84,6 +91,9 @@ export const SimpleCapture = Type.Object(
       Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
     ),
     match_inner: Type.Optional(Type.Boolean({ description: 'Packets inside of others were looked at too.' })),
+    packets_estimated: Type.Optional(
+      count('How many packets passed for those of the answer to be kept, on all sensors together.'),
+    ),
     ...ours,
   },
   { title: 'SimpleCapture', additionalProperties: false },

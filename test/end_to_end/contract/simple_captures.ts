@@ -30,6 +30,7 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
         id,
         status: 'success',
         sample_rate: 1,
+        packets_estimated: 3,
         packets_dropped: 0,
         sensors: [
           {
@@ -41,6 +42,7 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
             bytes: 3 * numbered(1).length,
             dropped: 0,
             sample_rate: 1,
+            packets_estimated: 3,
             // It has not sampled for so long yet.
             coverage: expect.stringMatching(/^no samples from /) as string,
           },
