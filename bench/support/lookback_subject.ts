@@ -2,7 +2,9 @@ import { createInterface } from 'node:readline';
 import { createFilterCompiler } from '../../src/libpcap/compiler_pool.ts';
 import { joinFilter } from '../../src/filter/join_filter.ts';
 import { peakMemory } from './peak_memory.ts';
-import { queryWholeStore } from './whole_store.ts';
+import { basename } from 'node:path';
+import { parseStreamDirectory } from '../../src/samples/stream_name.ts';
+import { openWholeStore } from './whole_store.ts';
 
 // What is measured: the query module in a process of its own. Argument: the directory of a
 // stream of Ethernet. It reads lines, each
@@ -11,6 +13,9 @@ import { queryWholeStore } from './whole_store.ts';
 
 const ethernet = 1;
 const [directory = ''] = process.argv.slice(2);
+const name = parseStreamDirectory(basename(directory));
+if (name === undefined) throw new Error(`${directory} is no stream`);
+const queryWholeStore = await openWholeStore(directory, name);
 const compiler = createFilterCompiler();
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'memory') {
@@ -21,7 +26,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const filter = joinFilter({ filter_v1: {}, expression: line, networks: 'all' });
   const compiled = await compiler.compile({ filter, linktype: ethernet });
   if (!compiled.ok || compiled.value.kind !== 'program') throw new Error(`${line} cannot be compiled`);
-  const answer = queryWholeStore(directory, compiled.value.program);
+  const answer = queryWholeStore(filter, compiled.value.program);
   console.log(JSON.stringify({ ...answer, ms: performance.now() - begun }));
 }
 await compiler.close();

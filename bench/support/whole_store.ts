@@ -1,11 +1,15 @@
-import { closeSync, openSync, readSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { openMatcher } from '../../src/libpcap/match_records.ts';
+import { indexFormula } from '../../src/filter/index_formula.ts';
+import type { JoinedFilter } from '../../src/filter/join_filter.ts';
 import type { Program } from '../../src/libpcap/program.ts';
+import { createRecordMemory } from '../../src/libpcap/record_filter.ts';
 import { limits } from '../../src/model/limits.ts';
-import { pcapHeaderBytes } from '../../src/pcap/pcap_header.ts';
 import { recordHeaderBytes } from '../../src/pcap/pcap_record.ts';
-import { walkRecords } from '../../src/samples/walk_records.ts';
+import { bootId } from '../../src/samples/boot_id.ts';
+import { systemClock } from '../../src/samples/clock.ts';
+import { prepareLookback } from '../../src/samples/lookback.ts';
+import { openStream } from '../../src/samples/open_stream.ts';
+import type { Stream } from '../../src/samples/stream.ts';
+import { visitMatches } from '../../src/samples/visit_matches.ts';
 
 /** What a query gave. */
 export interface WholeStoreAnswer {
@@ -13,37 +17,52 @@ export interface WholeStoreAnswer {
   readonly bytes: number;
 }
 
-const chunk_bytes = 1 << 20;
+const second_ns = 1_000_000_000n;
 
-/**
- * Everything in a stream's segments that matches, piece by piece, each looked at and let go. This is the one call to be put upon the
- * store's own visit of all that matches.
- */
-export function queryWholeStore(stream_directory: string, program: Program): WholeStoreAnswer {
-  const matcher = openMatcher(program);
-  const bytes = new Uint8Array(chunk_bytes);
-  const view = new DataView(bytes.buffer);
-  let answer: WholeStoreAnswer = { packets: 0, bytes: 0 };
-  for (const name of readdirSync(stream_directory).toSorted()) {
-    if (!/^\d+\.pcap$/.test(name)) continue;
-    const file = openSync(join(stream_directory, name), 'r');
-    for (let position = pcapHeaderBytes; ; ) {
-      const got = readSync(file, bytes, 0, bytes.length, position);
-      const { end } = walkRecords(view, 0, got, limits.sample_snaplen_bytes);
-      if (end === 0) break;
-      const matched = matcher.match(bytes.subarray(0, end));
-      answer = { packets: answer.packets + countRecords(matched), bytes: answer.bytes + matched.length };
-      position += end;
+/** Opens a stream's directory, to be asked for everything that matches: piece by piece, each looked at and let go. */
+export async function openWholeStore(
+  directory: string,
+  name: { readonly interface: string; readonly linktype: number },
+): Promise<(filter: JoinedFilter, program: Program) => WholeStoreAnswer> {
+  const report = (fault: { readonly message: string }): never => {
+    throw new Error(fault.message);
+  };
+  const { sealed, next_number } = await openStream({
+    stream: name,
+    directory,
+    clock: systemClock,
+    boot: bootId(),
+    report,
+  });
+  const stream: Stream = { ...name, directory, sealed, next_number };
+  const memory = createRecordMemory(1 << 20);
+  return (filter, program) => {
+    const to = systemClock.now() + second_ns;
+    const query = {
+      programs: new Map([[name.linktype, program]]),
+      formula: indexFormula(filter),
+      from: to - BigInt(limits.lookback_max_s) * second_ns,
+      to,
+      packet_limit: limits.packets_max,
+    };
+    const prepared = prepareLookback(query, { streams: [stream], samplers: [], growing: new Map() });
+    let [packets, bytes] = [0, 0];
+    try {
+      const ended = visitMatches(
+        prepared.job,
+        { memory, cancelled: () => false },
+        {
+          floor: undefined,
+          visit: ({ view, start, end }) => {
+            bytes += end - start;
+            for (let at = start; at < end; at += recordHeaderBytes + view.getUint32(at + 8, true)) packets += 1;
+          },
+        },
+      );
+      if (ended === undefined || ended.found.length > 0) throw new Error(`damage: ${JSON.stringify(ended?.found)}`);
+    } finally {
+      prepared.close();
     }
-    closeSync(file);
-  }
-  matcher.close();
-  return answer;
-}
-
-function countRecords(records: Uint8Array): number {
-  const view = new DataView(records.buffer, records.byteOffset, records.length);
-  let count = 0;
-  for (let at = 0; at < records.length; at += recordHeaderBytes + view.getUint32(at + 8, true)) count += 1;
-  return count;
+    return { packets, bytes };
+  };
 }
