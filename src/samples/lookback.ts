@@ -6,12 +6,13 @@ import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
-import type { ScanJob, ScanResult, ScanSegment } from './scan_segments.ts';
+import type { ScanDamage, ScanJob, ScanResult, ScanSegment } from './scan_segments.ts';
 import { type LiveCover, segmentCover, type SegmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks } from './segment_mark.ts';
 import { segmentFiles } from './segment_name.ts';
 import type { Stream } from './stream.ts';
+import type { StreamName } from './stream_name.ts';
 import { type Gap, type Window, type WindowCoverage, windowCoverage } from './window_coverage.ts';
 
 /** A look-back: the newest packets of a window that match. */
@@ -76,7 +77,11 @@ interface ViewedStream {
 /** A look-back that is ready to scan. `close` closes its files, whatever became of them in the meantime. */
 export interface PreparedLookback {
   readonly job: ScanJob;
+  /** The names of the streams, by their numbers in the job. */
+  readonly streams: readonly StreamName[];
   answer(result: ScanResult): LookbackAnswer;
+  /** What the samples can say about the window, once it is known what could not be read and how many packets each stream had. */
+  coverage(damage: readonly ScanDamage[], packetsOf: (stream: number) => number): readonly LookbackCoverage[];
   close(): void;
 }
 
@@ -113,10 +118,14 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     return program === undefined ? [] : [{ stream, program }];
   });
   const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
+  const coverage: PreparedLookback['coverage'] = (found, packetsOf) =>
+    coverageOf(query, viewed, sampled, [...damage, ...found], packetsOf);
   const { from, to, packet_limit } = query;
   return {
     job: { from, to, packet_limit, snaplen_bytes: limits.sample_snaplen_bytes, piece_max_bytes, programs, segments },
-    answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
+    streams: viewed.map(({ stream }) => ({ interface: stream.interface, linktype: stream.linktype })),
+    answer: (result) => makeAnswer(viewed, result, coverage),
+    coverage,
     close,
   };
 }
@@ -186,21 +195,33 @@ function openPackets(directory: string, number: number): number | undefined {
 }
 
 function makeAnswer(
-  query: LookbackQuery,
   viewed: readonly ViewedStream[],
-  sampled: ReadonlySet<string>,
   result: ScanResult,
+  coverage: PreparedLookback['coverage'],
 ): LookbackAnswer {
   const chunks = result.pieces.flatMap(({ stream, records, count }) => {
     const of = viewed[stream]?.stream;
     return of === undefined ? [] : [{ interface: of.interface, linktype: of.linktype, records, packets: count }];
   });
+  const packetsOf = (stream: number): number =>
+    result.pieces.filter((piece) => piece.stream === stream).reduce((sum, { count }) => sum + count, 0);
+  const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
+  return { chunks, packets, truncated: result.truncated, coverage: coverage(result.damage, packetsOf) };
+}
+
+function coverageOf(
+  query: LookbackQuery,
+  viewed: readonly ViewedStream[],
+  sampled: ReadonlySet<string>,
+  damage: readonly ScanDamage[],
+  packetsOf: (stream: number) => number,
+): LookbackCoverage[] {
   const coverage: LookbackCoverage[] = [];
   for (const [number, { stream, covers, watermark }] of viewed.entries()) {
-    const packets = result.pieces.filter((piece) => piece.stream === number).reduce((sum, { count }) => sum + count, 0);
-    const damage = result.damage.filter((hole) => hole.stream === number);
+    const packets = packetsOf(number);
+    const holes = damage.filter((hole) => hole.stream === number);
     const touches = covers.some((cover) => cover.to > query.from && cover.from < query.to);
-    if (!touches && packets === 0 && damage.length === 0 && !sampled.has(stream.interface)) continue;
+    if (!touches && packets === 0 && holes.length === 0 && !sampled.has(stream.interface)) continue;
     const { rates, dropped } = windowCoverage(query, covers, watermark, []);
     const shared = {
       interface: stream.interface,
@@ -211,15 +232,14 @@ function makeAnswer(
       dropped,
       packets,
     };
-    coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, damage) });
+    coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, holes) });
   }
   for (const name of sampled) {
     if (coverage.some((one) => one.interface === name)) continue;
     const gaps = windowCoverage(query, [], undefined, []).gaps;
     coverage.push({ interface: name, excluded: false, gaps, rates: [], dropped: 0n, packets: 0 });
   }
-  const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
-  return { chunks, packets, truncated: result.truncated, coverage };
+  return coverage;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault, raise } from '../model/errors/fault.ts';
@@ -7,11 +8,13 @@ import { bootId } from './boot_id.ts';
 import { InterfaceSampler, type SamplingOptions } from './interface_sampler.ts';
 import { compareStreams, type LookbackAnswer, type LookbackQuery, prepareLookback } from './lookback.ts';
 import { openStream } from './open_stream.ts';
+import { prepareTally } from './prepare_tally.ts';
 import { ScanPool } from './scan_pool.ts';
 import { syncDirectory } from './seal_segment.ts';
 import { SegmentRing } from './segment_ring.ts';
 import type { Stream } from './stream.ts';
 import { parseStreamDirectory, streamDirectory } from './stream_name.ts';
+import type { TallyAnswer, TallyQuery } from './tally.ts';
 
 import type {
   InterfaceStatus,
@@ -46,7 +49,7 @@ class DiskStore implements SampleStore {
   readonly #streams = new Map<string, Promise<Stream>>();
   readonly #opened: Stream[] = [];
   readonly #samplers = new Map<string, InterfaceSampler>();
-  readonly #lookbacks = new Set<Promise<LookbackAnswer>>();
+  readonly #lookbacks = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #evicted_for_room = 0;
@@ -129,15 +132,24 @@ class DiskStore implements SampleStore {
   }
 
   async query(query: LookbackQuery): Promise<LookbackAnswer> {
-    if (this.#closed !== undefined) raise('samples_closed');
-    const limit = this.#options.lookback_limit ?? 4;
-    if (this.#lookbacks.size >= limit) raise('lookback_busy', { limit });
     const { packet_limit, signal } = query;
     if (!Number.isInteger(packet_limit) || packet_limit < 1 || packet_limit > limits.packets_max) {
       throw new RangeError(`a packet limit of ${packet_limit} cannot be`);
     }
+    return await this.#admit(() => this.#lookBack(query), signal);
+  }
+
+  async tally(query: TallyQuery): Promise<TallyAnswer> {
+    return await this.#admit(() => this.#tally(query), query.signal);
+  }
+
+  /** Runs a look-back, unless there are as many as may be. */
+  async #admit<Answer>(run: () => Promise<Answer>, signal: AbortSignal | undefined): Promise<Answer> {
+    if (this.#closed !== undefined) raise('samples_closed');
+    const limit = this.#options.lookback_limit ?? 4;
+    if (this.#lookbacks.size >= limit) raise('lookback_busy', { limit });
     signal?.throwIfAborted();
-    const answer = this.#lookBack(query);
+    const answer = run();
     this.#lookbacks.add(answer);
     try {
       return await answer;
@@ -184,7 +196,19 @@ class DiskStore implements SampleStore {
     const samplers = [...this.#samplers.values()];
     const prepared = prepareLookback(query, { streams: this.#opened, samplers });
     try {
-      return prepared.answer(await this.#pool.run(prepared.job, query.signal));
+      return prepared.answer(await this.#pool.find(prepared.job, query.signal));
+    } finally {
+      prepared.close();
+    }
+  }
+
+  async #tally(query: TallyQuery): Promise<TallyAnswer> {
+    await this.#untilVisible(query.to, query.signal);
+    query.signal?.throwIfAborted();
+    const samplers = [...this.#samplers.values()];
+    const prepared = prepareTally(query, { streams: this.#opened, samplers }, randomBytes(4).readUInt32LE());
+    try {
+      return prepared.answer(await this.#pool.tally(prepared.job, query.signal));
     } finally {
       prepared.close();
     }

@@ -2,7 +2,8 @@ import { parentPort } from 'node:worker_threads';
 import { openMatcher } from '../libpcap/match_records.ts';
 import { fault, FaultError } from '../model/errors/fault.ts';
 import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
-import { scanSegments } from './scan_segments.ts';
+import { type ScanPorts, scanSegments } from './scan_segments.ts';
+import { tallySegments } from './tally_segments.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a worker thread');
@@ -15,10 +16,15 @@ port.on('message', (order: ScanOrder) => {
   );
 });
 
-function scan({ job, cancel }: ScanOrder): ScanAnswer {
+function scan({ work, cancel }: ScanOrder): ScanAnswer {
   const flag = new Int32Array(cancel);
+  const ports: ScanPorts = { openMatcher, cancelled: () => Atomics.load(flag, 0) !== 0 };
   try {
-    const result = scanSegments(job, { openMatcher, cancelled: () => Atomics.load(flag, 0) !== 0 });
+    if (work.kind === 'tally') {
+      const result = tallySegments(work.job, ports);
+      return result === undefined ? { kind: 'cancelled' } : { kind: 'tallied', result };
+    }
+    const result = scanSegments(work.job, ports);
     return result === undefined ? { kind: 'cancelled' } : { kind: 'found', result };
   } catch (error) {
     if (error instanceof FaultError) return { kind: 'failed', fault: error.faults[0] };
