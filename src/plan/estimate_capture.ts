@@ -45,7 +45,7 @@ export function estimateCapture(
   const estimated = sumOf(told);
   const caught = spec.type === 'simple' ? caughtBack(spec, shares) : caughtAhead(spec, estimated);
   const rates = told.flatMap((share) => share.sample_rate ?? []);
-  const missing = missingText(told);
+  const missing = missingText(told, spec.type);
   return {
     type: spec.type,
     time_limit_s: spec.time_limit_s,
@@ -137,11 +137,17 @@ function sumOf(shares: readonly EstimateShare[]): Traffic | undefined {
 }
 
 /** What is missing, for people; blank where nothing is. Interfaces that cannot match are told of only where all are such. */
-function missingText(shares: readonly EstimateShare[]): string {
+function missingText(shares: readonly EstimateShare[], type: EstimateSpec['type']): string {
   const answered = shares.some((share) => share.status === 'done');
-  const missing = shares.filter(({ status }) => status !== 'done' && (status !== 'excluded' || !answered));
-  if (!answered && missing.length === 0) return 'no sensor has samples for this account';
-  return missing
-    .map((share) => `${share.sensor}/${share.interface}: ${share.error ?? share.status.replace('_', ' ')}`)
-    .join('; ');
+  const missing = shares.flatMap((share): readonly string[] => {
+    const { status, packets_estimated, error = 'no answer' } = share;
+    const where = `${share.sensor}/${share.interface}`;
+    if (status === 'done') {
+      // A simple capture has what is in the samples, whatever they do not cover; of a full one nothing can be said then.
+      const known = packets_estimated !== undefined || type === 'simple';
+      return known ? [] : [`${where}: its samples tell nothing of the observed time`];
+    }
+    return status === 'excluded' && answered ? [] : [`${where}: ${error}`];
+  });
+  return answered || missing.length > 0 ? missing.join('; ') : 'no sensor has samples for this account';
 }
