@@ -1,5 +1,6 @@
 import { type LookbackView, prepareLookback } from './lookback.ts';
-import type { InterfaceTally, TallyAnswer, TallyQuery } from './tally.ts';
+import type { TalliedPackets } from './packet_tally.ts';
+import type { TallyAnswer, TallyQuery } from './tally.ts';
 import type { TallyJob, TallyResult } from './tally_segments.ts';
 
 /** A tally that is ready to scan. `close` closes its files, whatever became of them in the meantime. */
@@ -9,7 +10,13 @@ export interface PreparedTally {
   close(): void;
 }
 
-const nothing = { packets: 0n, captured_bytes: 0n, packets_estimated: 0n, bytes_estimated: 0n, talkers: [] } as const;
+const nothing: TalliedPackets = {
+  packets: 0n,
+  captured_bytes: 0n,
+  packets_estimated: 0n,
+  bytes_estimated: 0n,
+  talkers: [],
+};
 
 /**
  * Takes down what there is at this moment and opens the files that the window touches, all at once. `hash_seed` must be unpredictable.
@@ -30,16 +37,15 @@ export function prepareTally(query: TallyQuery, view: LookbackView, hash_seed: n
   return {
     job: { from, to, snaplen_bytes, programs, segments, rates, hash_seed },
     answer: ({ streams: found, damage }) => {
-      const totalOf = (stream: number) => found.find((one) => one.stream === stream);
+      const totalOf = (stream: number): TalliedPackets | undefined => found.find((one) => one.stream === stream)?.total;
       const coverage = prepared.coverage(damage, (stream) => Number(totalOf(stream)?.packets ?? 0n));
-      const interfaces = coverage.map(({ packets: _, ...one }): InterfaceTally => {
-        const total = totalOf(streams.findIndex((stream) => same(stream, one)));
-        if (total === undefined) return { ...one, ...nothing };
-        const { stream: _number, ...counts } = total;
-        return { ...one, ...counts };
-      });
-      return { interfaces };
+      return {
+        interfaces: coverage.map((one) => ({
+          ...one,
+          ...(totalOf(streams.findIndex((stream) => same(stream, one))) ?? nothing),
+        })),
+      };
     },
-    close: prepared.close,
+    close: () => prepared.close(),
   };
 }

@@ -16,7 +16,7 @@ export interface TallyJob extends Pick<ScanJob, 'from' | 'to' | 'snaplen_bytes' 
 
 /** What was counted, stream by stream; one without a packet is not in it. */
 export interface TallyResult {
-  readonly streams: readonly (TalliedPackets & { readonly stream: number })[];
+  readonly streams: readonly { readonly stream: number; readonly total: TalliedPackets }[];
   readonly damage: readonly ScanDamage[];
 }
 
@@ -48,7 +48,7 @@ export function tallySegments(job: TallyJob, ports: ScanPorts): TallyResult | un
       matcher.close();
     }
     const total = tally.total();
-    if (total.packets > 0n) streams.push({ stream, ...total });
+    if (total.packets > 0n) streams.push({ stream, total });
   }
   return { streams, damage };
 }

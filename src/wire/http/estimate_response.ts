@@ -34,7 +34,7 @@ export const EstimateSensor = Type.Object(
 );
 
 /** Packets from one address to another. */
-export const EstimateTalker = Type.Object(
+const EstimateTalker = Type.Object(
   {
     source: Type.String({ description: 'Address of the sender.' }),
     destination: Type.String({ description: 'Address of the receiver.' }),
