@@ -7,6 +7,7 @@ import { bodies } from './bad_requests/bodies.ts';
 import { buckets } from './bad_requests/buckets.ts';
 import { captureFields } from './bad_requests/capture_fields.ts';
 import { credentials } from './bad_requests/credentials.ts';
+import { estimates } from './bad_requests/estimates.ts';
 import { filters } from './bad_requests/filters.ts';
 import { otherAccounts } from './bad_requests/other_accounts.ts';
 import { pathsAndIds } from './bad_requests/paths_and_ids.ts';
@@ -20,6 +21,7 @@ const table: readonly BadRequest[] = [
   ...bodies,
   ...captureFields,
   ...filters,
+  ...estimates,
   ...buckets,
 ];
 const statusOf: ReadonlyMap<number, number> = new Map(

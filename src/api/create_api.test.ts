@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import { envelope, ErrorEnvelope, listEnvelope } from '../wire/http/envelope.ts';
 import { CaptureResponse } from '../wire/http/capture_response.ts';
+import { EstimateResponse } from '../wire/http/estimate_response.ts';
 import { OwnershipResponse } from '../wire/http/ownership_schemas.ts';
 import type { ApiInstance } from './api_instance.ts';
 import { createApi } from './create_api.ts';
@@ -82,6 +83,33 @@ describe('good answers have the envelope and the schema that OpenAPI promises', 
     });
   });
 
+  test('estimate: the body as it came, no rate of creates, and a signal that fires once nobody waits', async () => {
+    const { status, headers, text } = await ask('POST', `${base}/estimate`, { ...write, ...json }, '{"any":[1]}');
+    expect(status).toBe(200);
+    expect(Check(envelope(EstimateResponse), JSON.parse(text))).toBe(true);
+    expect(headers).not.toHaveProperty('ratelimit');
+    const [, asked] = control.calls;
+    expect(asked).toMatchObject({ method: 'estimates.estimate', args: [{ account_id }, { any: [1] }, {}] });
+    const gone = asked?.args[2];
+    if (!(gone instanceof AbortSignal)) throw new Error('there is no signal');
+    await expect.poll(() => gone.aborted).toBe(true);
+  });
+
+  test('who closes the connection is not waited for', async () => {
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    const [leave, left] = [new AbortController(), Promise.withResolvers<boolean>()];
+    control.answers.set('estimates.estimate', async (_by: unknown, _body: unknown, gone: AbortSignal) => {
+      expect(gone.aborted).toBe(false);
+      gone.addEventListener('abort', () => left.resolve(true));
+      leave.abort();
+      await left.promise;
+      return recorded.estimate;
+    });
+    const request = { method: 'POST', headers: { ...write, ...json }, body: '{}', signal: leave.signal };
+    await expect(fetch(`${url}${base}/estimate`, request)).rejects.toThrow();
+    expect(await left.promise).toBe(true);
+  });
+
   test('list, with its place in the whole', async () => {
     control.answers.set('captures.list', () => ({ captures: [recorded.capture], total_count: 101 }));
     const { text } = await ask('GET', `${base}?page=3&per_page=25&status=success&type=simple`, read);
@@ -145,6 +173,7 @@ describe('who asks', () => {
   const everyRoute: [Method, string][] = [
     ['GET', base],
     ['POST', base],
+    ['POST', `${base}/estimate`],
     ['GET', `${base}/${capture_id}`],
     ['PUT', `${base}/${capture_id}/stop`],
     ['GET', `${base}/${capture_id}/download`],
@@ -352,6 +381,7 @@ describe('what control refuses', () => {
     ['result_none', 404, 'false', undefined],
     ['unavailable', 503, undefined, '1'],
     ['bucket_in_use', 409, 'false', undefined],
+    ['estimates_busy', 503, undefined, '1'],
   ] as const)('%s is %d', async (name, status, retry, after) => {
     control.answers.set('captures.get', () => raise(name));
     const told = await ask('GET', `${base}/${capture_id}`);

@@ -14,6 +14,7 @@ import { captureRoutes } from './capture_routes.ts';
 import { boundClosing } from './bound_closing.ts';
 import { docsRoutes } from './docs_routes.ts';
 import { downloadRoutes } from './download_routes.ts';
+import { estimateRoutes } from './estimate_routes.ts';
 import { httpMetrics } from './http_metrics.ts';
 import { openapiOptions, security } from './openapi.ts';
 import { operationsRoutes } from './operations_routes.ts';
@@ -110,6 +111,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
         if (route.schema !== undefined) route.schema.security = security;
       });
       captureRoutes(scope, options);
+      estimateRoutes(scope, options);
       downloadRoutes(scope, options);
       ownershipRoutes(scope, options);
       accountRoutes(scope, options);

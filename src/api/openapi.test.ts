@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
         `post ${account}`,
         `get ${account}`,
         `get ${account}/{pcap_id}`,
+        `post ${account}/estimate`,
         `put ${account}/{pcap_id}/stop`,
         `get ${account}/{pcap_id}/download`,
         `get ${account}/ownership`,

@@ -1,6 +1,7 @@
 import type { Control, Credentials, Download } from '../control/control.ts';
 import type { Capture } from '../model/capture.ts';
 import { raise } from '../model/errors/fault.ts';
+import type { Estimate } from '../model/estimate.ts';
 import type { Ownership } from '../model/ownership.ts';
 import type { Principal } from '../model/principal.ts';
 
@@ -26,6 +27,7 @@ export const recorded: {
   readonly read_token: string;
   readonly capture: Capture;
   readonly ownership: Ownership;
+  readonly estimate: Estimate;
 } = {
   account_id: '023e105f4ecef8ad9ca31a8372d0c353',
   capture_id: '66802ca5668e47a2b82c2e6746e45037',
@@ -55,6 +57,35 @@ export const recorded: {
     filename: 'ownership-challenge-9883874ecac311ec8475433579a6bf5f.txt',
     status: 'pending',
     submitted: 1_769_846_400_000_000_000n,
+  },
+  estimate: {
+    type: 'simple',
+    time_limit_s: 300,
+    observed_from: 1_769_846_100_000_000_000n,
+    observed_to: 1_769_846_400_000_000_000n,
+    packets: 10n,
+    bytes: 1600n,
+    packets_estimated: 48_000n,
+    bytes_estimated: 48_000_000n,
+    time_to_packet_limit_ns: 250_000_000n,
+    sample_rate: 4,
+    talkers: [
+      { source: '192.0.2.1', destination: '192.0.2.2', packets_estimated: 32_000n, bytes_estimated: 40_000_000n },
+    ],
+    shares: [
+      {
+        sensor: 'gw-1',
+        interface: 'eth0',
+        colo: 'ord02',
+        status: 'done',
+        packets: 12_000n,
+        bytes: 1_920_000n,
+        packets_estimated: 48_000n,
+        bytes_estimated: 48_000_000n,
+        dropped: 0n,
+        sample_rate: 4,
+      },
+    ],
   },
 };
 
@@ -105,6 +136,7 @@ export function recordingControl(): RecordingControl {
       stop: method('captures.stop', () => undefined),
       download: method('captures.download', () => downloadOf(new Uint8Array(24))),
     },
+    estimates: { estimate: method('estimates.estimate', () => recorded.estimate) },
     ownerships: {
       list: method('ownerships.list', () => [recorded.ownership]),
       add: method('ownerships.add', () => recorded.ownership),

@@ -1,4 +1,4 @@
-import type { LookbackReply, LookbackRequest } from '../wire/control_messages.ts';
+import type { EstimateOrder, EstimateReply, LookbackReply, LookbackRequest } from '../wire/control_messages.ts';
 import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 
 /** How long a request waits, and what gives it up early. */
@@ -18,6 +18,11 @@ export interface ControlBus {
    * Throws `bus_timeout` when the sensor is silent for `timeout_ms`, `bus_closed` when it is not there.
    */
   lookback(sensor: string, request: LookbackRequest, options: AskOptions): AsyncIterable<LookbackReply>;
+  /**
+   * Asks one sensor for counts of its samples. One question, one answer; a `refused` one is returned, not thrown.
+   * Throws `bus_timeout` when there is none after `timeout_ms`, `bus_closed` when the sensor is not there or the signal fires.
+   */
+  estimate(sensor: string, order: EstimateOrder, options: AskOptions): Promise<EstimateReply>;
   close(): Promise<void>;
 }
 
@@ -26,6 +31,8 @@ export interface SensorHandlers {
   nudge(generation: bigint): void;
   /** Answers a look-back; the signal fires when the asker is gone. */
   lookback(request: LookbackRequest, signal: AbortSignal): AsyncIterable<LookbackReply>;
+  /** Counts samples; the signal fires likewise. */
+  estimate(order: EstimateOrder, signal: AbortSignal): Promise<EstimateReply>;
 }
 
 /** A sensor's end of the bus. */

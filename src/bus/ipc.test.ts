@@ -6,37 +6,9 @@ import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 import { wireVersion } from '../wire/version.ts';
 import { type BusPair, busSuite } from './bus_suite.ts';
 import { ipcControlBus, ipcSensorBus } from './ipc.ts';
-import type { Link } from './link.ts';
 import { processLink } from './process_link.ts';
 import { createRelay } from './relay.ts';
-
-/** Two link ends in one process that copy as IPC does. */
-function linkPair(): [Link, Link] {
-  const listeners: [((value: unknown) => void)[], ((value: unknown) => void)[]] = [[], []];
-  const closers: (() => void)[] = [];
-  let open = true;
-  const end = (mine: 0 | 1): Link => ({
-    send: async (value) => {
-      if (!open) throw new Error('closed');
-      const copy: unknown = structuredClone(value);
-      setImmediate(() => {
-        for (const listener of listeners[mine === 0 ? 1 : 0]) listener(copy);
-      });
-    },
-    onMessage: (listener) => {
-      listeners[mine].push(listener);
-    },
-    onClose: (listener) => {
-      closers.push(listener);
-    },
-    close: () => {
-      if (!open) return;
-      open = false;
-      for (const closer of closers) closer();
-    },
-  });
-  return [end(0), end(1)];
-}
+import { linkPair } from './test_link_pair.ts';
 
 describe('ipc bus through a relay', () => {
   busSuite(async (): Promise<BusPair> => {

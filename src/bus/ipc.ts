@@ -1,6 +1,6 @@
 import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import { checkMessage } from '../wire/check_message.ts';
-import type { LookbackReply } from '../wire/control_messages.ts';
+import type { EstimateReply, LookbackReply } from '../wire/control_messages.ts';
 import { wireVersion } from '../wire/version.ts';
 import type { ControlBus, SensorBus } from './bus.ts';
 import { type Conversation, converse } from './conversation.ts';
@@ -34,6 +34,13 @@ export function ipcControlBus(link: Link): ControlBus {
       }
       raise('bus_closed', { peer: sensor });
     },
+    estimate: async (sensor, order, options) => {
+      for await (const body of talk.ask(sensor, order, options)) {
+        if (!checkMessage('EstimateReply', body)) raise('request_malformed', { reason: `an answer of ${sensor}` });
+        return body;
+      }
+      return raise('bus_closed', { peer: sensor });
+    },
     close: async () => talk.close(),
   };
 }
@@ -46,12 +53,13 @@ export function ipcSensorBus(link: Link, sensor: string): SensorBus {
       talk.onTell((body) => {
         if (checkMessage('ControlRequest', body) && body.kind === 'nudge') handlers.nudge(body.generation);
       });
-      talk.onAsk(async function* (body, _from, signal): AsyncGenerator<LookbackReply, void, void> {
+      talk.onAsk(async function* (body, _from, signal): AsyncGenerator<LookbackReply | EstimateReply, void, void> {
         try {
-          if (!checkMessage('ControlRequest', body) || body.kind !== 'lookback') {
+          if (!checkMessage('ControlRequest', body) || body.kind === 'nudge') {
             raise('request_malformed', { reason: 'not a message of the bus' });
           }
-          yield* handlers.lookback(body, signal);
+          if (body.kind === 'estimate') yield await handlers.estimate(body, signal);
+          else yield* handlers.lookback(body, signal);
         } catch (error) {
           yield refusal(error);
         }

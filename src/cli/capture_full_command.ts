@@ -1,17 +1,15 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '../client/api_client.ts';
-import { type CaptureOptions, requestFields, withCaptureOptions } from './capture_options.ts';
+import { type CaptureOptions, withCaptureOptions } from './capture_options.ts';
 import { checkOutput } from './check_output.ts';
 import type { CommandContext } from './command_context.ts';
 import { finishCapture } from './finish_capture.ts';
-import { durationValue, sizeValue } from './option_values.ts';
+import { durationValue } from './option_values.ts';
+import { fullRequest, type LimitOptions, withLimitOptions } from './full_request.ts';
 import { clientFor } from './server_options.ts';
 
-interface Options extends CaptureOptions {
-  readonly time: number;
-  readonly bytes?: number;
+interface Options extends CaptureOptions, LimitOptions {
   readonly lookback?: number;
-  readonly colo?: string;
   readonly bucket?: string;
 }
 
@@ -28,11 +26,9 @@ Examples:
 export function registerCaptureFull(parent: Command, context: CommandContext): void {
   const command = parent
     .command('full')
-    .description('capture all matching packets, whole, from now on, into a bucket of yours')
-    .option('--time <duration>', 'how long to capture', durationValue, 60)
-    .option('--bytes <size>', 'no more packet bytes than this, such as 10MB', sizeValue)
+    .description('capture all matching packets, whole, from now on, into a bucket of yours');
+  withLimitOptions(command)
     .option('--lookback <duration>', 'begin the file with what was sampled so long before, such as 10m', durationValue)
-    .option('--colo <name>', 'the site (ord02), or all of one name (ORD); "colo" of the configuration by default')
     .option(
       '--bucket <uri>',
       'where the file goes; by default "bucket" of the configuration, or the one validated bucket there is',
@@ -42,19 +38,10 @@ export function registerCaptureFull(parent: Command, context: CommandContext): v
     .action(async (expression: readonly string[], options: Options) => {
       checkOutput(command, options, context.io);
       const { client, config } = clientFor(options, context.io);
-      const colo_name = options.colo ?? config.colo ?? command.error('which site? Say --colo NAME');
+      const request = fullRequest(command, expression, options, config);
       const destination_conf = options.bucket ?? config.bucket ?? (await onlyBucket(client, command));
-      const capture = await client.createCapture({
-        type: 'full',
-        system: 'magic-transit',
-        time_limit: options.time,
-        ...(options.packets === undefined ? {} : { packet_limit: options.packets }),
-        ...(options.bytes === undefined ? {} : { byte_limit: options.bytes }),
-        ...(options.lookback === undefined ? {} : { lookback: options.lookback }),
-        colo_name,
-        destination_conf,
-        ...requestFields(expression, options),
-      });
+      const lookback = options.lookback === undefined ? {} : { lookback: options.lookback };
+      const capture = await client.createCapture({ ...request, ...lookback, destination_conf });
       await finishCapture(client, capture, options, context);
     });
 }

@@ -3,22 +3,26 @@ import type { CaptureRequest } from '../wire/http/capture_request.ts';
 import { countValue, portValue, protocolValue } from './option_values.ts';
 import { type ServerOptions, withServerOptions } from './server_options.ts';
 
-/** The options that both kinds of capture have. */
-export interface CaptureOptions extends ServerOptions {
+/** The options that say what both kinds of capture are to have. */
+export interface RequestOptions {
   readonly packets?: number;
   readonly src?: string;
   readonly dst?: string;
   readonly sport?: number;
   readonly dport?: number;
   readonly proto?: number;
+}
+
+/** The options that both kinds of capture have. */
+export interface CaptureOptions extends RequestOptions, ServerOptions {
   readonly format?: 'pcap' | 'pcapng';
   readonly wait?: boolean;
   readonly output?: string;
 }
 
 /** Adds them. */
-export function withCaptureOptions(command: Command): Command {
-  command
+export function withRequestOptions(command: Command): Command {
+  return command
     .argument('[expression...]', 'a filter in libpcap syntax, as for tcpdump')
     .addOption(new Option('--src <address>', 'only packets from this address or network'))
     .addOption(new Option('--dst <address>', 'only packets to this address or network'))
@@ -27,7 +31,12 @@ export function withCaptureOptions(command: Command): Command {
     .addOption(
       new Option('--proto <protocol>', 'only this IP protocol: tcp, udp, icmp, 132 …').argParser(protocolValue),
     )
-    .addOption(new Option('--packets <count>', 'no more packets than this').argParser(countValue))
+    .addOption(new Option('--packets <count>', 'no more packets than this').argParser(countValue));
+}
+
+/** Adds all options of a capture. */
+export function withCaptureOptions(command: Command): Command {
+  withRequestOptions(command)
     .addOption(new Option('--format <format>', 'form of the file; by default as FILE ends').choices(['pcap', 'pcapng']))
     .addOption(new Option('--wait', 'wait until it has ended, and show its progress'))
     .addOption(new Option('-o, --output <file>', 'wait, and write the result to FILE; - is standard output'));
@@ -37,7 +46,7 @@ export function withCaptureOptions(command: Command): Command {
 /** The part of a request that comes from these options. */
 export function requestFields(
   expression: readonly string[],
-  options: CaptureOptions,
+  options: RequestOptions & Pick<CaptureOptions, 'format' | 'output'>,
 ): Pick<CaptureRequest, 'filter_v1' | 'filter_expression' | 'format'> {
   const { src, dst, sport, dport, proto } = options;
   const filter_v1 = {

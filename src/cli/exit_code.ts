@@ -10,7 +10,7 @@ export const exitCode = {
   refused: 3,
   /** The server does not answer, or is not an edgetap. */
   unreachable: 4,
-  /** The capture ended as complete: a part is missing, the rest is there. */
+  /** The capture ended as complete: a part is missing, the rest is there. Likewise an estimate. */
   partial: 5,
   /** Ctrl-C. */
   interrupted: 130,

@@ -7,6 +7,8 @@ import { registerCaptureFull } from './capture_full_command.ts';
 import { registerCaptureSimple } from './capture_simple_command.ts';
 import type { CommandContext } from './command_context.ts';
 import { registerDownload } from './download_command.ts';
+import { registerEstimateFull } from './estimate_full_command.ts';
+import { registerEstimateSimple } from './estimate_simple_command.ts';
 import { registerList } from './list_command.ts';
 import { registerShow } from './show_command.ts';
 import { registerStop } from './stop_command.ts';
@@ -16,6 +18,9 @@ export function registerClientCommands(program: Command, context: CommandContext
   const capture = program.command('capture').description('ask for packets');
   registerCaptureSimple(capture, context);
   registerCaptureFull(capture, context);
+  const estimate = program.command('estimate').description('ask what a capture would catch, without making it');
+  registerEstimateSimple(estimate, context);
+  registerEstimateFull(estimate, context);
   registerList(program, context);
   registerShow(program, context);
   registerStop(program, context);

@@ -3,6 +3,8 @@ import type { AccountResponse, TokenResponse } from '../wire/http/account_schema
 import type { CaptureRequest } from '../wire/http/capture_request.ts';
 import type { CaptureResponse } from '../wire/http/capture_response.ts';
 import { type Answers, checkAnswer } from '../wire/http/check_answer.ts';
+import type { EstimateRequest } from '../wire/http/estimate_request.ts';
+import type { EstimateResponse } from '../wire/http/estimate_response.ts';
 import type { ResultInfo } from '../wire/http/envelope.ts';
 import type { ListQuery } from '../wire/http/list_query.ts';
 import type { OwnershipRequest, OwnershipResponse, ValidateRequest } from '../wire/http/ownership_schemas.ts';
@@ -26,6 +28,8 @@ export interface ApiClient {
   accounts(): Promise<readonly AccountResponse[]>;
   verifyToken(): Promise<TokenResponse>;
   createCapture(request: CaptureRequest): Promise<CaptureResponse>;
+  /** What a capture would catch; nothing is created. */
+  estimateCapture(request: EstimateRequest): Promise<EstimateResponse>;
   listCaptures(query?: ListQuery): Promise<CapturePage>;
   getCapture(id: string): Promise<CaptureResponse>;
   stopCapture(id: string): Promise<void>;
@@ -76,6 +80,8 @@ export function createApiClient(
       const headers = { 'idempotency-key': world.randomId() };
       return (await ask('Capture', { method: 'POST', path: await at(''), body, headers, repeatable: true })).result;
     },
+    estimateCapture: async (body) =>
+      (await ask('Estimate', { method: 'POST', path: await at('/estimate'), body, repeatable: true })).result,
     listCaptures: async (query = {}) => {
       const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
       const parameters = new URLSearchParams(given).toString();

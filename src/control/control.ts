@@ -1,5 +1,6 @@
 import type { Capture } from '../model/capture.ts';
 import type { Fault } from '../model/errors/fault.ts';
+import type { Estimate } from '../model/estimate.ts';
 import type { Ownership } from '../model/ownership.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Status } from '../model/status.ts';
@@ -105,6 +106,17 @@ export interface CaptureControl {
   download(by: Caller, id: string): Promise<Download>;
 }
 
+/** What captures would catch. */
+export interface EstimateControl {
+  /**
+   * Asks the sensors' samples what a capture would catch. Creates nothing. `gone` fires when nobody waits for it any more.
+   *
+   * @param body parsed JSON, unchecked: that of a create
+   * @throws {FaultError} every fault of the body at once; `scope_empty`, `estimates_busy`, `unavailable`
+   */
+  estimate(by: Caller, body: unknown, gone: AbortSignal): Promise<Estimate>;
+}
+
 /** Buckets of an account. */
 export interface OwnershipControl {
   /** Newest first. */
@@ -156,6 +168,7 @@ export interface Control {
   /** The accounts that these credentials reach: one, today. */
   accounts(principal: Principal): Promise<readonly AccountInfo[]>;
   readonly captures: CaptureControl;
+  readonly estimates: EstimateControl;
   readonly ownerships: OwnershipControl;
   readiness(): Promise<Readiness>;
   /** Prometheus text. */

@@ -14,6 +14,7 @@ import { createConversionRunner } from './conversion/conversion_runner.ts';
 import type { CreateLimits } from './creates/admit_create.ts';
 import { createCaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery } from './delivery/part_delivery.ts';
+import { createEstimates } from './estimate/estimates.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
@@ -111,6 +112,8 @@ export function startControl(parts: ControlParts): RunningControl {
     },
   });
 
+  const estimates = createEstimates({ ...shared, refusal: () => refusing, closing: closing.signal });
+
   bus.serve(async (request) => {
     try {
       return await answerSensor({ db, keeper, delivery }, request);
@@ -145,6 +148,7 @@ export function startControl(parts: ControlParts): RunningControl {
     verifyToken: async (principal) => await parts.authenticator.verifyToken(principal),
     accounts: async (principal) => await parts.authenticator.accounts(principal),
     captures,
+    estimates,
     ownerships: parts.ownerships,
     readiness: async () => {
       if (refusing !== undefined) return { ready: false, reasons: [refusing] };

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { fault } from '../model/errors/fault.ts';
 import type { Ownership } from '../model/ownership.ts';
 import { formatTime } from '../model/time.ts';
-import { checkCaptureRequest, type RequestContext, type RequestFields } from './check_request.ts';
+import { checkCaptureRequest, checkEstimateRequest, type RequestContext, type RequestFields } from './check_request.ts';
 
 const second = 1_000_000_000n;
 const now = 1_769_846_400n * second;
@@ -166,5 +166,29 @@ describe('checkCaptureRequest', () => {
   test('an expression of blanks is none', () => {
     const result = checkCaptureRequest({ faults: [], fields: { ...simple, filter_expression: ' \t' } }, context);
     expect(result.ok && result.value.filter_expression).toBeUndefined();
+  });
+});
+
+describe('checkEstimateRequest', () => {
+  const judge = (fields: RequestFields) => checkEstimateRequest({ faults: [], fields }, context);
+  const { destination_conf: _, ...bucketless } = full;
+
+  test('makes a spec that has no bucket, whether one was named or not', () => {
+    const spec = { type: 'full', system: 'magic-transit', time_limit_s: 60, filter_v1: {}, format: 'pcap' };
+    const expected = { ok: true, value: { ...spec, colo_name: 'ORD' } };
+    expect(judge(full)).toEqual(expected);
+    expect(judge(bucketless)).toEqual(expected);
+    expect(judge(simple)).toEqual(checkCaptureRequest({ faults: [], fields: simple }, context));
+  });
+
+  test('has the faults of a create, those of a bucket that is named among them', () => {
+    const fields: RequestFields = { ...full, colo_name: 'sfo', destination_conf: 'gs://other', filter_expression: '(' };
+    expect(judge(fields)).toEqual(checkCaptureRequest({ faults: [], fields }, context));
+    expect(judge({ ...bucketless, colo_name: 'sfo' })).toMatchObject({
+      ok: false,
+      faults: [{ name: 'colo_unknown', pointer: '/colo_name' }],
+    });
+    const { colo_name: _colo, ...nowhere } = bucketless;
+    expect(judge(nowhere)).toMatchObject({ ok: false, faults: [{ name: 'field_required', pointer: '/colo_name' }] });
   });
 });

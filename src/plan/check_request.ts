@@ -1,6 +1,7 @@
 import { checkExpression } from '../filter/check_expression.ts';
 import { checkFilterV1, type RawFilterV1 } from '../filter/check_filter_v1.ts';
 import type { CaptureSpec, FileFormat } from '../model/capture.ts';
+import type { EstimateSpec } from '../model/estimate.ts';
 import { coloMatches } from '../model/colo.ts';
 import { canonicalDestination, parseDestination } from '../model/destination.ts';
 import { type Fault, fault } from '../model/errors/fault.ts';
@@ -40,6 +41,12 @@ export interface RequestContext {
   readonly scope: Scope;
 }
 
+/** What the schema check left of a request, and the faults that it reported. */
+interface FoundFields {
+  readonly faults: readonly Fault[];
+  readonly fields: RequestFields;
+}
+
 /** The most site names that an error lists. */
 const colos_told_max = 20;
 
@@ -48,10 +55,28 @@ const colos_told_max = 20;
  * and the faults that it reported. All faults of both come together; a spec comes only when there is none. That the
  * filter expression compiles is not known yet.
  */
-export function checkCaptureRequest(
-  found: { readonly faults: readonly Fault[]; readonly fields: RequestFields },
+export function checkCaptureRequest(found: FoundFields, context: RequestContext): Result<CaptureSpec> {
+  const judged = judge(found, context);
+  if (!judged.ok) return judged;
+  const { spec, bucket } = judged.value;
+  if (spec.type === 'simple') return ok(spec);
+  if (bucket === undefined) return lacking('destination_conf');
+  return ok({ ...spec, destination_conf: bucket.destination_conf, ownership_id: bucket.id });
+}
+
+/**
+ * Judges the same request where it asks for an estimate only: a full one may leave its bucket out. One that is named is judged all the
+ * same.
+ */
+export function checkEstimateRequest(found: FoundFields, context: RequestContext): Result<EstimateSpec> {
+  const judged = judge(found, context);
+  return judged.ok ? ok(judged.value.spec) : judged;
+}
+
+function judge(
+  found: FoundFields,
   context: RequestContext,
-): Result<CaptureSpec> {
+): Result<{ readonly spec: EstimateSpec; readonly bucket?: Ownership }> {
   const { fields } = found;
   const faults: Fault[] = [...found.faults];
   const take = <T>(result: Result<T>): T | undefined => {
@@ -86,19 +111,18 @@ export function checkCaptureRequest(
   } as const;
   if (type === 'simple') {
     if (packet_limit === undefined || offset_time === undefined) return lacking('packet_limit');
-    return ok({ type, ...common, packet_limit, offset_time, ...(match_inner ? { match_inner } : {}) });
+    return ok({ spec: { type, ...common, packet_limit, offset_time, ...(match_inner ? { match_inner } : {}) } });
   }
-  if (colo_name === undefined || bucket === undefined) return lacking('destination_conf');
-  return ok({
+  if (colo_name === undefined) return lacking('colo_name');
+  const spec = {
     type,
     ...common,
     ...(packet_limit === undefined ? {} : { packet_limit }),
     ...(byte_limit === undefined ? {} : { byte_limit }),
     ...(lookback === undefined ? {} : { lookback_s: lookback }),
     colo_name,
-    destination_conf: bucket.destination_conf,
-    ownership_id: bucket.id,
-  });
+  } as const;
+  return ok({ spec, ...(bucket === undefined ? {} : { bucket }) });
 }
 
 /** Reached only by a caller that did not check the schema. */

@@ -16,6 +16,17 @@ export function visibleSensors<Member extends FleetMember>(fleet: readonly Membe
   return sensors === 'all' ? fleet : fleet.filter((member) => sensors.includes(member.name));
 }
 
+/** The sensors of a site, or of all sites of that name, that a scope lets an account see; by name. */
+export function sensorsOfColo<Member extends FleetMember>(
+  colo_name: string,
+  fleet: readonly Member[],
+  scope: Scope,
+): readonly Member[] {
+  return visibleSensors(fleet, scope)
+    .filter((member) => coloMatches(colo_name, member.colo))
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
 /** One part for every interface of every sensor of the colo, in the total order: sensor name, then the sensor's own order. */
 export function chooseParts(
   capture_id: string,
@@ -23,9 +34,7 @@ export function chooseParts(
   fleet: readonly FleetMember[],
   scope: Scope,
 ): readonly PartRecord[] {
-  return visibleSensors(fleet, scope)
-    .filter((member) => coloMatches(colo_name, member.colo))
-    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+  return sensorsOfColo(colo_name, fleet, scope)
     .flatMap((member) => member.interfaces.map((port) => ({ member, interface: port.name })))
     .map(({ member, interface: name }, ordinal) => ({
       capture_id,

@@ -8,7 +8,7 @@ import type { TimeNs } from '../model/time.ts';
 import { segmentLabel } from './indexer.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
-import type { GrowingIndex, ScanSegment, StreamFilter } from './scan_job.ts';
+import type { GrowingIndex, ScanDamage, ScanSegment, StreamFilter } from './scan_job.ts';
 import type { NewestJob, ScanResult } from './scan_segments.ts';
 import { type LiveCover, segmentCover, type SegmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
@@ -106,6 +106,8 @@ export interface PreparedLookback {
   /** The streams that the numbers in the job stand for. */
   readonly streams: readonly Stream[];
   answer(result: ScanResult): LookbackAnswer;
+  /** What the samples can say about the window, once it is known what could not be read and how many packets each stream had. */
+  coverage(damage: readonly ScanDamage[], packetsOf: (stream: number) => number): readonly LookbackCoverage[];
   close(): void;
 }
 
@@ -155,6 +157,8 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     return [{ stream, ...(program === undefined ? {} : { program }), ...(scope === undefined ? {} : { scope }) }];
   });
   const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
+  const coverage: PreparedLookback['coverage'] = (found, packetsOf) =>
+    coverageOf(query, viewed, sampled, [...damage, ...found], packetsOf);
   const { from, to, packet_limit, formula, inner } = query;
   return {
     job: {
@@ -169,7 +173,8 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
       segments,
     },
     streams: viewed.map(({ stream }) => stream),
-    answer: (result) => makeAnswer(query, viewed, sampled, { ...result, damage: [...damage, ...result.damage] }),
+    answer: (result) => makeAnswer(viewed, result, coverage),
+    coverage,
     close,
   };
 }
@@ -262,22 +267,34 @@ function openPackets(directory: string, number: number): number | undefined {
 }
 
 function makeAnswer(
-  query: LookbackQuery,
   viewed: readonly ViewedStream[],
-  sampled: ReadonlySet<string>,
   result: ScanResult,
+  coverage: PreparedLookback['coverage'],
 ): LookbackAnswer {
   const chunks = result.pieces.flatMap(({ stream, records, count }) => {
     const of = viewed[stream]?.stream;
     return of === undefined ? [] : [{ interface: of.interface, linktype: of.linktype, records, packets: count }];
   });
+  const packetsOf = (stream: number): number =>
+    result.pieces.filter((piece) => piece.stream === stream).reduce((sum, { count }) => sum + count, 0);
+  const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
+  return { chunks, packets, truncated: result.truncated, coverage: coverage(result.damage, packetsOf) };
+}
+
+function coverageOf(
+  query: LookbackQuery,
+  viewed: readonly ViewedStream[],
+  sampled: ReadonlySet<string>,
+  damage: readonly ScanDamage[],
+  packetsOf: (stream: number) => number,
+): LookbackCoverage[] {
   const coverage: LookbackCoverage[] = [];
   for (const [number, { stream, covers, watermark }] of viewed.entries()) {
-    const packets = result.pieces.filter((piece) => piece.stream === number).reduce((sum, { count }) => sum + count, 0);
-    const damage = result.damage.filter((hole) => hole.stream === number);
+    const packets = packetsOf(number);
+    const holes = damage.filter((hole) => hole.stream === number);
     const touching = covers.filter((cover) => cover.to > query.from && cover.from < query.to);
     const touches = touching.length > 0;
-    if (!touches && packets === 0 && damage.length === 0 && !sampled.has(stream.interface)) continue;
+    if (!touches && packets === 0 && holes.length === 0 && !sampled.has(stream.interface)) continue;
     const { rates, dropped } = windowCoverage(query, covers, watermark, []);
     const shared = {
       interface: stream.interface,
@@ -289,15 +306,14 @@ function makeAnswer(
       clock_set: touching.filter(({ reason }) => reason === 'clock_set').map(({ to }) => to),
       packets,
     };
-    coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, damage) });
+    coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, holes) });
   }
   for (const name of sampled) {
     if (coverage.some((one) => one.interface === name)) continue;
     const gaps = windowCoverage(query, [], undefined, []).gaps;
     coverage.push({ interface: name, excluded: false, gaps, rates: [], dropped: 0n, clock_set: [], packets: 0 });
   }
-  const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
-  return { chunks, packets, truncated: result.truncated, coverage };
+  return coverage;
 }
 
 /**

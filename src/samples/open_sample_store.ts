@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault, raise } from '../model/errors/fault.ts';
@@ -5,9 +6,16 @@ import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
 import { bootId } from './boot_id.ts';
 import { InterfaceSampler, type SamplingOptions } from './interface_sampler.ts';
-import { compareStreams, type LookbackAnswer, type LookbackQuery, prepareLookback } from './lookback.ts';
+import {
+  compareStreams,
+  type LookbackAnswer,
+  type LookbackQuery,
+  type LookbackView,
+  prepareLookback,
+} from './lookback.ts';
 import { Indexer, segmentLabel } from './indexer.ts';
 import { openStream } from './open_stream.ts';
+import { prepareTally } from './prepare_tally.ts';
 import { ScanPool } from './scan_pool.ts';
 import { syncDirectory } from './seal_segment.ts';
 import type { FoundDamage } from './scan_job.ts';
@@ -16,6 +24,7 @@ import { segmentFiles } from './segment_name.ts';
 import { SegmentRing } from './segment_ring.ts';
 import type { Stream } from './stream.ts';
 import { parseStreamDirectory, streamDirectory } from './stream_name.ts';
+import type { TallyAnswer, TallyQuery } from './tally.ts';
 
 import type {
   InterfaceStatus,
@@ -53,7 +62,7 @@ class DiskStore implements SampleStore {
   readonly #streams = new Map<string, Promise<Stream>>();
   readonly #opened: Stream[] = [];
   readonly #samplers = new Map<string, InterfaceSampler>();
-  readonly #lookbacks = new Set<Promise<LookbackAnswer>>();
+  readonly #lookbacks = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #evicted_for_room = 0;
@@ -152,15 +161,24 @@ class DiskStore implements SampleStore {
   }
 
   async query(query: LookbackQuery): Promise<LookbackAnswer> {
-    if (this.#closed !== undefined) raise('samples_closed');
-    const limit = this.#options.lookback_limit ?? 4;
-    if (this.#lookbacks.size >= limit) raise('lookback_busy', { limit });
     const { packet_limit, signal } = query;
     if (!Number.isInteger(packet_limit) || packet_limit < 1 || packet_limit > limits.packets_max) {
       throw new RangeError(`a packet limit of ${packet_limit} cannot be`);
     }
+    return await this.#admit(() => this.#lookBack(query), signal);
+  }
+
+  async tally(query: TallyQuery): Promise<TallyAnswer> {
+    return await this.#admit(() => this.#tally(query), query.signal);
+  }
+
+  /** Runs a look-back, unless there are as many as may be. */
+  async #admit<Answer>(run: () => Promise<Answer>, signal: AbortSignal | undefined): Promise<Answer> {
+    if (this.#closed !== undefined) raise('samples_closed');
+    const limit = this.#options.lookback_limit ?? 4;
+    if (this.#lookbacks.size >= limit) raise('lookback_busy', { limit });
     signal?.throwIfAborted();
-    const answer = this.#lookBack(query);
+    const answer = run();
     this.#lookbacks.add(answer);
     try {
       return await answer;
@@ -203,23 +221,42 @@ class DiskStore implements SampleStore {
   }
 
   async #lookBack(query: LookbackQuery): Promise<LookbackAnswer> {
-    const isWanted = ({ interface: name }: { readonly interface: string }): boolean =>
-      query.interface === undefined || query.interface === name;
-    const samplers = (): InterfaceSampler[] => [...this.#samplers.values()].filter(isWanted);
-    await this.#untilVisible(samplers, query.to, query.signal);
-    query.signal?.throwIfAborted();
-    const { formula, inner } = query;
-    const growing = await this.#indexer.ask({ formula, ...(inner === undefined ? {} : { inner: inner.formula }) });
-    query.signal?.throwIfAborted();
-    const view = { streams: this.#opened.filter(isWanted), samplers: samplers(), growing };
-    const prepared = prepareLookback(query, view);
+    const prepared = prepareLookback(query, await this.#view(query));
     try {
-      const result = await this.#pool.run(prepared.job, query.signal);
-      for (const one of result.found) this.#heed(one, prepared.streams);
+      const result = await this.#pool.find(prepared.job, query.signal);
+      this.#heed(result.found, prepared.streams);
       return prepared.answer(result);
     } finally {
       prepared.close();
     }
+  }
+
+  async #tally(query: TallyQuery): Promise<TallyAnswer> {
+    const prepared = prepareTally(query, await this.#view(query), randomBytes(4).readUInt32LE());
+    try {
+      const result = await this.#pool.tally(prepared.job, query.signal);
+      this.#heed(result.found, prepared.streams);
+      return prepared.answer(result);
+    } finally {
+      prepared.close();
+    }
+  }
+
+  /** What there is for a query to read, once all that it asks for is visible, or ought to be. */
+  async #view({
+    interface: name,
+    to,
+    formula,
+    inner,
+    signal,
+  }: Omit<LookbackQuery, 'packet_limit'>): Promise<LookbackView> {
+    const isWanted = (of: { readonly interface: string }): boolean => name === undefined || of.interface === name;
+    const samplers = (): InterfaceSampler[] => [...this.#samplers.values()].filter(isWanted);
+    await this.#untilVisible(samplers, to, signal);
+    signal?.throwIfAborted();
+    const growing = await this.#indexer.ask({ formula, ...(inner === undefined ? {} : { inner: inner.formula }) });
+    signal?.throwIfAborted();
+    return { streams: this.#opened.filter(isWanted), samplers: samplers(), growing };
   }
 
   /** Waits for the samplers that are at work, not for those whose interface is away. */
@@ -278,15 +315,20 @@ class DiskStore implements SampleStore {
   }
 
   /** Tells of damage, once, and has a bad index made again. */
-  #heed({ stream: index, segment: number, what, reason, version }: FoundDamage, streams: readonly Stream[]): void {
-    const stream = streams[index];
-    const segment = stream?.sealed.find((one) => one.number === number);
-    if (stream === undefined || segment === undefined) return;
-    if (what === 'packets') return this.#packetsDamaged(stream, number, reason);
-    // Another look-back may have found the same.
-    if (segment.index_bytes === undefined) return;
+  #heed(found: readonly FoundDamage[], streams: readonly Stream[]): void {
+    for (const { stream: index, segment: number, what, reason, version } of found) {
+      const stream = streams[index];
+      const segment = stream?.sealed.find((one) => one.number === number);
+      if (stream === undefined || segment === undefined) continue;
+      if (what === 'packets') this.#packetsDamaged(stream, number, reason);
+      // Another look-back may have found the same.
+      else if (segment.index_bytes !== undefined) this.#indexDamaged(stream, segment, reason, version);
+    }
+  }
+
+  #indexDamaged(stream: Stream, segment: SealedSegment, reason: string, version: number | undefined): void {
     this.#ring.indexed(segment, undefined);
-    const label = segmentLabel(stream, number);
+    const label = segmentLabel(stream, segment.number);
     if (version !== undefined) return this.#options.report(fault('segment_newer', { segment: label, version }));
     this.#options.report(fault('segment_index_damaged', { segment: label, reason }));
     this.#indexer.seal(stream, segment, true);

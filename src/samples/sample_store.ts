@@ -3,6 +3,7 @@ import type { TimeNs } from '../model/time.ts';
 import type { SampleClock } from './clock.ts';
 import type { SamplingStatus } from './interface_sampler.ts';
 import type { LookbackAnswer, LookbackQuery } from './lookback.ts';
+import type { TallyAnswer, TallyQuery } from './tally.ts';
 
 /** Where and how samples are kept. */
 export interface SampleStoreOptions {
@@ -78,6 +79,12 @@ export interface SampleStore {
    * @throws FaultError `lookback_busy`, `lookback_failed`, `samples_closed`; the signal's reason once it is aborted.
    */
   query(query: LookbackQuery): Promise<LookbackAnswer>;
+  /**
+   * Counts all packets of (from, to] that match, by interface. Waits and is limited as a look-back is, and counts as one.
+   *
+   * @throws FaultError `lookback_busy`, `lookback_failed`, `samples_closed`; the signal's reason once it is aborted.
+   */
+  tally(query: TallyQuery): Promise<TallyAnswer>;
   /** The link types that there are samples of, or may be in a moment: those that a query needs programs for. */
   linktypes(): readonly number[];
   status(): SampleStoreStatus;

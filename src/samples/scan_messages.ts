@@ -1,9 +1,15 @@
 import type { Fault } from '../model/errors/fault.ts';
 import type { NewestJob, ScanResult } from './scan_segments.ts';
+import type { TallyJob, TallyResult } from './tally_segments.ts';
 
-/** A job for a scan worker. */
+/** A job for a scan worker: packets to be found, or to be counted. */
+export type ScanWork =
+  | { readonly kind: 'find'; readonly job: NewestJob }
+  | { readonly kind: 'tally'; readonly job: TallyJob };
+
+/** A job on its way to a scan worker. */
 export interface ScanOrder {
-  readonly job: NewestJob;
+  readonly work: ScanWork;
   /** One 32-bit word: not 0 once nobody waits for the answer any more. */
   readonly cancel: SharedArrayBuffer;
 }
@@ -11,5 +17,6 @@ export interface ScanOrder {
 /** A scan worker's answer. `cancelled` has nothing. */
 export type ScanAnswer =
   | { readonly kind: 'found'; readonly result: ScanResult }
+  | { readonly kind: 'tallied'; readonly result: TallyResult }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'failed'; readonly fault: Fault };

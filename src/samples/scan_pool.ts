@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { FaultError, raise } from '../model/errors/fault.ts';
-import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
+import type { ScanAnswer, ScanOrder, ScanWork } from './scan_messages.ts';
 import type { NewestJob, ScanResult } from './scan_segments.ts';
+import type { TallyJob, TallyResult } from './tally_segments.ts';
 
 /** The worker threads that look-backs run in: made when first needed, kept for the next. */
 export class ScanPool {
@@ -16,8 +17,19 @@ export class ScanPool {
     this.#idle.push(worker);
   }
 
-  /** Runs a job. On `signal` it is given up, and the promise is rejected with the signal's reason once the worker has let go. */
-  async run(job: NewestJob, signal: AbortSignal | undefined): Promise<ScanResult> {
+  /** Finds packets. On `signal` it is given up, and the promise is rejected with the signal's reason once the worker has let go. */
+  async find(job: NewestJob, signal: AbortSignal | undefined): Promise<ScanResult> {
+    const answer = await this.#run({ kind: 'find', job }, signal);
+    return answer.kind === 'found' ? answer.result : raise('lookback_failed', { reason: `it was ${answer.kind}` });
+  }
+
+  /** Counts packets; given up likewise. */
+  async tally(job: TallyJob, signal: AbortSignal | undefined): Promise<TallyResult> {
+    const answer = await this.#run({ kind: 'tally', job }, signal);
+    return answer.kind === 'tallied' ? answer.result : raise('lookback_failed', { reason: `it was ${answer.kind}` });
+  }
+
+  async #run(work: ScanWork, signal: AbortSignal | undefined): Promise<ScanAnswer> {
     signal?.throwIfAborted();
     const worker = this.#idle.pop() ?? this.#start();
     const flag = new Int32Array(new SharedArrayBuffer(4));
@@ -25,7 +37,7 @@ export class ScanPool {
     signal?.addEventListener('abort', cancel, { once: true });
     let answer: ScanAnswer;
     try {
-      answer = await ask(worker, { job, cancel: flag.buffer });
+      answer = await ask(worker, { work, cancel: flag.buffer });
     } catch (cause) {
       await worker.terminate();
       return raise('lookback_failed', { reason: String(cause) }, { cause });
@@ -35,8 +47,7 @@ export class ScanPool {
     this.#idle.push(worker);
     if (answer.kind === 'failed') throw new FaultError([answer.fault]);
     signal?.throwIfAborted();
-    if (answer.kind === 'cancelled') return raise('lookback_failed', { reason: 'it was cancelled' });
-    return answer.result;
+    return answer;
   }
 
   /** Ends the workers. Jobs that run must have ended before. */

@@ -3,9 +3,12 @@ import { createRecordMemory } from '../libpcap/record_filter.ts';
 import { fault, FaultError } from '../model/errors/fault.ts';
 import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
 import { scanSegments } from './scan_segments.ts';
+import { tallySegments } from './tally_segments.ts';
+import type { VisitPorts } from './visit_matches.ts';
 
 /** What one worker reads into, whatever is asked. */
 const memory = createRecordMemory(1 << 20);
+
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a worker thread');
 port.on('message', (order: ScanOrder) => {
@@ -17,10 +20,15 @@ port.on('message', (order: ScanOrder) => {
   );
 });
 
-function scan({ job, cancel }: ScanOrder): ScanAnswer {
+function scan({ work, cancel }: ScanOrder): ScanAnswer {
   const flag = new Int32Array(cancel);
+  const ports: VisitPorts = { memory, cancelled: () => Atomics.load(flag, 0) !== 0 };
   try {
-    const result = scanSegments(job, { memory, cancelled: () => Atomics.load(flag, 0) !== 0 });
+    if (work.kind === 'tally') {
+      const result = tallySegments(work.job, ports);
+      return result === undefined ? { kind: 'cancelled' } : { kind: 'tallied', result };
+    }
+    const result = scanSegments(work.job, ports);
     return result === undefined ? { kind: 'cancelled' } : { kind: 'found', result };
   } catch (error) {
     if (error instanceof FaultError) return { kind: 'failed', fault: error.faults[0] };

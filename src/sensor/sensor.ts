@@ -7,6 +7,7 @@ import type { Fault } from '../model/errors/fault.ts';
 import type { SampleStore } from '../samples/sample_store.ts';
 import { wireVersion } from '../wire/version.ts';
 import { type AskControl, askControl, type Identity } from './ask_control.ts';
+import { answerEstimate } from './answer_estimate.ts';
 import { answerLookback } from './answer_lookback.ts';
 import { createBeat } from './beat.ts';
 import type { Clock } from './clock.ts';
@@ -82,6 +83,7 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
     nudge: (generation) => beat.nudge(generation),
     lookback: (request, signal) =>
       answerLookback(parts.samples, parts.compiler, request, signal, () => parts.clockOffset()),
+    estimate: async (order, signal) => await answerEstimate(parts.samples, parts.compiler, order, signal),
   });
   const running = beat.run();
   running.catch((error: unknown) => parts.crash(error));

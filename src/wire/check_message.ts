@@ -1,5 +1,5 @@
 import { Compile } from 'typebox/compile';
-import { ControlRequest, LookbackReply } from './control_messages.ts';
+import { ControlRequest, EstimateReply, LookbackReply } from './control_messages.ts';
 import { ControlReply, SensorRequest } from './sensor_messages.ts';
 
 const checks = {
@@ -7,6 +7,7 @@ const checks = {
   ControlReply: Compile(ControlReply),
   ControlRequest: Compile(ControlRequest),
   LookbackReply: Compile(LookbackReply),
+  EstimateReply: Compile(EstimateReply),
 };
 
 /** The bus messages by the name of their union. */
@@ -15,6 +16,7 @@ export interface Messages {
   ControlReply: ControlReply;
   ControlRequest: ControlRequest;
   LookbackReply: LookbackReply;
+  EstimateReply: EstimateReply;
 }
 
 /** Is this value, fresh from another process, a message of that union? Undefined fields are taken as left out. */

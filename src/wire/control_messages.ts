@@ -2,6 +2,8 @@ import { type Static, Type } from 'typebox';
 import { FaultValue, FilterOrder } from './bus_fields.ts';
 
 const name = Type.String({ minLength: 1, maxLength: 64 });
+const count = Type.BigInt({ minimum: 0n });
+const address = Type.String({ minLength: 2, maxLength: 45 });
 const bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
 
 /** Your desired work has changed: ask for it now instead of at the next heartbeat. Losing it costs 2 s, nothing else. */
@@ -22,8 +24,20 @@ export const LookbackRequest = Type.Object({
 /** A look-back on its way to a sensor. */
 export type LookbackRequest = Static<typeof LookbackRequest>;
 
-/** What control says to a sensor. Only `lookback` is answered. */
-export const ControlRequest = Type.Union([Nudge, LookbackRequest]);
+/** What do your samples in (from, to] have that matches? Only counts are wanted. */
+export const EstimateOrder = Type.Object({
+  kind: Type.Literal('estimate'),
+  version: Type.Integer(),
+  filter: FilterOrder,
+  from: Type.BigInt(),
+  to: Type.BigInt(),
+});
+
+/** A question for counts on its way to a sensor. */
+export type EstimateOrder = Static<typeof EstimateOrder>;
+
+/** What control says to a sensor. A `lookback` and an `estimate` are answered. */
+export const ControlRequest = Type.Union([Nudge, LookbackRequest, EstimateOrder]);
 
 /** What control says to a sensor. */
 export type ControlRequest = Static<typeof ControlRequest>;
@@ -66,3 +80,30 @@ export const LookbackReply = Type.Union([
 
 /** A look-back's answer. */
 export type LookbackReply = Static<typeof LookbackReply>;
+
+/** What the samples of one interface have that matches. */
+export const InterfaceTally = Type.Object({
+  coverage: InterfaceCoverage,
+  /** Sampled packets, and their captured bytes. */
+  packets: count,
+  captured_bytes: count,
+  /** How many packets, and whole bytes, that stands for. Absent where the sampling rate is not known. */
+  estimated: Type.Optional(Type.Object({ packets: count, bytes: count })),
+  /** The pairs of addresses with the most bytes: these first. */
+  talkers: Type.Array(
+    Type.Object({ source: address, destination: address, packets_estimated: count, bytes_estimated: count }),
+    { maxItems: 64 },
+  ),
+});
+
+/** What the samples of one interface have that matches. */
+export type InterfaceTally = Static<typeof InterfaceTally>;
+
+/** The one answer to an `estimate`. */
+export const EstimateReply = Type.Union([
+  Type.Object({ kind: Type.Literal('tally'), interfaces: Type.Array(InterfaceTally) }),
+  Type.Object({ kind: Type.Literal('refused'), fault: FaultValue }),
+]);
+
+/** The one answer to an `estimate`. */
+export type EstimateReply = Static<typeof EstimateReply>;

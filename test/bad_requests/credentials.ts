@@ -69,6 +69,7 @@ export const credentials: readonly BadRequest[] = [
     errors: [[1000]],
   },
   forbidden('POST', pcaps, simple),
+  forbidden('POST', `${pcaps}/estimate`, simple),
   forbidden('PUT', `${pcaps}/{simple}/stop`),
   forbidden('POST', `${pcaps}/ownership`, { destination_conf: '{bucket}' }),
   forbidden('POST', `${pcaps}/ownership/validate`, {}),

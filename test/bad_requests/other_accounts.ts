@@ -4,6 +4,7 @@ const others = '/client/v4/accounts/{other_account}/pcaps';
 const routes: readonly (readonly [BadRequest['method'], string, unknown?])[] = [
   ['GET', ''],
   ['POST', '', simple],
+  ['POST', '/estimate', simple],
   ['GET', '/{other_simple}'],
   ['PUT', '/{other_full}/stop'],
   ['GET', '/{other_simple}/download'],

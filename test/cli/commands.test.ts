@@ -252,6 +252,97 @@ describe('capture full', () => {
   });
 });
 
+describe('estimate', () => {
+  const asked = (): unknown => world.control.calls.find((call) => call.method === 'estimates.estimate')?.args[1];
+
+  test('simple: asks as the capture would be asked for, and shows figures, sensors and talkers', async () => {
+    const now = (): number => Date.UTC(2026, 0, 31, 8);
+    const words = ['--since', '10m', '--until', '5m', '--packets', '10', '--src', '10.0.0.0/8', 'tcp', 'port', '80'];
+    const { code, stdout, stderr } = await world.run(['estimate', 'simple', ...words], { io: { now } });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(asked()).toEqual({
+      type: 'simple',
+      system: 'magic-transit',
+      time_limit: 300,
+      packet_limit: 10,
+      offset_time: '2026-01-31T07:55:00.000000Z',
+      filter_v1: { source_address: '10.0.0.0/8' },
+      filter_expression: 'tcp port 80',
+    });
+    expect(stdout).toBe(
+      [
+        'Estimate     simple, 5 min',
+        'Observed     2026-01-31 07:55:00Z to 2026-01-31 08:00:00Z',
+        'Sampled      1 in 4',
+        'Matching     about 48,000 packets (48.0 MB)',
+        'In the file  10 packets (1.6 kB)',
+        'Limits       the newest reach back 0.25 s',
+        '',
+        'SENSOR  INTERFACE  SITE   STATUS  SAMPLES  PACKETS    BYTES  NOTE',
+        'gw-1    eth0       ord02  done     12,000   48,000  48.0 MB',
+        '',
+        'SOURCE     DESTINATION  PACKETS    BYTES',
+        '192.0.2.1  192.0.2.2     32,000  40.0 MB',
+        '',
+      ].join('\n'),
+    );
+    expect(methods()).toEqual(['estimates.estimate']);
+  });
+
+  test('full: needs a site and no bucket; --json is what the API answered', async () => {
+    const config = join(world.directory, '.config', 'edgetap', 'config.json');
+    mkdirSync(join(world.directory, '.config', 'edgetap'), { recursive: true });
+    writeFileSync(config, JSON.stringify({ colo: 'ORD', bucket: 's3://b' }));
+    const limits = { time_to_packet_limit_ns: 15_000_000_000n, time_to_byte_limit_ns: 150_000_000_000n };
+    world.control.answers.set('estimates.estimate', () => ({ ...recorded.estimate, type: 'full', ...limits }));
+    const run = await world.run(['estimate', 'full', '--time', '10m', '--bytes', '10MB', '--json']);
+    expect(asked()).toEqual({
+      type: 'full',
+      system: 'magic-transit',
+      time_limit: 600,
+      byte_limit: 10_000_000,
+      colo_name: 'ORD',
+    });
+    expect(JSON.parse(run.stdout)).toMatchObject({ time_to_packet_limit: 15, time_to_byte_limit: 150, packets: 10 });
+    const shown = await world.run(['estimate', 'full', '--colo', 'ord02', '--bucket', 's3://b/dir']);
+    expect(shown.stdout).toContain('In the file  about 10 packets (1.6 kB)\n');
+    expect(shown.stdout).toContain('Limits       packets after 15 s, bytes after 2 min 30 s\n');
+    expect(world.control.calls.findLast((call) => call.method === 'estimates.estimate')?.args[1]).toMatchObject({
+      colo_name: 'ord02',
+      destination_conf: 's3://b/dir',
+    });
+    writeFileSync(config, '{}');
+    expect(await world.run(['estimate', 'full'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('which site?'),
+    });
+    expect((await world.run(['estimate', 'simple', '--wait'])).code).toBe(2);
+  });
+
+  test('what is missing is told, and is the exit code', async () => {
+    const silent = { sensor: 'gw-2', interface: 'eth0', colo: 'ord02', status: 'no_answer', error: 'gone \u001b[2J' };
+    const { shares } = recorded.estimate;
+    const error_message = 'gw-2/eth0: gone \u001b[2J';
+    const partial = { ...recorded.estimate, error_message, shares: [...shares, silent] };
+    world.control.answers.set('estimates.estimate', () => partial);
+    const some = await world.run(['estimate', 'simple']);
+    expect(some.code).toBe(5);
+    expect(some.stdout).toContain('Problem      gw-2/eth0: gone \ufffd[2J\n');
+    expect(some.stdout).toMatch(/gw-2 {4}eth0 {7}ord02 {2}no_answer {8}- {8}- {8}- {2}gone \ufffd\[2J\n/);
+    const { observed_from, observed_to } = recorded.estimate;
+    const nothing = { type: 'simple', time_limit_s: 60, observed_from, observed_to, error_message, talkers: [] };
+    world.control.answers.set('estimates.estimate', () => ({ ...nothing, shares: [silent] }));
+    const none = await world.run(['estimate', 'simple']);
+    expect(none.code).toBe(1);
+    expect(none.stdout).not.toMatch(/Matching|In the file|Limits|SOURCE/);
+    world.control.answers.set('estimates.estimate', () => raise('estimates_busy', { limit: 18 }));
+    expect(await world.run(['estimate', 'simple'])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('18 estimates are being made or wait for their turn'),
+    });
+  });
+});
+
 describe('Ctrl-C', () => {
   test('stops a full capture, whose result still comes', async () => {
     states(full('running'));

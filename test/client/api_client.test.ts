@@ -34,6 +34,7 @@ test('every function reaches its route and reads its answer', async () => {
   const request = { type: 'simple', system: 'magic-transit', time_limit: 5, packet_limit: 1 } as const;
   const conf = { destination_conf: 's3://b?region=a&x=%20' };
   expect(await client.createCapture(request)).toMatchObject({ id: capture_id, type: 'simple', status: 'success' });
+  expect(await client.estimateCapture(request)).toMatchObject({ packets: 10, packets_estimated: 48_000 });
   expect((await client.listCaptures({ page: 2, per_page: 5, status: 'failed' })).info).toMatchObject({ page: 2 });
   expect((await client.getCapture(capture_id)).id).toBe(capture_id);
   await client.stopCapture(capture_id);
@@ -45,6 +46,7 @@ test('every function reaches its route and reads its answer', async () => {
   expect(called()).toEqual([
     ['accounts'],
     ['captures.create', request, { retry_count: 0, idempotency_key: 'key-1' }],
+    ['estimates.estimate', request, expect.any(AbortSignal)],
     ['captures.list', { page: 2, per_page: 5, status: 'failed' }],
     ['captures.get', capture_id],
     ['captures.stop', capture_id],

@@ -2,7 +2,7 @@ import { ipcSensorBus } from '../../src/bus/ipc.ts';
 import { processLink } from '../../src/bus/process_link.ts';
 import { wireVersion } from '../../src/wire/version.ts';
 
-// A sensor's end of the bus in a process of its own: asks once for its work, answers each look-back with 1 MB records.
+// A sensor's end of the bus in a process of its own: asks once for its work, answers each look-back with 1 MB records, and knows nothing to count.
 const name = process.argv[2] ?? 's1';
 const bus = ipcSensorBus(processLink(process, 'the supervisor'), name);
 bus.serve({
@@ -13,6 +13,7 @@ bus.serve({
     }
     yield { kind: 'end', coverage: [] };
   },
+  estimate: async () => ({ kind: 'tally', interfaces: [] }),
 });
 void bus.closed.then(() => process.exit(0));
 await bus.request(

@@ -1,50 +1,32 @@
 import type { Database, Transaction } from '../../db/database.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
-import { accountById, lockAccount } from '../../db/accounts.ts';
+import { lockAccount } from '../../db/accounts.ts';
 import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
-import { listOwnerships, ownershipOf } from '../../db/ownerships.ts';
+import { ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
-import { bumpGeneration, listSensors, type SensorRecord } from '../../db/sensors.ts';
-import { type InnerFilter, type JoinedFilter, joinFilter } from '../../filter/join_filter.ts';
+import { bumpGeneration } from '../../db/sensors.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
-import { type Fault, FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
+import { FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
 import { idFrom } from '../../model/id.ts';
 import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
-import { ok, type Result } from '../../model/result.ts';
-import type { Scope } from '../../model/scope.ts';
 import type { TimeNs } from '../../model/time.ts';
-import { linkTypes } from '../../pcap/link_type.ts';
-import { checkCaptureRequest } from '../../plan/check_request.ts';
-import { chooseDelivery, chooseParts, visibleSensors } from '../../plan/choose_parts.ts';
-import { checkCaptureBody } from '../../wire/http/check_capture_body.ts';
+import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
 import { admitCreate, attemptOf, type CreateLimits, findRepeat } from '../creates/admit_create.ts';
 import { bodyHash } from '../creates/body_hash.ts';
-import { heardOf } from '../fleet/heard_of.ts';
 import { captureView } from './capture_view.ts';
-import type { CheckFilter } from './check_filter.ts';
+import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 
 /** What creating captures takes. */
-export interface CreateDeps {
-  readonly db: Database;
+export interface CreateDeps extends CheckDeps {
   readonly random: RandomBytes;
-  readonly checkFilter: CheckFilter;
   readonly limits: CreateLimits;
-  /** The highest packet_limit that the operator allows. */
-  readonly packets_max: number;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;
   /** A capture was made: sees to it that it begins. */
   begun(record: CaptureRecord, generations: ReadonlyMap<string, bigint>): void;
-}
-
-/** A checked request and the fleet that it is for. */
-interface Checked {
-  readonly spec: CaptureSpec;
-  readonly scope: Scope;
-  readonly fleet: readonly SensorRecord[];
 }
 
 /** Makes a capture of a request, or answers with the one that it repeats. See `CaptureControl.create`. */
@@ -91,7 +73,7 @@ async function createNew(
   const { db } = deps;
   const refusal = deps.refusal();
   if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
-  const checked = await check(deps, by, body, received_at);
+  const checked = await checkCapture(deps, by, body, received_at);
   const made = await db.transaction(async (tx) => {
     const attempt = attemptAt(await tx.now());
     const admission = await admitCreate(tx, attempt, checked.spec.type, deps.limits);
@@ -127,83 +109,10 @@ async function repeated(db: Database, captureId: string, rate: Rate): Promise<Cr
   return { ok: true, capture: captureView(record, await partsOf(db, captureId)), rate };
 }
 
-/** Every fault of a request at once: the schema's, the state's, and the filter's. */
-async function check(deps: CreateDeps, by: Caller, body: unknown, now: TimeNs): Promise<Checked> {
-  const { db } = deps;
-  const account = await accountById(db, by.account_id);
-  if (account === undefined) throw new FaultError([fault('not_found', { what: 'account' })]);
-  const { scope } = account;
-  const fleet = visibleSensors(heardOf(await listSensors(db), now), scope);
-  const ownerships = await listOwnerships(db, by.account_id);
-  const found = checkCaptureBody(body, deps.packets_max);
-  const colos = [...new Set(fleet.map((sensor) => sensor.colo))].toSorted();
-  const spec = checkCaptureRequest(found, { now, colos, ownerships, scope });
-  const faults: Fault[] = spec.ok ? [] : [...spec.faults];
-  const expression = found.fields.filter_expression;
-  // The expression is tried even beside other faults, unless it is at fault already.
-  if (spec.ok || (expression !== undefined && !faults.some((one) => one.pointer === '/filter_expression'))) {
-    const filter = joinFilter(
-      spec.ok
-        ? {
-            filter_v1: spec.value.filter_v1,
-            expression: spec.value.filter_expression,
-            networks: scope.networks,
-            match_inner: spec.value.type === 'simple' && spec.value.match_inner,
-          }
-        : { filter_v1: {}, expression, networks: 'all' },
-    );
-    faults.push(...(await filterFaults(deps.checkFilter, filter, fleet)));
-  }
-  const [first, ...more] = faults;
-  if (first !== undefined) throw new FaultError([first, ...more]);
-  if (!spec.ok) throw new FaultError([fault('internal', { request_id: by.request_id })]);
-  return { spec: spec.value, scope, fleet };
-}
-
-/** What libpcap says; a filter that no interface of the fleet can match is a fault too, and so is one for inner packets that none can. */
-async function filterFaults(
-  checkFilter: CheckFilter,
-  filter: JoinedFilter,
-  fleet: readonly SensorRecord[],
-): Promise<readonly Fault[]> {
-  const known = fleet.flatMap((sensor) => sensor.interfaces.flatMap((port) => port.linktype ?? []));
-  const linktypes = known.length === 0 ? [linkTypes.ethernet] : [...new Set(known)];
-  const verdict = await checkFilter({ filter, linktypes });
-  if (!verdict.ok) return atExpression(verdict.faults);
-  const inner = filter.inner === undefined ? undefined : await innerVerdict(checkFilter, filter, filter.inner);
-  if (inner?.ok === false) return atExpression(inner.faults);
-  // What matches inner packets has something to find on every interface.
-  if (inner?.value === 'possible') return [];
-  const reasons = verdict.value.flatMap((one) => one.excluded ?? []);
-  const [reason] = reasons;
-  // Without an expression it is the scope that lets nothing through, which is an empty result and not a mistake.
-  if (reason !== undefined && reasons.length === verdict.value.length && filter.expression_text !== '') {
-    return [fault('linktype_excluded', { where: 'this account', reason }, '/filter_expression')];
-  }
-  return inner === undefined ? [] : [fault('match_inner_impossible', { reason: inner.value.excluded }, '/match_inner')];
-}
-
-/** Can an IP packet without a link layer match? */
-async function innerVerdict(
-  checkFilter: CheckFilter,
-  { expression_text }: JoinedFilter,
-  { text }: InnerFilter,
-): Promise<Result<'possible' | { readonly excluded: string }>> {
-  const filter = { expression_text, any_tags_text: text, own_tags_text: '' };
-  const verdict = await checkFilter({ filter, linktypes: [linkTypes.raw] });
-  if (!verdict.ok) return verdict;
-  const excluded = verdict.value[0]?.excluded;
-  return ok(excluded === undefined ? 'possible' : { excluded });
-}
-
-function atExpression(faults: readonly Fault[]): readonly Fault[] {
-  return faults.map((one) => ({ ...one, pointer: one.pointer ?? '/filter_expression' }));
-}
-
 function plan(
   deps: CreateDeps,
   by: Caller,
-  { spec, scope, fleet }: Checked,
+  { spec, scope, fleet }: Checked<CaptureSpec>,
   submitted: TimeNs,
 ): { readonly record: CaptureRecord; readonly parts: readonly PartRecord[] } {
   const id = idFrom(deps.random(16));

@@ -18,9 +18,11 @@ import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText } from './coverage_text.ts';
+import { greatestRate } from './greatest_rate.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
 import { type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
 import { ratesText } from './rates_text.ts';
+import { shareName } from './share_name.ts';
 
 /** What look-backs take. */
 export interface LookbackDeps extends CaptureJobDeps {
@@ -192,10 +194,6 @@ function coverageOf(
   return all.find((one) => one.interface === stream.interface && one.linktype === stream.linktype);
 }
 
-function greatestRate(coverage: InterfaceCoverage): number {
-  return Math.max(1, ...coverage.rates.map((span) => span.rate));
-}
-
 /** What becomes of one sensor's answer in the capture's account: a share for each interface and link type. */
 function sharesOf(
   sensor: FleetMember,
@@ -233,10 +231,4 @@ function sharesOf(
       ...(text === undefined ? {} : { coverage: text }),
     };
   });
-}
-
-/** An interface's name; with the link type where its samples are of more than one, as after a change of its kind. */
-function shareName(all: readonly InterfaceCoverage[], one: InterfaceCoverage): string {
-  const several = all.filter((other) => other.interface === one.interface).length > 1;
-  return several ? `${one.interface} (link type ${one.linktype ?? 'unknown'})` : one.interface;
 }

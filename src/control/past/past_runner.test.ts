@@ -37,6 +37,7 @@ const bus: ControlBus = {
     if (script === undefined) return raise('bus_closed', { peer: sensor });
     yield* script(request);
   },
+  estimate: () => raise('bus_closed', { peer: 'nobody is asked' }),
   close: async () => undefined,
 };
 

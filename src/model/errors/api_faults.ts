@@ -101,4 +101,10 @@ export const apiFaults = {
     text: 'The file is not the one that If-Match or If-Unmodified-Since asks for: its ETag is {etag}.',
   },
   header_invalid: { code: 1020, status: 400, retry: 'no', text: 'The header {name} must be {expected}.' },
+  estimates_busy: {
+    code: 1021,
+    status: 503,
+    retry: 'soon',
+    text: '{limit} estimates are being made or wait for their turn, the most at one time.',
+  },
 } as const;

@@ -3,12 +3,14 @@ import { Check } from 'typebox/value';
 import { AccountResponse, TokenResponse } from './account_schemas.ts';
 import { CaptureResponse } from './capture_response.ts';
 import { ErrorEnvelope, envelope, listEnvelope } from './envelope.ts';
+import { EstimateResponse } from './estimate_response.ts';
 import { OwnershipResponse } from './ownership_schemas.ts';
 
 const answers = {
   Errors: ErrorEnvelope,
   Capture: envelope(CaptureResponse),
   CaptureList: listEnvelope(CaptureResponse),
+  Estimate: envelope(EstimateResponse),
   Ownership: envelope(OwnershipResponse),
   OwnershipList: listEnvelope(OwnershipResponse),
   AccountList: listEnvelope(AccountResponse),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkCaptureBody } from './check_capture_body.ts';
+import { checkCaptureBody, checkEstimateBody } from './check_capture_body.ts';
 
 const simple = { type: 'simple', system: 'magic-transit', time_limit: 300, packet_limit: 10_000 };
 const full = {
@@ -78,5 +78,35 @@ describe('checkCaptureBody', () => {
       'field_unknown /filter_v1/port',
       'field_type /offset_time',
     ]);
+  });
+});
+
+describe('checkEstimateBody', () => {
+  const { destination_conf, ...bucketless } = full;
+
+  test('takes what a create takes, and a full capture without its bucket', () => {
+    expect(checkEstimateBody(simple)).toEqual({ faults: [], fields: simple });
+    expect(checkEstimateBody(full)).toEqual({ faults: [], fields: full });
+    expect(checkEstimateBody(bucketless)).toEqual({ faults: [], fields: bucketless });
+    expect(checkEstimateBody({ ...bucketless, destination_conf: '' }).faults).toEqual([]);
+    expect(told(bucketless)).toEqual(['field_required /destination_conf']);
+  });
+
+  test.each([
+    {},
+    [],
+    null,
+    { ...simple, destination_conf },
+    { ...simple, type: 'FULL', time_limit: 301, packet_limit: 0 },
+    { ...full, destination_conf: 5, packet_limit: 10_001, offset_time: 'x', oops: 1 },
+    { ...full, colo: 'ord02', filter_v1: { port: 1 } },
+  ])('refuses what a create refuses, in the same words: %j', (body) => {
+    expect(checkEstimateBody(body, 10_000)).toEqual(checkCaptureBody(body, 10_000));
+    expect(checkEstimateBody(body).faults).not.toEqual([]);
+  });
+
+  test("the operator's ceiling is in force", () => {
+    expect(checkEstimateBody({ ...bucketless, packet_limit: 10_001 }, 20_000).faults).toEqual([]);
+    expect(checkEstimateBody({ ...bucketless, packet_limit: 20_001 }, 20_000).faults).toHaveLength(1);
   });
 });

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { type Fault, fault } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
 import { type FullRequest, SimpleRequest, fullRequest } from './capture_request.ts';
+import { fullEstimateRequest } from './estimate_request.ts';
 import { checkFields, isJsonObject, type ObjectSchema } from './check_fields.ts';
 import { FilterSchema } from './filter_schema.ts';
 
@@ -30,8 +31,16 @@ const judged_elsewhere = new Set([
  * would. `packets_max` is the operator's ceiling for a full capture's `packet_limit`.
  */
 export function checkCaptureBody(body: unknown, packets_max: number = limits.packets_max): CaptureBodyCheck {
+  return checkBody(body, fullRequest(packets_max));
+}
+
+/** Checks the body of POST /pcaps/estimate in the same way. */
+export function checkEstimateBody(body: unknown, packets_max: number = limits.packets_max): CaptureBodyCheck {
+  return checkBody(body, fullEstimateRequest(packets_max));
+}
+
+function checkBody(body: unknown, full: FullSchema): CaptureBodyCheck {
   const given: unknown = isJsonObject(body) && Object.hasOwn(body, 'type') ? body['type'] : undefined;
-  const full = fullRequest(packets_max);
   const kind = given === 'simple' || given === 'full' ? given : undefined;
   const schema = kind === undefined ? eitherKind(full) : kind === 'simple' ? SimpleRequest : full;
   const { faults, fields } = checkFields(schema, body, {
@@ -42,7 +51,9 @@ export function checkCaptureBody(body: unknown, packets_max: number = limits.pac
   return { faults: settleColo(faults, fields), fields };
 }
 
-function eitherKind(full: ReturnType<typeof fullRequest>): ObjectSchema {
+type FullSchema = ReturnType<typeof fullRequest> | ReturnType<typeof fullEstimateRequest>;
+
+function eitherKind(full: FullSchema): ObjectSchema {
   const type = Type.Enum(['simple', 'full']);
   const alike: readonly string[] = SimpleRequest.required;
   return {

@@ -9,6 +9,7 @@ import { type ContractWorld, nobody } from './contract_world.ts';
 /** Every route that needs credentials: method, path, what it needs, and what good credentials get there. */
 const routes = [
   ['POST', '/pcaps', 'write', 400],
+  ['POST', '/pcaps/estimate', 'write', 400],
   ['GET', '/pcaps', 'read', 200],
   ['GET', `/pcaps/${nobody}`, 'read', 404],
   ['PUT', `/pcaps/${nobody}/stop`, 'write', 404],

@@ -41,6 +41,7 @@ export function otherAccountsContract(world: () => ContractWorld): void {
     test.each<readonly [string, string]>([
       ['GET', '/pcaps'],
       ['POST', '/pcaps'],
+      ['POST', '/pcaps/estimate'],
       ['GET', '/pcaps/ownership'],
       ['POST', '/pcaps/ownership'],
       ['POST', '/pcaps/ownership/validate'],
