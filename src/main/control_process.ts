@@ -30,7 +30,7 @@ import { FaultError, raise } from '../model/errors/fault.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { machineTimes } from '../plan/machine_times.ts';
 import { childProcess } from './child_process_body.ts';
-import { warnBy } from './create_logger.ts';
+import { refusedBy, warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
@@ -84,7 +84,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
     now: wallClock.now,
   });
   const world: BucketWorld = {
-    agents: guardedAgents({ policy: policy.value }),
+    agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
     ambient: settings.ambient_credentials,
     allowed_roots,
     intake_url,

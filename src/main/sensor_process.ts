@@ -17,7 +17,7 @@ import { openSampleStore } from '../samples/open_sample_store.ts';
 import { createPartSender } from '../sensor/part_sender.ts';
 import { startSensor } from '../sensor/sensor.ts';
 import { childProcess } from './child_process_body.ts';
-import { warnBy } from './create_logger.ts';
+import { refusedBy, warnBy } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
 import type { ServeSettings } from './settings.ts';
@@ -50,7 +50,10 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   });
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
-  const agents = { users: guardedAgents({ policy: policy.value }), own: guardedAgents({ policy: anywhere }) };
+  const agents = {
+    users: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
+    own: guardedAgents({ policy: anywhere }),
+  };
   const bus = ipcSensorBus(link, settings.sensor);
   const interfaces = (): readonly HostInterface[] => served(settings);
   const sensor = await startSensor({
