@@ -51,6 +51,7 @@ function ownRows(capture: CaptureResponse): (readonly [string, string | undefine
     return [
       ['Back from', momentText(capture.offset_time)],
       ['Sampled', rate === undefined || rate === 1 ? undefined : `1 in ${countText(rate)}`],
+      ['Problem', capture.error_message],
     ];
   }
   return [

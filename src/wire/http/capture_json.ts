@@ -30,6 +30,8 @@ export function captureJson(capture: Capture): CaptureResponse {
       packet_limit: spec.packet_limit,
       offset_time: formatTime(spec.offset_time),
       ...(sample_rate === undefined ? {} : { sample_rate }),
+      // Where there are sensors, each of them says what was the matter.
+      ...(error_message === undefined || capture.parts.length > 0 ? {} : { error_message }),
       ...ours,
     };
   }

@@ -62,6 +62,7 @@ export const SimpleCapture = Type.Object(
     sample_rate: Type.Optional(
       Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
     ),
+    error_message: Type.Optional(Type.String({ description: 'Why it failed, where no sensor can say so.' })),
     ...ours,
   },
   { title: 'SimpleCapture', additionalProperties: false },
