@@ -57,6 +57,7 @@ function ownRows(capture: CaptureResponse): (readonly [string, string | undefine
         'Estimated',
         sampled === undefined || estimated === undefined ? undefined : `${countText(estimated)} packets passed`,
       ],
+      ['Problem', capture.error_message],
     ];
   }
   return [

@@ -67,7 +67,7 @@ function sayOutcome(capture: CaptureResponse, { io, end }: CommandContext): void
 }
 
 function problemOf(capture: CaptureResponse): string | undefined {
-  if (capture.type === 'full' && capture.error_message !== undefined) return capture.error_message;
+  if (capture.error_message !== undefined) return capture.error_message;
   const troubled = (capture.sensors ?? []).filter((part) => part.error !== undefined || part.status === 'no_answer');
   if (troubled.length === 0) return undefined;
   return troubled.map((part) => `${part.name} ${part.interface}: ${part.error ?? 'no answer'}`).join('; ');

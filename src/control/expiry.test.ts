@@ -5,6 +5,7 @@ import { listAudit } from '../db/audit.ts';
 import { captureById, insertCapture } from '../db/captures.ts';
 import { claimCreate, countCreates } from '../db/creates.ts';
 import type { Database } from '../db/database.ts';
+import { acquireLease, releaseLease } from '../db/leases.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { insertParts, partsOf } from '../db/parts.ts';
 import type { CaptureRecord } from '../model/record.ts';
@@ -115,5 +116,13 @@ describe('expire', () => {
     now += 1n;
     await run(remove);
     expect((await countCreates(db, by, 0n)).count).toBe(0);
+  });
+
+  test('a lease that was given back goes, one that is held stays', async () => {
+    const [done, held] = [await acquireLease(db, 'done', 'a', day), await acquireLease(db, 'held', 'a', day)];
+    if (done === undefined || held === undefined) throw new Error('both were to be given');
+    await releaseLease(db, done);
+    await run(remove);
+    expect(await db.query.selectFrom('leases').select('name').execute()).toEqual([{ name: 'held' }]);
   });
 });

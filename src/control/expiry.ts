@@ -1,6 +1,7 @@
 import { deleteCapture, expiredCaptures } from '../db/captures.ts';
 import { pruneCreates } from '../db/creates.ts';
 import type { Database } from '../db/database.ts';
+import { pruneLeases } from '../db/leases.ts';
 import type { CaptureRecord } from '../model/record.ts';
 import { operatorOf, type RandomBytes, writeAudit } from './audit.ts';
 
@@ -25,7 +26,8 @@ export interface Expired {
 
 /**
  * Removes the captures that ended longer ago than they are kept: first the files, then the rows, so that a crash between the
- * two leaves nothing that no row knows. Also forgets claims on creates that nothing can repeat any more. Audit rows stay.
+ * two leaves nothing that no row knows. Also forgets claims on creates that nothing can repeat any more, and leases that nobody
+ * holds. Audit rows stay.
  */
 export async function expire({ db, keep_ns, removeResult, random }: ExpiryDeps): Promise<Expired> {
   const now = await db.now();
@@ -51,6 +53,9 @@ export async function expire({ db, keep_ns, removeResult, random }: ExpiryDeps):
       expired += 1;
     }
   }
-  await db.transaction((tx) => pruneCreates(tx, now));
+  await db.transaction(async (tx) => {
+    await pruneCreates(tx, now);
+    await pruneLeases(tx, now);
+  });
   return { expired, failed };
 }

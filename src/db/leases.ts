@@ -2,11 +2,14 @@ import { raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Queries, Transaction } from './database.ts';
 
+/** How long an expired lease stays: whoever holds one without knowing has found out by then. */
+const kept_ns = 86_400_000_000_000n;
+
 /** Work that one holder does until `expires_at`, by the database's clock. */
 export interface Lease {
   readonly name: string;
   readonly holder: string;
-  /** Grows whenever the lease is taken: a write under an older one is refused. */
+  /** Grows whenever the lease is taken, also after its row was pruned: a write under an older one is refused. */
   readonly fence: bigint;
   readonly expires_at: TimeNs;
 }
@@ -28,7 +31,8 @@ export async function acquireLease(
   const expires_at = now + duration_ns;
   const taken = await db.query
     .insertInto('leases')
-    .values({ name, holder, fence: 1n, expires_at })
+    // Begins at the time, so that it is above all fences of a row that is gone.
+    .values({ name, holder, fence: now, expires_at })
     .onConflict((conflict) =>
       conflict
         .column('name')
@@ -62,6 +66,15 @@ export async function releaseLease(db: Queries, lease: Lease): Promise<void> {
     .where('holder', '=', lease.holder)
     .where('fence', '=', lease.fence)
     .execute();
+}
+
+/** Deletes the leases that were given back, or expired more than a day ago; returns how many there were. */
+export async function pruneLeases(tx: Transaction, at: TimeNs): Promise<bigint> {
+  const { numDeletedRows } = await tx.query
+    .deleteFrom('leases')
+    .where('expires_at', '<', at - kept_ns)
+    .executeTakeFirst();
+  return numDeletedRows;
 }
 
 /**

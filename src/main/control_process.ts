@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { ApiInstance } from '../api/api_instance.ts';
@@ -30,9 +30,10 @@ import { FaultError, raise } from '../model/errors/fault.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { machineTimes } from '../plan/machine_times.ts';
 import { childProcess } from './child_process_body.ts';
-import { warnBy } from './create_logger.ts';
+import { refusedBy, warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
 import { readTls } from './read_tls.ts';
 import type { ServeSettings } from './settings.ts';
@@ -83,7 +84,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
     now: wallClock.now,
   });
   const world: BucketWorld = {
-    agents: guardedAgents({ policy: policy.value }),
+    agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
     ambient: settings.ambient_credentials,
     allowed_roots,
     intake_url,
@@ -189,8 +190,8 @@ function makeDirectories(
 ): Readonly<Record<'control' | 'results' | 'staging' | 'buckets', string>> {
   const made = (setting: string, path: string): string => {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
-      return realpathSync(resolve(path));
+      makeDirectory(resolve(path));
+      return realpathSync(path);
     } catch (cause) {
       const expected = `a directory that can be made (${textOf(cause)})`;
       return raise('setting_invalid', { setting, value: path, expected }, { cause });

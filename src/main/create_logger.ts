@@ -16,3 +16,8 @@ export function createLogger(name: string, level: string): Logger {
 export function warnBy(logger: Logger): (fault: Fault, context: string) => void {
   return (fault, context) => logger.warn({ fault: fault.name, code: fault.code, context }, fault.message);
 }
+
+/** The operator is told where a refused endpoint leads. */
+export function refusedBy(logger: Logger): (host: string, address: string) => void {
+  return (host, address) => logger.warn({ host, address }, 'an endpoint is refused: its address is not allowed');
+}

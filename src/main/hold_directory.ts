@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { raise } from '../model/errors/fault.ts';
+import { makeDirectory } from './make_directory.ts';
 
 // sqlite3.h
 const sqlite_busy = 5;
@@ -20,7 +21,7 @@ export function holdDirectory(directory: string, name: string, wait_ms: number):
   const [lock, pid] = [join(directory, `${name}.lock`), join(directory, `${name}.pid`)];
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(resolve(directory));
     database = new DatabaseSync(lock);
     database.exec(`PRAGMA busy_timeout = ${wait_ms}; BEGIN EXCLUSIVE`);
     writeFileSync(pid, `${process.pid}\n`, { mode: 0o600 });

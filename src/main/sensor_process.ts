@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ipcSensorBus } from '../bus/ipc.ts';
 import { processLink } from '../bus/process_link.ts';
@@ -19,8 +18,9 @@ import { openSampleStore } from '../samples/open_sample_store.ts';
 import { createPartSender } from '../sensor/part_sender.ts';
 import { startSensor } from '../sensor/sensor.ts';
 import { childProcess } from './child_process_body.ts';
-import { warnBy } from './create_logger.ts';
+import { refusedBy, warnBy } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { makeDirectory } from './make_directory.ts';
 import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 
@@ -33,7 +33,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   // From the first moment: what control says before the sensor can answer waits here.
   const link = processLink(process, 'the supervisor');
   const directory = join(settings.data_dir, 'sensor');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   // An earlier supervisor's sensor may still be sealing what it has.
   const held = holdDirectory(directory, 'sensor', takeover_ms);
   const free_bytes = await freeBytes(directory);
@@ -52,7 +52,10 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   });
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
-  const agents = { users: guardedAgents({ policy: policy.value }), own: guardedAgents({ policy: anywhere }) };
+  const agents = {
+    users: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
+    own: guardedAgents({ policy: anywhere }),
+  };
   const bus = ipcSensorBus(link, settings.sensor);
   const interfaces = (): readonly HostInterface[] => served(settings);
   const sensor = await startSensor({

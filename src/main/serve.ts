@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { raise } from '../model/errors/fault.ts';
 import { createLogger } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { makeDirectory } from './make_directory.ts';
 import { readServeSettings } from './settings.ts';
 import { supervise } from './supervise.ts';
 import { welcome } from './welcome.ts';
@@ -44,7 +44,7 @@ export async function serve(given: Readonly<Record<string, string | undefined>>)
 
 function makeDataDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     raise(

@@ -222,13 +222,33 @@ test('the address that is really connected has the last word, before a byte goes
   await once(server, 'listening');
   const { port: tcp_port } = server.address() as AddressInfo;
   const socket = connect(tcp_port, '127.0.0.1');
-  verifyPeer(socket, [], { secure: true, host: 'lying.example', port: tcp_port });
+  const refused: string[] = [];
+  const guard = { policy: [], refused: (...told: readonly string[]) => void refused.push(told.join(' ')) };
+  verifyPeer(socket, guard, { secure: true, host: 'lying.example', port: tcp_port });
   socket.write('secret');
   const [error] = (await once(socket, 'error').catch((thrown: unknown) => [thrown])) as [unknown];
   expect(error).toMatchObject({
-    faults: [{ name: 'endpoint_refused', message: expect.stringContaining('127.0.0.1') }],
+    faults: [{ name: 'endpoint_refused', message: expect.not.stringContaining('127.0.0.1') }],
   });
+  expect(refused).toEqual([`lying.example:${tcp_port} 127.0.0.1`]);
   server.close();
   await once(server, 'close');
   expect(received).toEqual([]);
+});
+
+test('where a refused name leads is for the operator alone', async () => {
+  const resolve: Resolve = (_host, _family, answer) => answer(null, [{ address: '10.1.2.3', family: 4 }]);
+  const refused: string[] = [];
+  const agents = guardedAgents({
+    policy: [],
+    resolve,
+    refused: (host, address) => void refused.push(`${host} ${address}`),
+  });
+  const asked = httpsRequest('https://internal.example/', { agent: agents.https });
+  const [error] = (await once(asked, 'error')) as [Error];
+  agents.close();
+  expect(error).toMatchObject({ faults: [{ name: 'endpoint_refused' }] });
+  expect(error.message).toContain('internal.example:443');
+  expect(error.message).not.toContain('10.1.2.3');
+  expect(refused).toEqual(['internal.example:443 10.1.2.3']);
 });

@@ -4,7 +4,7 @@ import { Socket, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type EndpointPolicy, type EndpointTarget, plainHost } from '../model/endpoint_policy.ts';
 import { FaultError } from '../model/errors/fault.ts';
-import { addressFault } from './address_fault.ts';
+import { addressFault, type Guard } from './address_fault.ts';
 import { type Resolve, guardedLookup, resolveBySystem } from './guarded_lookup.ts';
 import { verifyPeer } from './verify_peer.ts';
 
@@ -20,6 +20,8 @@ export interface GuardedAgents {
 export interface GuardOptions {
   /** What is allowed beyond HTTPS to public addresses. */
   readonly policy: EndpointPolicy;
+  /** Hears of every refused endpoint (`host:port`) and the address that it leads to; nobody by default. */
+  readonly refused?: Guard['refused'];
   /** The system's resolver by default. */
   readonly resolve?: Resolve;
   /** Certificates (PEM) to trust instead of the well-known ones. */
@@ -35,8 +37,8 @@ type Connected = (error: Error | null, socket: Duplex) => void;
  * kept alive and reused. Proxies of the environment are not used, and agents never follow redirects.
  */
 export function guardedAgents(options: GuardOptions): GuardedAgents {
-  const { policy, resolve = resolveBySystem, ca } = options;
-  const guard = { policy, resolve };
+  const { policy, refused = (): void => undefined, resolve = resolveBySystem, ca } = options;
+  const guard = { policy, refused, resolve };
   const http = new GuardedHttpAgent(guard);
   const https = new GuardedHttpsAgent(guard, ca);
   const close = (): void => {
@@ -46,17 +48,16 @@ export function guardedAgents(options: GuardOptions): GuardedAgents {
   return { http, https, close };
 }
 
-interface Guard {
-  readonly policy: EndpointPolicy;
+interface ResolvingGuard extends Guard {
   readonly resolve: Resolve;
 }
 
 const keeping = { keepAlive: true, maxSockets: 64 } as const;
 
 class GuardedHttpAgent extends HttpAgent {
-  readonly #guard: Guard;
+  readonly #guard: ResolvingGuard;
 
-  constructor(guard: Guard) {
+  constructor(guard: ResolvingGuard) {
     super(keeping);
     this.#guard = guard;
   }
@@ -67,9 +68,9 @@ class GuardedHttpAgent extends HttpAgent {
 }
 
 class GuardedHttpsAgent extends HttpsAgent {
-  readonly #guard: Guard;
+  readonly #guard: ResolvingGuard;
 
-  constructor(guard: Guard, ca: string | undefined) {
+  constructor(guard: ResolvingGuard, ca: string | undefined) {
     super(ca === undefined ? keeping : { ...keeping, ca });
     this.#guard = guard;
   }
@@ -80,7 +81,7 @@ class GuardedHttpsAgent extends HttpsAgent {
 }
 
 function connect<T extends ClientRequestArgs>(
-  { policy, resolve }: Guard,
+  guard: ResolvingGuard,
   secure: boolean,
   options: T,
   connected: Connected | undefined,
@@ -89,14 +90,14 @@ function connect<T extends ClientRequestArgs>(
   const host = plainHost(options.host ?? options.hostname ?? '');
   const target: EndpointTarget = { secure, host, port: Number(options.port ?? (secure ? 443 : 80)) };
   // A literal is never looked up, so the lookup cannot check it.
-  const fault = isIP(host) === 0 ? undefined : addressFault(policy, target, host);
+  const fault = isIP(host) === 0 ? undefined : addressFault(guard, target, host);
   if (fault !== undefined) {
     const refusal = new FaultError([fault]);
     if (connected === undefined) throw refusal;
     connected(refusal, new Socket());
     return undefined;
   }
-  const socket = open({ ...options, lookup: guardedLookup(policy, target, resolve) });
-  if (socket instanceof Socket) verifyPeer(socket, policy, target);
+  const socket = open({ ...options, lookup: guardedLookup(guard, target, guard.resolve) });
+  if (socket instanceof Socket) verifyPeer(socket, guard, target);
   return socket;
 }

@@ -1,8 +1,8 @@
 import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import type { EndpointPolicy, EndpointTarget } from '../model/endpoint_policy.ts';
+import type { EndpointTarget } from '../model/endpoint_policy.ts';
 import { FaultError } from '../model/errors/fault.ts';
-import { addressFault } from './address_fault.ts';
+import { addressFault, type Guard } from './address_fault.ts';
 
 /** One answer of a resolver. */
 export interface ResolvedAddress {
@@ -22,12 +22,12 @@ export type Resolve = (
  * A `lookup` for `net.connect` that gives addresses only when every one of them may be connected to: a name with one
  * private address among public ones is refused, whatever order they come in.
  */
-export function guardedLookup(policy: EndpointPolicy, target: EndpointTarget, resolve: Resolve): LookupFunction {
+export function guardedLookup(guard: Guard, target: EndpointTarget, resolve: Resolve): LookupFunction {
   return (host, options, callback) => {
     const family = options.family === 'IPv4' ? 4 : options.family === 'IPv6' ? 6 : (options.family ?? 0);
     resolve(host, family, (error, answers) => {
       const found = answers.map((one) => ({ address: one.address, family: one.family }));
-      const faults = found.map(({ address }) => addressFault(policy, target, address));
+      const faults = found.map(({ address }) => addressFault(guard, target, address));
       const fault = faults.find((one) => one !== undefined);
       const [first] = found;
       if (error !== null) callback(error, '');

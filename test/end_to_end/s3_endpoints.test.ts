@@ -174,11 +174,11 @@ describe('a listed endpoint with a certificate of its own', () => {
   });
 });
 
-async function troubleBecomes(id: string, wanted: RegExp): Promise<void> {
-  await waitFor(
+async function troubleBecomes(id: string, wanted: RegExp): Promise<string> {
+  return await waitFor(
     async () => {
       const [sensor] = (await showCapture(served, id))['sensors'] as { error?: string }[];
-      return sensor?.error !== undefined && wanted.test(sensor.error);
+      return sensor?.error !== undefined && wanted.test(sensor.error) ? sensor.error : undefined;
     },
     { what: `the sensor to tell ${String(wanted)}` },
   );
@@ -198,7 +198,10 @@ describe('a sensor with a signed URL', () => {
     try {
       process.kill(served.pidOf('sensor'), 'SIGKILL');
       const { host } = new URL(endpoint);
-      await troubleBecomes(id, new RegExp(`The endpoint ${host} leads to 127\\.0\\.0\\.2`));
+      // Whose capture it is learns that it is refused; where it leads is for the operator's log.
+      const told = await troubleBecomes(id, new RegExp(`The endpoint ${host} is not allowed`));
+      expect(told).not.toContain('127.0.0.2');
+      expect(served.output()).toContain(`"host":"${host}","address":"127.0.0.2"`);
     } finally {
       pointLocalhostTo('127.0.0.1');
     }

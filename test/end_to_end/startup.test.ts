@@ -68,6 +68,16 @@ describe('what is set wrongly stops the start with one line that names it', () =
       { FILE_BUCKETS: file('text/b') },
       /EDGETAP_FILE_BUCKETS is ".*text\/b": it must be a directory/,
     ],
+    [
+      'buckets where nothing can be made',
+      { FILE_BUCKETS: '/proc/x' },
+      /EDGETAP_FILE_BUCKETS is "\/proc\/x": it must be a directory that can be made/,
+    ],
+    [
+      'a data directory where nothing can be made',
+      { DATA_DIR: '/proc/x' },
+      /EDGETAP_DATA_DIR is "\/proc\/x": it must be a directory that can be made/,
+    ],
     ['a directory as key file', { SECRET_KEY_FILE: folder }, /EDGETAP_SECRET_KEY_FILE is ".*": it must be a file/],
     [
       'a key file that others can read',

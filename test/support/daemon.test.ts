@@ -9,11 +9,14 @@ import { freePort } from './free_port.ts';
 import { waitFor } from './wait_for.ts';
 
 test('its output is kept and its end is waited for', async () => {
-  const daemon = await startDaemon('sh', ['-c', 'echo out; echo err >&2; sleep 100']);
+  // The shell becomes what it waits for: ended by its pid, it would leave a child behind.
+  const daemon = await startDaemon('sh', ['-c', 'echo out; echo err >&2; exec sleep 100']);
   await waitFor(() => /out[^]*err|err[^]*out/.test(daemon.output()), { what: 'both lines' });
   expect(daemon.alive()).toBe(true);
+  await waitFor(() => commandOf(daemon.pid) === 'sleep 100', { what: 'the shell to give way' });
   await daemon.end('SIGTERM');
   expect(daemon.alive()).toBe(false);
+  expect(stateOf(daemon.pid)).toBe('gone');
   await daemon.end();
 });
 
@@ -47,6 +50,11 @@ test('a free port can be listened on', async () => {
     expect(port).toBeLessThan(32_000);
   }
 });
+
+/** The command line of a process, as proc(5) has it. */
+function commandOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
+}
 
 /** The state of a process as proc(5) has it: `S`, `R`, `Z` and so on; `gone` when there is none. */
 function stateOf(pid: number): string {

@@ -157,7 +157,7 @@ describe('add', () => {
     const denied = ownerships.add(mine, { destination_conf: file('two') });
     expect(await faults(denied)).toEqual(['bucket_write_failed /destination_conf']);
     await expect(denied).rejects.toThrow('could not be written into file://');
-    beforeWrite = async () => raise('endpoint_refused', { host: 'h', address: '10.0.0.1' });
+    beforeWrite = async () => raise('endpoint_refused', { host: 'h' });
     expect(await faults(ownerships.add(mine, { destination_conf: file('two') }))).toEqual([
       'endpoint_refused /destination_conf',
     ]);

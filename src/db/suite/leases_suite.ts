@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Database } from '../database.ts';
-import { acquireLease, type Lease, releaseLease, renewLease, requireLease } from '../leases.ts';
+import { acquireLease, type Lease, pruneLeases, releaseLease, renewLease, requireLease } from '../leases.ts';
 import { freshId, runs } from './samples.ts';
 
 /** `long` outlives the test; `none` has expired at once, by any clock. */
@@ -23,19 +23,24 @@ export function leasesSuite(database: () => Database): void {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
         const name = freshId();
+        const begun = await db.now();
         let now: { holder: string; fence: bigint; free: boolean } | undefined;
         const given: Lease[] = [];
         for (const one of commands) {
           if (one.kind === 'acquire') {
             const free = now === undefined || now.free || now.holder === one.holder;
             const lease = await acquireLease(db, name, one.holder, durations[one.duration]);
-            const fence: bigint = (now?.fence ?? 0n) + 1n;
             expect(lease).toEqual(
-              free ? { name, holder: one.holder, fence, expires_at: expect.any(BigInt) } : undefined,
+              free
+                ? { name, holder: one.holder, fence: expect.any(BigInt), expires_at: expect.any(BigInt) }
+                : undefined,
             );
             if (lease === undefined) continue;
+            // One more than before; the first is above all that an earlier row of this name can have had.
+            if (now === undefined) expect(lease.fence).toBeGreaterThanOrEqual(begun);
+            else expect(lease.fence).toBe(now.fence + 1n);
             given.push(lease);
-            now = { holder: one.holder, fence, free: one.duration === 'none' };
+            now = { holder: one.holder, fence: lease.fence, free: one.duration === 'none' };
             continue;
           }
           const lease = given[one.pick % given.length];
@@ -68,6 +73,28 @@ export function leasesSuite(database: () => Database): void {
     const name = freshId();
     const tries = Array.from({ length: 20 }, (_, index) => acquireLease(db, name, `holder ${index}`, durations.long));
     expect((await Promise.all(tries)).filter((lease) => lease !== undefined)).toHaveLength(1);
+  });
+
+  test('what nobody holds is pruned, and a lease of before is fenced off all the same', async () => {
+    const db = database();
+    const [returned, stale, held] = [freshId(), freshId(), freshId()];
+    const first = await acquireLease(db, returned, 'a', durations.long);
+    await acquireLease(db, stale, 'a', durations.none);
+    const long = await acquireLease(db, held, 'a', durations.long);
+    if (first === undefined || long === undefined) throw new Error('all were to be given');
+    await releaseLease(db, first);
+    const names = async (): Promise<string[]> => {
+      const rows = await db.query.selectFrom('leases').select('name').orderBy('name').execute();
+      return rows.map((row) => row.name).filter((name) => [returned, stale, held].includes(name));
+    };
+    const prune = async (at: bigint): Promise<void> => void (await db.transaction((tx) => pruneLeases(tx, at)));
+    await prune(await db.now());
+    expect(await names()).toEqual([stale, held]);
+    await prune((await db.now()) + 86_400_000_000_000n);
+    expect(await names()).toEqual([held]);
+    const again = await acquireLease(db, returned, 'a', durations.long);
+    expect(again?.fence).toBeGreaterThan(first.fence);
+    await expect(db.transaction((tx) => requireLease(tx, first))).rejects.toThrow('went to another control');
   });
 
   test('a write under a lost lease does not commit', async () => {

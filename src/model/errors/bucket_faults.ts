@@ -34,7 +34,8 @@ export const bucketFaults = {
     code: 1205,
     status: 400,
     retry: 'no',
-    text: 'The endpoint {host} leads to {address}, which is loopback, link-local or private: the operator can list it in EDGETAP_ALLOW_ENDPOINTS.',
+    // Not which address: names that only this network knows would be told to whoever asks.
+    text: 'The endpoint {host} is not allowed, being loopback, link-local or private: the operator finds its address in the log, and can list it in EDGETAP_ALLOW_ENDPOINTS.',
   },
   endpoint_insecure: {
     code: 1206,

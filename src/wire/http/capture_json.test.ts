@@ -189,6 +189,21 @@ test('what is not known is left out, and the sample rate belongs to look-backs',
   expect(JSON.stringify(bare)).not.toMatch(/null|""/);
 });
 
+test('why a look-back failed is told by its sensors, or by itself where it has none', () => {
+  const failed = { spec: simpleSpec, status: 'failed', error_message: 'no sensor has samples' } as const;
+  const alone = captureJson(capture(failed));
+  expect(alone).toMatchObject({ status: 'failed', error_message: 'no sensor has samples' });
+  const sensors = captureJson(
+    capture({
+      ...failed,
+      parts: [{ sensor: 's1', interface: 'eth0', colo: 'ord02', status: 'failed', error: 'no samples' }],
+    }),
+  );
+  expect(sensors).not.toHaveProperty('error_message');
+  expect(sensors).toMatchObject({ sensors: [{ error: 'no samples' }] });
+  for (const json of [alone, sensors]) expect(Check(CaptureResponse, json)).toBe(true);
+});
+
 test('an ownership, before and after its validation', () => {
   const pending = {
     id: 'a'.repeat(32),

@@ -32,6 +32,8 @@ export function captureJson(capture: Capture): CaptureResponse {
       ...(spec.match_inner === undefined ? {} : { match_inner: spec.match_inner }),
       ...(sample_rate === undefined ? {} : { sample_rate }),
       ...known('packets_estimated', capture.packets_estimated),
+      // Where there are sensors, each of them says what was the matter.
+      ...(error_message === undefined || capture.parts.length > 0 ? {} : { error_message }),
       ...ours,
     };
   }

@@ -94,6 +94,7 @@ export const SimpleCapture = Type.Object(
     packets_estimated: Type.Optional(
       count('How many packets passed for those of the answer to be kept, on all sensors together.'),
     ),
+    error_message: Type.Optional(Type.String({ description: 'Why it failed, where no sensor can say so.' })),
     ...ours,
   },
   { title: 'SimpleCapture', additionalProperties: false },

@@ -86,7 +86,8 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
       await grantScope(db, account, scope, (count) => randomBytes(count));
       const by: Ask = { account, as: await token('write', account) };
       const { id } = await create({ type: 'simple', time_limit: 1, packet_limit: 1 }, by);
-      await becomes(id, ['failed'], by);
+      const failed = await becomes(id, ['failed'], by);
+      expect(failed).toMatchObject({ error_message: 'no sensor has samples for this account' });
       const none = await ask('GET', `/pcaps/${id}/download`, by);
       expect([none.status, none.errors]).toEqual([404, [[1118, undefined]]]);
       expect(none.body.errors[0]?.message).toContain('no sensor has samples for this account');
