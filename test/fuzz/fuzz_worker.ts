@@ -15,8 +15,7 @@ function run({ target, seed, first, limit_ms, cases_min, current }: FuzzOrder): 
     try {
       attempt(fuzzRandom(seed, number));
     } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? `: ${String(error.cause)}` : '';
-      return { cases, slowest_ms, failure: `case ${number}: ${String(error).slice(0, 4000)}${cause}` };
+      return { cases, slowest_ms, failure: `case ${number}: ${textOf(error)}` };
     }
     const { user, system } = process.threadCpuUsage(before);
     slowest_ms = Math.max(slowest_ms, (user + system) / 1000);
@@ -25,4 +24,10 @@ function run({ target, seed, first, limit_ms, cases_min, current }: FuzzOrder): 
   return { cases, slowest_ms };
 }
 
-parentPort?.postMessage(run(workerData as FuzzOrder));
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return `${String(error).slice(0, 4000)}${cause}`;
+}
+
+parentPort?.postMessage(run(workerData as FuzzOrder), []);

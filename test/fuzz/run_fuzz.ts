@@ -30,7 +30,9 @@ const stuck_ms = 30_000;
 export async function runFuzz(order: Omit<FuzzOrder, 'current'>): Promise<FuzzOutcome> {
   const current = new SharedArrayBuffer(4);
   const workerData = { ...order, current } satisfies FuzzOrder;
-  const worker = new Worker(new URL('./fuzz_worker.ts', import.meta.url), { workerData, execArgv: [] });
+  // Memory without an end is the thread's end, and not the machine's.
+  const resourceLimits = { maxOldGenerationSizeMb: 512 };
+  const worker = new Worker(new URL('./fuzz_worker.ts', import.meta.url), { workerData, execArgv: [], resourceLimits });
   let watch: NodeJS.Timeout | undefined;
   try {
     return await new Promise<FuzzOutcome>((resolve, reject) => {

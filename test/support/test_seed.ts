@@ -3,6 +3,6 @@ import { randomInt } from 'node:crypto';
 /** The seed of a random test, printed so that EDGETAP_SEED can repeat it. */
 export function testSeed(what: string): number {
   const seed = Number(process.env['EDGETAP_SEED'] ?? randomInt(2 ** 31));
-  console.log(`${what}: EDGETAP_SEED=${seed}`);
+  process.stdout.write(`${what}: EDGETAP_SEED=${seed}\n`);
   return seed;
 }
