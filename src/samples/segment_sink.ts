@@ -90,19 +90,19 @@ export class SegmentSink {
   /**
    * Changes the rate; only while `open`. The segment says so before, and when it was after, so that whatever ends this in between
    * leaves no packet with a wrong rate. False where the disk is too full to say it: then nothing has changed.
-   * Throws what `swap` throws; then nothing has changed either.
+   * Throws what the change throws; then nothing has changed either.
    */
-  changeRate(rate: number, watermark: TimeNs, { stamp, swap }: RateSwitch): boolean {
+  changeRate(rate: number, watermark: TimeNs, change: RateSwitch): boolean {
     const writer = this.#writer;
     if (writer === undefined) return false;
     const monotonic = this.#ports.monotonic();
-    const about = stamp();
+    const about = change.stamp();
     let announced = false;
     this.#attempt(() => {
       announced = writer.announce(about, watermark, monotonic, this.#totals);
     }, watermark);
     if (!announced) return false;
-    const { before, since } = swap();
+    const { before, since } = change.swap();
     this.#rates.add({ since: before, rate: 0 });
     this.#rates.add({ since, rate });
     this.#ports.state.rate = rate;

@@ -19,9 +19,11 @@ const store = await openSampleStore({
 await store.startSampling({ interface: interface_name, ring_bytes: 64 << 20 });
 say({ ready: true });
 const programs = new Map([[1, { linktype: 1, instructions: encodeInstructions([accept(accept_bytes)]) }]]);
-for (let said = 1; budget_pps !== undefined; await systemClock.sleep(0)) {
-  const rate = store.status().interfaces[0]?.sampling?.rate ?? said;
-  if (rate !== said) say({ rate: (said = rate) });
+if (budget_pps !== undefined) {
+  for (let said = 1; ; await systemClock.sleep(0)) {
+    const rate = store.status().interfaces[0]?.sampling?.rate ?? said;
+    if (rate !== said) say({ rate: (said = rate) });
+  }
 }
 for (;;) {
   const to = systemClock.now();
