@@ -14,6 +14,7 @@ import {
   deliveredFile,
   provedFileBucket,
   type ShownCapture,
+  showCapture,
   stopCapture,
 } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
@@ -21,6 +22,8 @@ import { allArmed, sensorsOf } from './shown_sensors.ts';
 
 const scratch = scratchFolder();
 const frame_bytes = 400;
+/** So few that the past is short of 10,000 packets however far apart the two interfaces arm on a busy machine. */
+const frames_per_s = 500;
 const sample_bytes = 160;
 /** The numbers of one interface's frames begin at a multiple of it. */
 const series_size = 1_000_000_000;
@@ -39,9 +42,9 @@ beforeAll(async () => {
   });
   bucket = await provedFileBucket(served);
   traffic = pairs.map(({ far }, index) =>
-    startNumberedTraffic(far, { frames_per_s: 2000, frame_bytes, first: index * series_size }),
+    startNumberedTraffic(far, { frames_per_s, frame_bytes, first: index * series_size }),
   );
-  await pause(1500);
+  await pause(3000);
 });
 afterAll(async () => {
   for (const one of traffic ?? []) one.stop();
@@ -132,8 +135,8 @@ describe('over two interfaces', () => {
       // All that was sent before it was asked for is in the past, and all after everything had armed in the present.
       expect(numberOf(past.at(-1)?.data ?? new Uint8Array(18))).toBeGreaterThanOrEqual((before[index] ?? NaN) - 1);
       expect(numberOf(present.at(-1)?.data ?? new Uint8Array(18))).toBeGreaterThanOrEqual((after[index] ?? NaN) - 1);
-      expect(past.length).toBeGreaterThan(1000);
-      expect(present.length).toBeGreaterThan(200);
+      expect(past.length).toBeGreaterThan(500);
+      expect(present.length).toBeGreaterThan(50);
     }
     checkAccount(done, parts);
     // Sampling began less than a minute ago, which is said.
@@ -169,7 +172,7 @@ describe('over two interfaces', () => {
       expect(past.filter(({ time }) => time < armed_at - 1_000_000_000n || time >= armed_at)).toEqual([]);
       expect(present.filter(({ time }) => time < armed_at)).toEqual([]);
       // A second's worth, less what the sender of the test was late by.
-      expect(past.length).toBeGreaterThan(500);
+      expect(past.length).toBeGreaterThan(frames_per_s / 4);
     }
     expect(packets.filter((packet, at) => isSample(packet) !== (interfaces[at] ?? 9) < 2)).toEqual([]);
     const path = scratch('past.pcapng', file);
@@ -195,13 +198,13 @@ describe('over two interfaces', () => {
         packets_past: packets.filter(isSample).length,
       });
       expect(packets.length).toBe(packets.filter(isWhole).length + packets.filter(isSample).length);
-      const least = pairs.map((_, side) =>
+      const pasts = pairs.map((_, side) =>
         packets.filter((packet) => isSample(packet) && Math.floor(numberOf(packet.data) / series_size) === side),
       );
-      for (const past of least) {
+      for (const past of pasts) {
         const numbers = past.map(({ data }) => numberOf(data));
         expect(numbers.filter((number, place) => number !== (numbers[0] ?? 0) + place)).toEqual([]);
-        expect(past.length).toBeGreaterThan(1000);
+        expect(past.length).toBeGreaterThan(500);
       }
     }
   }, 120_000);
@@ -251,19 +254,18 @@ describe('when something dies', () => {
     for (let round = 0; round < 2 * soak; round += 1) {
       const { id } = await createCapture(served, full());
       const spool = join(served.data_dir, 'sensor', 'spool', id);
-      // As soon as the sensor has written down that it armed, before it says so.
-      await waitFor(
-        () =>
-          existsSync(spool) &&
-          readdirSync(spool).filter(
-            (name) => name.endsWith('.json') && readFileSync(join(spool, name), 'utf8').includes('"phase":"armed"'),
-          ).length > 0,
-        { what: 'a part to be armed', every_ms: 1 },
-      );
-      process.kill(served.pidOf('control'), 'SIGKILL');
-      await waitFor(async () => (await allArmed(served, id)).status === 'running', {
-        what: 'control to be back',
+      // As soon as the sensor has written down that both armed: the second, at least, is not told and fetched yet.
+      const isArmed = (name: string): boolean =>
+        name.endsWith('state.json') && readFileSync(join(spool, name), 'utf8').includes('"phase":"armed"');
+      await waitFor(() => existsSync(spool) && readdirSync(spool).filter(isArmed).length === pairs.length, {
+        what: 'the parts to be armed',
         limit_ms: 30_000,
+        every_ms: 1,
+      });
+      process.kill(served.pidOf('control'), 'SIGKILL');
+      await waitFor(async () => sensorsOf(await showCapture(served, id)).every((sensor) => sensor.past !== undefined), {
+        what: 'control to be back, and to have fetched the pasts',
+        limit_ms: 90_000,
       });
       await pause(200);
       await stopCapture(served, id);
@@ -272,7 +274,7 @@ describe('when something dies', () => {
       checkAccount(done, parts);
       for (const { past, present } of parts) expect([past.length > 0, present.length > 0]).toEqual([true, true]);
     }
-  }, 120_000);
+  }, 300_000);
 
   test('the sensor, killed while it captures: what reached the disk comes after its past', async () => {
     const { id } = await createCapture(served, full());
