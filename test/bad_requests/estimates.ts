@@ -26,7 +26,7 @@ export const estimates: readonly BadRequest[] = [
     '/destination_conf',
   ]),
   estimate("another account's bucket", { ...full, destination_conf: '{other_bucket}' }, [1109, '/destination_conf']),
-  estimate('a bucket that is no URI', { ...full, destination_conf: 'ftp://x' }, [1200, '/destination_conf']),
+  estimate('a bucket that is no URI', { ...full, destination_conf: 'ftp://x' }, [1201, '/destination_conf']),
   estimate('an expression that escapes', { ...bucketless, filter_expression: 'tcp) or (udp' }, [
     1308,
     '/filter_expression',
