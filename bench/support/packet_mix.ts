@@ -43,7 +43,7 @@ export interface PacketMix {
   /** Distinct addresses so far. */
   readonly addresses: number;
   /** Writes the next packets as pcap records, as many as have room; gives where they end. */
-  fill(bytes: Uint8Array, view: DataView): number;
+  next(bytes: Uint8Array, view: DataView): number;
 }
 
 /** Where the packets of a flow come from and go to. `server` counts IPv4 servers, then the network's hosts, the busy one, IPv6. */
@@ -183,9 +183,11 @@ export function createPacketMix(total: number, begin_s: number): PacketMix {
       // The rare host is no flow's.
       return seen.reduce((sum, one) => sum + one, rare.given > 0 ? 1 : 0);
     },
-    fill(bytes, view) {
+    next(bytes, view) {
       let at = 0;
-      while (given < total && at + record_max_bytes <= bytes.length) at = write(bytes, view, at);
+      for (let left = total - given; left > 0 && at + record_max_bytes <= bytes.length; left -= 1) {
+        at = write(bytes, view, at);
+      }
       return at;
     },
   };

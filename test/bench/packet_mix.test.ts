@@ -19,7 +19,7 @@ function made(piece_bytes: number): { readonly records: Buffer; readonly address
   const pieces: Buffer[] = [];
   while (mix.left > 0) {
     const bytes = new Uint8Array(piece_bytes);
-    pieces.push(Buffer.from(bytes.subarray(0, mix.fill(bytes, new DataView(bytes.buffer)))));
+    pieces.push(Buffer.from(bytes.subarray(0, mix.next(bytes, new DataView(bytes.buffer)))));
   }
   return { records: Buffer.concat(pieces), addresses: mix.addresses };
 }
