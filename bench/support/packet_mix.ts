@@ -22,7 +22,7 @@ const jitter_ns = 14_000;
 const second_ns = 1_000_000_000;
 
 const clients = 6000;
-const servers = 121_000;
+const servers = 109_000;
 const servers_ipv6 = 8000;
 const network_hosts = 250;
 const open_flows = 8192;
@@ -59,7 +59,7 @@ interface Flows {
 
 /**
  * Makes `total` packets from the full second `begin_s` on: some thousand TCP and UDP flows at any time, most of them short and a few long, between
- * 6,000 hosts of a site and 129,000 of the world, of which a few have most of the traffic (a power law). TCP has handshakes, data,
+ * 6,000 hosts of a site and 117,000 of the world, of which a few have most of the traffic (a power law). TCP has handshakes, data,
  * acknowledgements and ends; IPv4 headers have their checksums. What a packet would have had beyond the sampled 160 bytes is left out.
  */
 export function createPacketMix(total: number, begin_s: number): PacketMix {

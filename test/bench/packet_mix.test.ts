@@ -8,7 +8,7 @@ import { createPacketMix, mixed, spacing_ns } from '../../bench/support/packet_m
 import { encodePcapHeader } from '../../src/pcap/pcap_header.ts';
 import { walkRecords } from '../../src/samples/walk_records.ts';
 
-const total = 60_000;
+const total = 30_000;
 const begin_s = 1_769_846_400;
 const directory = mkdtempSync(join(tmpdir(), 'edgetap-mix-'));
 afterAll(() => rmSync(directory, { recursive: true }));
