@@ -39,8 +39,8 @@ export async function* benchmark(): AsyncGenerator<Figure> {
   const store = await prepareStore(cache, packets);
   await feedStenographer(join(cache, 'stenographer'), store.segments, packets);
   progress(`what it has made is kept in ${cache}`);
-  const tcpdump = createTcpdumpReader(store.segments);
   const stenographer = await startStenographer(join(cache, 'stenographer'));
+  const tcpdump = createTcpdumpReader(store.segments);
   try {
     yield* newest(store, tcpdump, stenographer);
     yield* whole(store, tcpdump, stenographer);

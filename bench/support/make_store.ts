@@ -20,7 +20,7 @@ while (mix.left > 0) {
   let length = 0;
   while (mix.left > 0 && length < segment_bytes) {
     const before = mix.left;
-    const end = mix.fill(bytes, view);
+    const end = mix.next(bytes, view);
     watermark = begin_ns + BigInt(mix.reached_ns);
     accepted += before - mix.left;
     writer.count(BigInt(accepted), 0n);

@@ -104,8 +104,10 @@ export async function startStenographer(directory: string): Promise<Stenographer
   };
   const of = (name: string): string => join(certificates, name);
   const keys = ['--cert', of('client_cert.pem'), '--key', of('client_key.pem'), '--cacert', of('ca_cert.pem')];
+  const request = ['curl', '--silent', '--show-error', '--fail', ...keys, '--data'];
   const curl = (one: LookbackCase, packet_limit?: number): string[] => [
-    ...['curl', '--silent', '--show-error', '--fail', ...keys, '--data', one.stenographer],
+    ...request,
+    one.stenographer,
     // The oldest ones: it has no other limit.
     ...(packet_limit === undefined ? [] : ['--header', `Steno-Limit-Packets: ${packet_limit}`]),
     `https://127.0.0.1:${port}/query`,

@@ -8,7 +8,7 @@ import { createPacketMix, mixed, spacing_ns } from '../../bench/support/packet_m
 import { encodePcapHeader } from '../../src/pcap/pcap_header.ts';
 import { walkRecords } from '../../src/samples/walk_records.ts';
 
-const total = 60_000;
+const total = 30_000;
 const begin_s = 1_769_846_400;
 const directory = mkdtempSync(join(tmpdir(), 'edgetap-mix-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -19,7 +19,7 @@ function made(piece_bytes: number): { readonly records: Buffer; readonly address
   const pieces: Buffer[] = [];
   while (mix.left > 0) {
     const bytes = new Uint8Array(piece_bytes);
-    pieces.push(Buffer.from(bytes.subarray(0, mix.fill(bytes, new DataView(bytes.buffer)))));
+    pieces.push(Buffer.from(bytes.subarray(0, mix.next(bytes, new DataView(bytes.buffer)))));
   }
   return { records: Buffer.concat(pieces), addresses: mix.addresses };
 }
