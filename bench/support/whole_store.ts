@@ -35,7 +35,7 @@ export async function openWholeStore(
     report,
   });
   const stream: Stream = { ...name, directory, sealed, next_number };
-  const memory = createRecordMemory(1 << 20);
+  const memory = createRecordMemory(1 << 18);
   return (filter, program) => {
     const to = systemClock.now() + second_ns;
     const query = {

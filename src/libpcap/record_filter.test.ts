@@ -256,8 +256,8 @@ describe('records', () => {
         }
         torn++;
         dirty(memory).bytes.set(records, start);
-        const { filter } = openRecordFilter(odd, memory);
-        const fault = faultOf(() => filter(start, start + records.length));
+        const opened = openRecordFilter(odd, memory);
+        const fault = faultOf(() => opened.filter(start, start + records.length));
         expect(fault).toMatchObject({ name: 'pcap_truncated' });
         expect(fault.message).toContain(`at byte ${start + offset}.`);
         expectUntouched(memory, start, start + records.length);

@@ -6,8 +6,8 @@ import { scanSegments } from './scan_segments.ts';
 import { tallySegments } from './tally_segments.ts';
 import type { VisitPorts } from './visit_matches.ts';
 
-/** What one worker reads into, whatever is asked. */
-const memory = createRecordMemory(1 << 20);
+/** What one worker reads into, whatever is asked: as much as stays in the processor's own cache. */
+const memory = createRecordMemory(1 << 18);
 
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a worker thread');

@@ -1,5 +1,5 @@
 import { codes, decodeInstructions, type Program } from '../libpcap/program.ts';
-import { openRecordFilter, type RecordMemory } from '../libpcap/record_filter.ts';
+import { openRecordFilter, type RecordFilter, type RecordMemory } from '../libpcap/record_filter.ts';
 import { recordHeaderBytes } from '../pcap/pcap_record.ts';
 import { matchInner, type PacketPredicate } from './match_inner.ts';
 import type { StreamFilter } from './scan_job.ts';
@@ -16,13 +16,19 @@ export function streamMatcher(
 ): StreamMatcher {
   if (program !== undefined && acceptsAll(program)) return (_start, end) => end;
   const filter = program === undefined ? undefined : openRecordFilter(program, memory);
-  if (inner === undefined || scope === undefined) return filter === undefined ? noneOf : filter.filter;
+  if (inner === undefined || scope === undefined) {
+    return filter === undefined ? noneOf : (start, end) => filter.filter(start, end);
+  }
   const predicates = {
-    ...(filter === undefined ? {} : { filter: filter.matches }),
-    scope: openRecordFilter(scope, memory).matches,
-    inner: openRecordFilter(inner, memory).matches,
+    ...(filter === undefined ? {} : { filter: predicateOf(filter) }),
+    scope: predicateOf(openRecordFilter(scope, memory)),
+    inner: predicateOf(openRecordFilter(inner, memory)),
   };
   return oneByOne(matchInner(linktype, memory.view, predicates), memory);
+}
+
+function predicateOf(filter: RecordFilter): PacketPredicate {
+  return (offset, captured, original) => filter.matches(offset, captured, original);
 }
 
 const noneOf: StreamMatcher = (start) => start;

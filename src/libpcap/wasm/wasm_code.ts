@@ -120,7 +120,7 @@ export class WasmCode {
   }
 
   #unsigned(value: number): this {
-    this.bytes.push(...leb(value));
+    pushLeb(this.bytes, value);
     return this;
   }
 }
@@ -128,11 +128,15 @@ export class WasmCode {
 /** A number without a sign, below 2^32, as LEB128. */
 export function leb(value: number): number[] {
   const bytes: number[] = [];
+  pushLeb(bytes, value);
+  return bytes;
+}
+
+function pushLeb(bytes: number[], value: number): void {
   let rest = value >>> 0;
   while (rest > 0x7f) {
     bytes.push((rest & 0x7f) | 0x80);
     rest >>>= 7;
   }
   bytes.push(rest);
-  return bytes;
 }

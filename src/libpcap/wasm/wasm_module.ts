@@ -18,20 +18,34 @@ const i32 = 0x7f;
  * (https://webassembly.github.io/spec/core/binary/modules.html).
  */
 export function encodeModule(functions: readonly WasmFunction[]): Uint8Array {
-  const chunks = [
+  return concat([
     [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     section(1, vector(functions.map(({ parameters }) => [0x60, ...vector(repeat(parameters, [i32])), 1, i32]))),
     section(2, vector([[...text('memory'), ...text('memory'), 0x02, 0x00, 0x00]])),
     section(3, vector(functions.map((_, index) => leb(index)))),
     section(7, vector(functions.map(({ name }, index) => [...text(name), 0x00, ...leb(index)]))),
-    section(10, vector(functions.map(body))),
-  ];
-  return Uint8Array.from(chunks.flat());
+    ...codeSection(functions),
+  ]);
 }
 
-function body({ locals, code }: WasmFunction): number[] {
-  const declared = locals === 0 ? [0] : [1, ...leb(locals), i32];
-  return [...leb(declared.length + code.length + 1), ...declared, ...code, 0x0b];
+/** The one section that may be long: its pieces, uncopied. */
+function codeSection(functions: readonly WasmFunction[]): readonly (readonly number[])[] {
+  const bodies = functions.flatMap(({ locals, code }) => {
+    const declared = locals === 0 ? [0] : [1, ...leb(locals), i32];
+    return [[...leb(declared.length + code.length + 1), ...declared], code, [0x0b]];
+  });
+  const content = [leb(functions.length), ...bodies];
+  return [[10, ...leb(content.reduce((sum, piece) => sum + piece.length, 0))], ...content];
+}
+
+function concat(pieces: readonly (readonly number[])[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, end);
+    end += piece.length;
+  }
+  return bytes;
 }
 
 function section(id: number, content: readonly number[]): number[] {
