@@ -1,3 +1,4 @@
+import type { Network } from '../../src/filter/address.ts';
 import type { IndexFormula, IndexTerm } from '../../src/filter/index_formula.ts';
 import { createPeek, type Peek, peekPacket } from '../../src/pcap/peek.ts';
 
@@ -41,10 +42,13 @@ function termHolds(term: IndexTerm, { bytes, peek }: PeekedPacket): boolean {
   if (peek.address_length !== network.bytes.length) return false;
   const offsets = [peek.source_offset, peek.destination_offset];
   if (network.family === 6 && offsets.includes(-1)) return true;
-  const bit = (of: Uint8Array, at: number): number => ((of[at >> 3] ?? 0) >> (7 - (at & 7))) & 1;
-  return offsets.some((offset) => {
-    if (offset < 0) return false;
-    const address = bytes.subarray(offset, offset + network.bytes.length);
-    return Array.from({ length: network.prefix_bits }).every((_, at) => bit(address, at) === bit(network.bytes, at));
-  });
+  return offsets.some((offset) => offset >= 0 && lies(bytes.subarray(offset), network));
+}
+
+function lies(address: Uint8Array, { bytes, prefix_bits }: Network): boolean {
+  for (let bit = 0; bit < prefix_bits; bit++) {
+    const differing = (address[bit >> 3] ?? 0) ^ (bytes[bit >> 3] ?? 0);
+    if (((differing >> (7 - (bit & 7))) & 1) !== 0) return false;
+  }
+  return true;
 }
