@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { expect, test } from 'vitest';
-import { logRedaction } from './log_redaction.ts';
-import { RequestLogger } from './request_logger.ts';
+import { logRedaction } from '../../src/api/log_redaction.ts';
+import { RequestLogger } from '../../src/api/request_logger.ts';
 
 function logging(): { readonly parent: Logger; readonly lines: () => readonly unknown[] } {
   const written: string[] = [];
