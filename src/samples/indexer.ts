@@ -5,7 +5,7 @@ import type { SampleClock } from './clock.ts';
 import type { FromIndexer, SegmentToIndex, ToIndexer } from './index_messages.ts';
 import type { GrowingIndex } from './scan_job.ts';
 import type { SealedSegment } from './sealed_segment.ts';
-import { segmentFiles } from './segment_name.ts';
+import { segmentLabel } from './segment_label.ts';
 import type { Stream } from './stream.ts';
 
 /** What the indexer needs of the store. */
@@ -211,11 +211,6 @@ export class Indexer {
   #settle(): void {
     this.#idle?.();
   }
-}
-
-/** How a segment is named to people: `eth0/0000000041.pcap`. */
-export function segmentLabel(stream: Pick<Stream, 'interface'>, number: number): string {
-  return `${stream.interface}/${segmentFiles(number).sealed}`;
 }
 
 function toIndex(key: number, { stream, number }: Work): SegmentToIndex {

@@ -5,7 +5,7 @@ import type { Program } from '../libpcap/program.ts';
 import { raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
-import { segmentLabel } from './indexer.ts';
+import { segmentLabel } from './segment_label.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
 import type { GrowingIndex, ScanDamage, ScanSegment, StreamFilter } from './scan_job.ts';

@@ -13,7 +13,8 @@ import {
   type LookbackView,
   prepareLookback,
 } from './lookback.ts';
-import { Indexer, segmentLabel } from './indexer.ts';
+import { Indexer } from './indexer.ts';
+import { segmentLabel } from './segment_label.ts';
 import { openStream } from './open_stream.ts';
 import { prepareTally } from './prepare_tally.ts';
 import { ScanPool } from './scan_pool.ts';

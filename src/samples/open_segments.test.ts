@@ -7,6 +7,8 @@ import { bootId } from './boot_id.ts';
 import { systemClock } from './clock.ts';
 import { OpenSegments } from './open_segments.ts';
 import { prepareLookback } from './lookback.ts';
+import { openStream } from './open_stream.ts';
+import { windowCoverage } from './window_coverage.ts';
 import { SamplerState } from './sampler_state.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { encodeSegmentMark, type SegmentMark } from './segment_mark.ts';
@@ -118,6 +120,40 @@ test('a seal that fails is tried again, then said and left to the next start', a
   expect(slept_ms).toBe(2000);
   expect(faults.map(({ name }) => name)).toEqual(['samples_write_failed']);
   expect({ sealed, open: segments.all }).toEqual({ sealed: [], open: [] });
+});
+
+test('a disk that fails when the segment is to be made safe is believed at once: the segment is marked, and told of', async () => {
+  const segments = openSegments();
+  const segment = await segments.make(stream);
+  if (segment === undefined) throw new Error('no segment');
+  writeSync(segment.packets.fd, record, 0, record.length, 24);
+  const asked: string[] = [];
+  segment.packets.sync = () => {
+    asked.push('packets');
+    return Promise.reject(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' }));
+  };
+  await segments.seal(segment, start, seal);
+  expect([asked, slept_ms]).toEqual([['packets'], 0]);
+  expect(faults).toMatchObject([
+    { name: 'segment_unsynced', message: expect.stringContaining('eth0/0000000001.pcap') as string },
+  ]);
+  expect(sealed).toMatchObject([{ number: 1, records: 1, cover: { reason: 'unsynced' } }]);
+  expect(readdirSync(stream.directory).sort()).toEqual(['0000000001.pcap', '0000000001.seg']);
+  // So does the next process find it.
+  const again = await openStream({
+    stream,
+    directory: stream.directory,
+    clock: systemClock,
+    boot: bootId(),
+    report: (fault) => faults.push(fault),
+  });
+  expect(again.sealed).toMatchObject([{ number: 1, records: 1, cover: { reason: 'unsynced' } }]);
+  const cover = { from: crowd_begin, to: crowd_begin + 9n, rates: [], losses: [], reason: 'unsynced' as const };
+  const window = { from: crowd_begin - 5n, to: crowd_begin + 4n };
+  expect(windowCoverage(window, [cover], undefined, []).gaps).toEqual([
+    { from: window.from, to: cover.from, reason: 'not_sampled' },
+    { from: cover.from, to: window.to, reason: 'unsynced' },
+  ]);
 });
 
 test('what a segment published is not taken for what the next one in its place holds', async () => {

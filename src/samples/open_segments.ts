@@ -4,12 +4,13 @@ import type { SampleClock } from './clock.ts';
 import { makeSegment, removeSegment } from './make_segment.ts';
 import { recoverSegment } from './recover_segment.ts';
 import { segmentSlots } from './sampler_state.ts';
-import { sealSegment } from './seal_segment.ts';
+import { sealSegment, unsynced } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { segmentCover } from './segment_cover.ts';
 import { segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
 import { isDiskFull } from './segment_writer.ts';
+import { segmentLabel } from './segment_label.ts';
 import type { Stream } from './stream.ts';
 
 /** A segment that is not sealed yet. */
@@ -92,27 +93,30 @@ export class OpenSegments {
     segment.phase = 'finished';
     segment.seal = seal;
     try {
-      if (await this.#sealFiles(segment, start, seal)) {
+      const outcome = await this.#sealFiles(segment, start, seal);
+      if (outcome !== 'failed') {
         const header = await segment.header.readFile();
-        this.#ports.sealed(segment.stream, describe(segment.number, header, start, seal));
+        const last = outcome === 'safe' ? seal : unsynced(seal);
+        this.#ports.sealed(segment.stream, describe(segment.number, header, start, last));
       } else this.#ports.lost(segment.stream, segment.number);
     } finally {
       await this.#release(segment);
     }
   }
 
-  /** Tries more than once; false, and said, where that does not help. */
-  async #sealFiles(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<boolean> {
+  /** Tries more than once; where that does not help, or the disk fails, it is said. */
+  async #sealFiles(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<'safe' | 'unsafe' | 'failed'> {
     const { directory } = segment.stream;
     for (let attempt = 1; ; attempt++) {
       try {
-        await sealSegment({ ...segment, directory }, start, [seal]);
-        return true;
+        if (await sealSegment({ ...segment, directory }, start, [seal])) return 'safe';
+        this.#ports.report(fault('segment_unsynced', { segment: segmentLabel(segment.stream, segment.number) }));
+        return 'unsafe';
       } catch (error) {
         const full = isDiskFull(error) && (await this.#ports.makeRoom()) > 0;
         if (attempt >= seal_attempts && !full) {
           this.#ports.report(fault('samples_write_failed', { reason: String(error) }));
-          return false;
+          return 'failed';
         }
         if (!full) await this.#ports.clock.sleep(retry_ms);
       }

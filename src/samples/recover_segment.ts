@@ -18,6 +18,7 @@ import {
   type SegmentHeaderRead,
 } from './segment_header.ts';
 import { encodeSegmentMark, readSegmentMarks, type SegmentMark, type SegmentMarks } from './segment_mark.ts';
+import { segmentLabel } from './segment_label.ts';
 import { segmentFiles } from './segment_name.ts';
 import type { StreamName } from './stream_name.ts';
 
@@ -134,12 +135,15 @@ async function sealAgain(
   number: number,
   packets: FileHandle,
   last: SegmentMark,
-  ends: readonly SegmentMark[],
-  { directory }: RecoverContext,
+  ends: readonly [SegmentMark, ...SegmentMark[]],
+  context: RecoverContext,
 ): Promise<void> {
+  const { directory, stream } = context;
   const header = await open(join(directory, segmentFiles(number).header), 'r+');
   try {
-    await sealSegment({ directory, number, packets, header }, last, ends);
+    if (!(await sealSegment({ directory, number, packets, header }, last, ends))) {
+      context.report(fault('segment_unsynced', { segment: segmentLabel(stream, number) }));
+    }
   } finally {
     await header.close();
   }
@@ -199,7 +203,7 @@ function endMarks(
   last: SegmentMark,
   { read }: HeaderFile,
   { boot }: RecoverContext,
-): readonly SegmentMark[] {
+): readonly [SegmentMark, ...SegmentMark[]] {
   if (read.kind === 'good' && isOfBoot(read.header, boot)) return [endMark(content, last, 'crash')];
   const { rate_since: _since, rate_unknown_us: _unknown, reason: _reason, ...counted } = last;
   const unknown = { ...counted, kind: 'rate' as const, rate: 0 };

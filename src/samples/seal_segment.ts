@@ -15,24 +15,48 @@ export interface SegmentToSeal {
 
 /**
  * Seals a segment: last marks (the first one before them, where the disk was too full to take it), both files to the disk, the
- * packet file renamed, the directory to the disk. Whatever fails before the rename leaves it open, and it can be sealed again.
- * Closes nothing.
+ * packet file renamed, the directory to the disk. Where the disk fails (EIO) when it is to make the files safe, that is the segment's very last
+ * mark, and false comes back; whatever else fails before the rename leaves it open, and it can be sealed again. Closes nothing.
  */
 export async function sealSegment(
   segment: SegmentToSeal,
   start: SegmentMark,
-  last: readonly SegmentMark[],
-): Promise<void> {
+  last: readonly [SegmentMark, ...SegmentMark[]],
+): Promise<boolean> {
   const { directory, number, packets, header } = segment;
   const files = segmentFiles(number);
   const { size } = await header.stat();
   const marks = Math.max(0, Math.floor((size - segment_header_bytes) / segment_mark_bytes));
   const bytes = Buffer.concat([...(marks === 0 ? [start] : []), ...last].map(encodeSegmentMark));
-  await writeWhole(header, bytes, segment_header_bytes + marks * segment_mark_bytes);
-  await header.sync();
-  await packets.sync();
+  const at = segment_header_bytes + marks * segment_mark_bytes;
+  await writeWhole(header, bytes, at);
+  const safe = await isSafe(async () => {
+    await header.sync();
+    await packets.sync();
+  });
+  if (!safe) {
+    await writeWhole(header, encodeSegmentMark(unsynced(last.at(-1) ?? last[0])), at + bytes.length);
+    // A second fsync may say that all is well though the pages are gone: its answer is not asked for.
+    await isSafe(() => header.sync());
+  }
   await rename(join(directory, files.open), join(directory, files.sealed));
-  await syncDirectory(directory);
+  return (await isSafe(() => syncDirectory(directory))) && safe;
+}
+
+/** The last mark of a segment that the disk may not have. */
+export function unsynced(seal: SegmentMark): SegmentMark {
+  return { ...seal, reason: 'unsynced' };
+}
+
+/** Puts something on the disk; false where the disk itself fails. */
+async function isSafe(sync: () => Promise<void>): Promise<boolean> {
+  try {
+    await sync();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EIO') return false;
+    throw error;
+  }
 }
 
 /** Makes sure that the names in a directory are on the disk. */

@@ -11,6 +11,7 @@ export const sealReasons = [
   'clock_set',
   'write_failed',
   'rebuilt',
+  'unsynced',
 ] as const;
 
 /** Why a segment was sealed. */

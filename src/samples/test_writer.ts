@@ -6,7 +6,7 @@ import { bootId } from './boot_id.ts';
 import { systemClock } from './clock.ts';
 import { type OpenSegment, OpenSegments } from './open_segments.ts';
 import type { IndexFormula } from '../filter/index_formula.ts';
-import { segmentLabel } from './indexer.ts';
+import { segmentLabel } from './segment_label.ts';
 import type { FromIndexer } from './index_messages.ts';
 import { IndexQueue } from './index_queue.ts';
 import type { FromSampler } from './sampler_messages.ts';

@@ -55,6 +55,8 @@ export function windowCoverage(
       if (cover.to <= window.from) ended = cover.reason;
     } else {
       if (cover.from > reached) addGap(cover.from);
+      const clipped = clip(cover, window);
+      if (cover.reason === 'unsynced' && clipped !== undefined) gaps.push({ ...clipped, reason: 'unsynced' });
       if (cover.to >= reached) {
         reached = cover.to;
         ended = cover.reason;
@@ -75,7 +77,9 @@ export function windowCoverage(
 }
 
 function gapReason(ended: SealReason | undefined): GapReason {
-  return ended === undefined || ended === 'size' || ended === 'age' || ended === 'rebuilt' ? 'not_sampled' : ended;
+  return ended === undefined || ended === 'size' || ended === 'age' || ended === 'rebuilt' || ended === 'unsynced'
+    ? 'not_sampled'
+    : ended;
 }
 
 /** A loss between two equal watermarks happened at that moment. */

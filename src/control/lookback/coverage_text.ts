@@ -6,6 +6,7 @@ const why: Readonly<Record<string, string>> = {
   not_visible_yet: 'not visible yet when asked',
   not_sampled: 'not sampled, or no longer kept',
   damaged: 'damaged on disk',
+  unsynced: 'written while the disk failed, packets may be missing',
 };
 
 /**

@@ -75,5 +75,11 @@ export const samplesFaults = {
     retry: 'soon',
     text: 'Indexing of samples is interrupted and begun again: {reason}',
   },
+  segment_unsynced: {
+    code: 1616,
+    status: 500,
+    retry: 'no',
+    text: 'The disk failed when segment {segment} was to be made safe (EIO): look-backs have what can still be read of it, and say that packets may be missing. Check the disk.',
+  },
   samples_closed: { code: 1611, status: 503, retry: 'soon', text: 'The sample store of this sensor is closed.' },
 } as const;
