@@ -1,6 +1,8 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RecoverContext, recoverSegment } from './recover_segment.ts';
+import { fault } from '../model/errors/fault.ts';
+import { segmentLabel } from './segment_label.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { parseSegmentFile, segmentFiles } from './segment_name.ts';
 
@@ -35,10 +37,20 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
     } else others.set(file.number, [...(others.get(file.number) ?? []), name]);
   }
   const sealed: SealedSegment[] = [];
+  const without_index: number[] = [];
   for (const [number, kind] of [...packets].sort(([a], [b]) => a - b)) {
     const recovered = await recoverSegment(number, kind === 'open', context);
-    if (recovered.kind === 'sealed') sealed.push(recovered.segment);
+    if (recovered.kind === 'sealed') {
+      sealed.push(recovered.segment);
+      if (recovered.index_missing === true) without_index.push(number);
+    }
     if (recovered.kind === 'foreign') foreign.push(recovered.name);
+  }
+  // The last ones may never have had one: a process that dies leaves segments that it had not indexed yet.
+  const last_indexed = sealed.findLast((segment) => segment.index_bytes !== undefined)?.number ?? 0;
+  for (const number of without_index.filter((one) => one < last_indexed)) {
+    const segment = segmentLabel(context.stream, number);
+    context.report(fault('segment_index_damaged', { segment, reason: 'it is missing' }));
   }
   for (const [number, names] of others) {
     if (!packets.has(number)) for (const name of names) await unlink(join(context.directory, name));

@@ -34,7 +34,12 @@ export interface RecoverContext {
 
 /** What became of a segment. `foreign` is left alone; `removed` held nothing. */
 export type Recovered =
-  | { readonly kind: 'sealed'; readonly segment: SealedSegment }
+  | {
+      readonly kind: 'sealed';
+      readonly segment: SealedSegment;
+      /** It was sealed before, and should have an index. */
+      readonly index_missing?: boolean;
+    }
   | { readonly kind: 'removed' }
   | { readonly kind: 'foreign'; readonly name: string };
 
@@ -66,7 +71,11 @@ export async function recoverSegment(number: number, open_name: boolean, context
     const expected = packetFileHeader(context.stream.linktype);
     if (expected.some((byte, index) => begin[index] !== byte)) return { kind: 'foreign', name };
     if (open_name) return await sealTorn(number, size, header, context);
-    return { kind: 'sealed', segment: await openSealed(number, descriptor, size, header, context) };
+    const segment = await openSealed(number, descriptor, size, header, context);
+    const announced = header.read.kind === 'good' && header.read.header.index_version > 0;
+    const whole = lastMark(header)?.offset === size;
+    const index_missing = announced && whole && segment.records > 0 && segment.index_bytes === undefined;
+    return { kind: 'sealed', segment, index_missing };
   } finally {
     closeSync(descriptor);
   }
@@ -159,14 +168,7 @@ async function openSealed(
   const segment = label(context, segmentFiles(number).sealed);
   const seal = lastMark(header);
   if (seal?.kind === 'seal' && isTrusted(header, number, context)) {
-    if (seal.offset === size) {
-      const found = describe(number, size, size, header, context);
-      const announced = header.read.kind === 'good' && header.read.header.index_version > 0 && seal.reason !== 'crash';
-      if (announced && found.records > 0 && found.index_bytes === undefined) {
-        context.report(fault('segment_index_damaged', { segment, reason: 'it is missing' }));
-      }
-      return found;
-    }
+    if (seal.offset === size) return describe(number, size, size, header, context);
     const content = readPacketFile(descriptor, Math.min(size, seal.offset), limits.sample_snaplen_bytes);
     const lengths = { found_bytes: size, expected_bytes: seal.offset, used_bytes: content.end };
     context.report(fault('segment_length', { segment, ...lengths }));

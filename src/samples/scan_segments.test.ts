@@ -86,7 +86,7 @@ const stream = fc
     interface: fc.constantFrom('a', 'b', 'b.1', 'é'),
     linktype: fc.constantFrom(1, 101),
     indexed: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
-    repeats: fc.constantFrom(1, 1, 1, 12),
+    repeats: fc.constantFrom(1, 1, 1, 1, 1, 1, 1, 1, 1, 12),
     segments: fc.array(
       fc.record({
         // Segments may overlap in time: an interface is never in perfect order, and clocks are set.
