@@ -93,3 +93,62 @@ test('whatever the filter and the packets, the index leaves nothing out', { time
   expect(narrowed).toBeGreaterThan(compared / 3);
   expect(compared).toBeGreaterThan(50);
 });
+
+test('of a link type whose headers are not looked into, everything is read', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'edgetap-linktype-'));
+  try {
+    // PPP with address and control fields that are not those of HDLC: libpcap takes the protocol from behind them all the same.
+    const ip = Uint8Array.of(
+      0x45,
+      0,
+      0,
+      28,
+      0,
+      0,
+      0,
+      0,
+      64,
+      17,
+      0,
+      0,
+      10,
+      0,
+      0,
+      1,
+      10,
+      0,
+      0,
+      2,
+      0,
+      53,
+      0,
+      53,
+      0,
+      8,
+      0,
+      0,
+    );
+    const bytes = Uint8Array.of(0x0f, 0x00, 0x00, 0x21, ...ip);
+    const writer = new TestWriter(root, { interface: 'ppp0', linktype: 9 });
+    await writer.begin(crowd_begin);
+    writer.write([{ time: crowd_begin + 1n, original: bytes.length, bytes }], crowd_begin + 2n);
+    await writer.seal('size', crowd_begin + 2n);
+    writer.index(1);
+    const texts = { expression_text: '', any_tags_text: 'host 10.0.0.1', own_tags_text: '' };
+    const program = programHere(texts, 9);
+    if (program === undefined) throw new Error('it can match');
+    const query = {
+      programs: new Map([[9, program]]),
+      formula: indexFormula(texts),
+      from: crowd_begin,
+      to: crowd_begin + 2n,
+    };
+    const view = { streams: [writer.stream], samplers: [], growing: new Map() };
+    const prepared = prepareLookback({ ...query, packet_limit: 10 }, view);
+    const result = scanSegments(prepared.job, { memory, cancelled: () => false });
+    prepared.close();
+    expect(result?.pieces.map(({ count }) => count)).toEqual([1]);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});

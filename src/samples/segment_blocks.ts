@@ -3,6 +3,7 @@ import { BlockEntries, blocksInMemory } from './index/block_entries.ts';
 import { formulaBlocks } from './index/formula_blocks.ts';
 import { IndexDamage } from './index/index_damage.ts';
 import { IndexFile, type ReadAt } from './index/index_file.ts';
+import { indexedLinktypes } from './index/indexed_linktypes.ts';
 import { blocksListed, blocksOf, type CandidateBlocks, everyBlock } from './candidate_blocks.ts';
 import type { ScanJob, ScanSegment } from './scan_job.ts';
 
@@ -19,11 +20,15 @@ export function segmentBlocks(segment: ScanSegment, job: ScanJob): SegmentBlocks
   const { growing, index_descriptor } = segment;
   if (growing !== undefined) {
     const entries = new BlockEntries(blocksInMemory(growing.blocks, growing.end));
-    const candidates = growing.candidates === undefined ? everyBlock : blocksListed(growing.candidates);
+    const list = indexedLinktypes.has(segment.linktype) ? growing.candidates : undefined;
+    const candidates = list === undefined ? everyBlock : blocksListed(list);
     return { entries, candidates, end: growing.end };
   }
   if (index_descriptor === undefined) return undefined;
   const file = new IndexFile(readerOf(index_descriptor), segment);
+  if (!indexedLinktypes.has(segment.linktype)) {
+    return { entries: new BlockEntries(file), candidates: everyBlock, end: segment.length };
+  }
   const found = formulaBlocks(job.formula, 'outer', file);
   if (found !== undefined && job.inner !== undefined) {
     const inside = formulaBlocks(job.inner.formula, 'inner', file);

@@ -55,7 +55,11 @@ function randomFrom(start: number): (below: number) => number {
 }
 
 async function startMachine(ports: readonly NamespacePair[], number: number): Promise<Machine> {
-  const served = await startServe({ interfaces: ports.map((pair) => pair.near.name) });
+  // Every packet is sampled, bursts too: what is missing was lost.
+  const served = await startServe({
+    interfaces: ports.map((pair) => pair.near.name),
+    env: { EDGETAP_SAMPLE_RATE: '1' },
+  });
   return {
     served,
     destination_conf: await provedFileBucket(served),

@@ -38,7 +38,8 @@ beforeAll(async () => {
   pairs = [await createNamespacePair(), await createNamespacePair()];
   served = await startServe({
     interfaces: pairs.map(({ near }) => near.name),
-    env: { EDGETAP_PACKETS_MAX: '1000000' },
+    // Every packet is kept, whatever comes.
+    env: { EDGETAP_PACKETS_MAX: '1000000', EDGETAP_SAMPLE_RATE: '1' },
   });
   bucket = await provedFileBucket(served);
   traffic = pairs.map(({ far }, index) =>
