@@ -10,6 +10,7 @@ import { answer, listAnswer } from './answer.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import { callerOf } from './caller.ts';
+import { captureAnswer, captureAnswerText } from './capture_answer.ts';
 import { idOr404 } from './id_or_404.ts';
 import { rateHeaders } from './rate_headers.ts';
 import { repeatOf } from './repeat_of.ts';
@@ -68,7 +69,9 @@ export function captureRoutes(app: ApiInstance, { control: { captures }, packets
       params: CapturePath,
       response: { 200: envelope(CaptureResponse), ...refusals },
     },
+    // Whoever waits for a capture asks for it again and again.
+    serializerCompiler: () => captureAnswerText,
     handler: async (request) =>
-      answer(captureJson(await captures.get(callerOf(request), idOr404(request.params.pcap_id, 'capture')))),
+      captureAnswer(await captures.get(callerOf(request), idOr404(request.params.pcap_id, 'capture'))),
   });
 }

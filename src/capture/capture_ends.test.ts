@@ -13,6 +13,7 @@ import { withoutRoot } from '../../test/support/without_root.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { FaultError } from '../model/errors/fault.ts';
 import type { Part } from './part.ts';
+import { PendingRing } from './pending_ring.ts';
 import { PooledWorker } from './pooled_worker.ts';
 import { RunningPart } from './running_part.ts';
 import { Spool } from './spool.ts';
@@ -114,17 +115,16 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
     const of = interfaceNamed(near);
     const request = { capture_id, part: near, interface: of, program: acceptAll(1), snaplen_bytes: 9000 };
     const file = await spool.create(capture_id, near);
-    const part = new RunningPart({ ...request, time_limit_ms: 60_000 }, file, worker, {
-      returning: () => undefined,
-      release: () => (released += 1),
-    });
-    await part.arm({
+    const pool = { acquire: async () => worker, returning: () => undefined, release: () => (released += 1) };
+    const ring = new PendingRing(pool, {
       interface: of,
       snaplen_bytes: 9000,
       ring_bytes: 1 << 20,
       block_timeout_ms: 20,
       promiscuous: true,
     });
+    const part = new RunningPart({ ...request, time_limit_ms: 60_000 }, file, await ring.take(), pool);
+    await part.arm();
     replayFrames(pair.far, numberedFrames(100).slice(0, 7));
     await waitFor(() => part.progress().packets === 7n, { what: 'all are written' });
     await worker.end();

@@ -4,6 +4,7 @@ import { watchInterfaces } from '../libpcap/watch_interfaces.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { ArmRequest, Part } from './part.ts';
+import { PendingRing } from './pending_ring.ts';
 import type { PooledWorker } from './pooled_worker.ts';
 import { RunningPart } from './running_part.ts';
 import type { Spool, SpoolFile } from './spool.ts';
@@ -29,10 +30,26 @@ export interface CaptureEngineOptions {
   readonly now_ms?: () => number;
 }
 
+/** The ring of a capture that is still being prepared: deaf, until it is armed or given up. */
+export interface OpenedRing {
+  /** The LINKTYPE_ number of the interface's packets: what the filter must be compiled for. Throws as `arm` does. */
+  linktype(): Promise<number>;
+  /** As the engine's `arm`, once. */
+  arm(request: Omit<ArmRequest, 'interface' | 'snaplen_bytes'>): Promise<Part>;
+  /** Closes it and gives the worker back; nothing once it was armed. Who opens a ring and does not arm it must call this. */
+  giveUp(): void;
+}
+
 /** Captures interfaces into the spool. */
 export interface CaptureEngine {
   /** The LINKTYPE_ number of an interface's packets: what its filter must be compiled for. */
   probeLinktype(of: HostInterface): Promise<number>;
+  /**
+   * Begins to make a ring on an interface, which takes long, while its caller prepares the rest. Returns at once.
+   *
+   * @throws FaultError `workers_exhausted` where the engine is closed
+   */
+  open(of: HostInterface, snaplen_bytes: number): OpenedRing;
   /**
    * Begins to capture; resolves when packets are surely captured.
    *
@@ -48,6 +65,8 @@ export interface CaptureEngine {
 export async function createCaptureEngine(options: CaptureEngineOptions): Promise<CaptureEngine> {
   const { spool, workers_max, workers_warm = 2 } = options;
   const pool = new WorkerPool({ workers_max, workers_warm, budget: spool.budget });
+  /** Rings that are neither armed nor given up yet. */
+  const pending = new Set<PendingRing>();
   const running = new Set<RunningPart>();
   const linktypes = new Map<string, number>();
   const now_ms = options.now_ms ?? Date.now;
@@ -83,28 +102,28 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   });
 
   const probeLinktype = async (of: HostInterface): Promise<number> => {
-    const key = `${of.ifindex} ${of.arphrd}`;
-    const known = linktypes.get(key);
+    const known = linktypes.get(linktypeKey(of));
     if (known !== undefined) return known;
     const worker = await pool.acquire();
     const answer = await ask(pool, worker, { kind: 'probe', open: openOptions(of, 256, probe_ring_bytes) });
     if (answer.kind !== 'probed') throw new Error(`a probe was answered with ${answer.kind}`);
-    linktypes.set(key, answer.linktype);
+    linktypes.set(linktypeKey(of), answer.linktype);
     return answer.linktype;
   };
 
-  const arm = async (request: ArmRequest): Promise<Part> => {
-    const worker = await pool.acquire();
+  const arm = async (ring: PendingRing, request: ArmRequest): Promise<Part> => {
     let file: SpoolFile;
     try {
+      await ring.acquired();
       file = await spool.create(request.capture_id, request.part);
     } catch (error) {
-      pool.release(worker);
+      ring.giveUp();
       throw error;
     }
-    const part = new RunningPart(request, file, worker, pool);
+    let part: RunningPart;
     try {
-      await part.arm(openOptions(request.interface, request.snaplen_bytes, options.ring_bytes ?? 64 << 20));
+      part = new RunningPart(request, file, await ring.take(), pool);
+      await part.arm();
     } catch (error) {
       await file.handle.close();
       await spool.remove(request.capture_id, request.part);
@@ -118,12 +137,37 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     return part;
   };
 
+  const open = (of: HostInterface, snaplen_bytes: number): OpenedRing => {
+    if (closing !== undefined) raise('workers_exhausted', { limit: 0 });
+    const ring = new PendingRing(pool, openOptions(of, snaplen_bytes, options.ring_bytes ?? 64 << 20));
+    pending.add(ring);
+    return {
+      linktype: async () => {
+        const known = linktypes.get(linktypeKey(of));
+        if (known !== undefined) return known;
+        const linktype = await ring.linktype();
+        linktypes.set(linktypeKey(of), linktype);
+        return linktype;
+      },
+      arm: (request) =>
+        begin(() => {
+          pending.delete(ring);
+          return arm(ring, { ...request, interface: of, snaplen_bytes });
+        }),
+      giveUp: () => {
+        if (pending.delete(ring)) ring.giveUp();
+      },
+    };
+  };
+
   return {
     probeLinktype: (of) => begin(() => probeLinktype(of)),
-    arm: (request) => begin(() => arm(request)),
+    open,
+    arm: async (request) => await open(request.interface, request.snaplen_bytes).arm(request),
     async close(reason) {
       closing = reason;
       for (const part of running) part.stop(reason);
+      for (const ring of pending) ring.giveUp();
       await Promise.allSettled(beginning);
       await Promise.all([...running].map((part) => part.ended));
       clearInterval(counting);
@@ -131,6 +175,11 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
       await pool.close();
     },
   };
+}
+
+/** An interface may come back under its number as another kind. */
+function linktypeKey({ ifindex, arphrd }: HostInterface): string {
+  return `${ifindex} ${arphrd}`;
 }
 
 /** Sends a request that has one answer, and gives the worker back. */

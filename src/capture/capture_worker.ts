@@ -14,7 +14,7 @@ import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
 import type { RecordTime } from './record_sorter.ts';
 import { SpoolBudget } from './spool_budget.ts';
-import type { FromWorker, ToWorker, WorkerData } from './worker_messages.ts';
+import type { FromWorker, OpenOptions, ToWorker, WorkerData } from './worker_messages.ts';
 
 // A thread that captures one interface at a time, for as long as the process lives. It waits for messages only between
 // captures; during one, everything goes through the control.
@@ -47,8 +47,8 @@ function recordTime(time: TimeNs): RecordTime {
   return { seconds: Number(time / 1_000_000_000n), nanos: Number(time % 1_000_000_000n) };
 }
 
-function probe(request: Extract<ToWorker, { kind: 'probe' }>): void {
-  const handle = openLive(request.open);
+function probe(options: OpenOptions): void {
+  const handle = openLive(options);
   try {
     send({ kind: 'probed', linktype: linktypeOf(handle) });
   } finally {
@@ -56,17 +56,49 @@ function probe(request: Extract<ToWorker, { kind: 'probe' }>): void {
   }
 }
 
-function arm(request: Arm, waiter: Waiter): void {
-  const handle = openLive(request.open);
+/** What is open and not armed yet: deaf. */
+let pending: { readonly handle: LiveHandle; readonly options: OpenOptions } | undefined;
+
+function open(options: OpenOptions): void {
+  const handle = openLive(options);
   try {
-    capture(request, handle, waiter);
-  } finally {
+    send({ kind: 'opened', linktype: linktypeOf(handle) });
+    pending = { handle, options };
+  } catch (error) {
     handle.close();
+    throw error;
   }
 }
 
-function capture(request: Arm, handle: LiveHandle, waiter: Waiter): void {
-  const { snaplen_bytes, block_timeout_ms } = request.open;
+function close(): void {
+  pending?.handle.close();
+  pending = undefined;
+}
+
+function arm(request: Arm, waiter: Waiter): void {
+  try {
+    if (pending === undefined) throw new Error('it has nothing open');
+    capture(request, pending.options, pending.handle, waiter);
+  } finally {
+    close();
+  }
+}
+
+function handle(message: ToWorker, waiter: Waiter): void {
+  switch (message.kind) {
+    case 'probe':
+      return probe(message.open);
+    case 'open':
+      return open(message.open);
+    case 'arm':
+      return arm(message, waiter);
+    case 'close':
+      return close();
+  }
+}
+
+function capture(request: Arm, options: OpenOptions, handle: LiveHandle, waiter: Waiter): void {
+  const { snaplen_bytes, block_timeout_ms } = options;
   const file = new PartFile(
     {
       write: (pieces, position) => writevSync(request.descriptor, pieces, position),
@@ -79,14 +111,14 @@ function capture(request: Arm, handle: LiveHandle, waiter: Waiter): void {
   try {
     const linktype = headerLinktype(run.fileHeader);
     if (linktype !== request.program.linktype) {
-      const { name } = request.open.interface;
+      const { name } = options.interface;
       raise('interface_changed', { interface: name, linktype, expected: request.program.linktype });
     }
     file.begin(run.fileHeader);
     if (file.fault !== undefined) throw new FaultError([file.fault]);
     control.publishWritten(0n, 0n, file.length);
     // libpcap leaves out the outgoing copies on loopback, too, but only after the kernel has counted them.
-    const seen = request.open.interface.loopback ? rejectOutgoing(request.program) : request.program;
+    const seen = options.interface.loopback ? rejectOutgoing(request.program) : request.program;
     handle.attachFilter(keepBytes(seen, snaplen_bytes).instructions);
     handle.start();
     control.deadline_ns = now() + request.time_limit_ms * 1e6;
@@ -104,8 +136,8 @@ answering(() => {
   loadLibpcap();
   const waiter = new Waiter();
   parentPort?.on('message', (message: ToWorker) => {
-    answering(() => (message.kind === 'arm' ? arm(message, waiter) : probe(message)));
-    send({ kind: 'idle' });
+    answering(() => handle(message, waiter));
+    if (pending === undefined) send({ kind: 'idle' });
   });
   send({ kind: 'ready', wake_descriptor: waiter.wakeDescriptor });
 });

@@ -8,7 +8,7 @@ import type { PooledWorker } from './pooled_worker.ts';
 import type { RecordTime } from './record_sorter.ts';
 import type { RunEnd } from './run_end.ts';
 import type { SpoolFile } from './spool.ts';
-import type { FromWorker, OpenOptions } from './worker_messages.ts';
+import type { FromWorker } from './worker_messages.ts';
 import type { WorkerPool } from './worker_pool.ts';
 
 /** A part while a worker captures it: joins the worker, its file and what is seen of the interface from outside. */
@@ -54,8 +54,8 @@ export class RunningPart implements Part {
     this.#interface_dropped = this.#drops_before === undefined ? undefined : 0n;
   }
 
-  /** Makes the worker capture. Throws what keeps it from that; the file is then the caller's again. */
-  async arm(open: OpenOptions): Promise<void> {
+  /** Makes the worker, whose ring is open, capture. Throws what keeps it from that; the file is then the caller's again. */
+  async arm(): Promise<void> {
     const { program, packet_limit, byte_limit, time_limit_ms, leave_out_earlier = false } = this.#request;
     this.#worker.control.reset();
     this.#worker.listener = {
@@ -67,7 +67,6 @@ export class RunningPart implements Part {
     };
     this.#worker.send({
       kind: 'arm',
-      open,
       program,
       limits: { packets: packet_limit ?? Number.POSITIVE_INFINITY, bytes: byte_limit ?? Number.POSITIVE_INFINITY },
       time_limit_ms,

@@ -20,12 +20,13 @@ export interface OpenOptions {
   readonly promiscuous: boolean;
 }
 
-/** To a worker that is idle. */
+/** To a worker that is idle: `probe` or `open`. To one that has opened: `arm` or `close`. */
 export type ToWorker =
   | { readonly kind: 'probe'; readonly open: OpenOptions }
+  | { readonly kind: 'open'; readonly open: OpenOptions }
+  | { readonly kind: 'close' }
   | {
       readonly kind: 'arm';
-      readonly open: OpenOptions;
       readonly program: Program;
       readonly limits: RecordLimits;
       readonly time_limit_ms: number;
@@ -34,10 +35,14 @@ export type ToWorker =
       readonly descriptor: number;
     };
 
-/** From a worker. An `arm` is answered by `armed`, then `ended`; or by `failed`. `idle` follows every answer. */
+/**
+ * From a worker. An `open` is answered by `opened`, an `arm` by `armed`, then `ended`; each of them, or by `failed`. `idle` follows
+ * every answer but `opened`: the ring is there until it was armed or closed.
+ */
 export type FromWorker =
   | { readonly kind: 'ready'; readonly wake_descriptor: number }
   | { readonly kind: 'probed'; readonly linktype: number }
+  | { readonly kind: 'opened'; readonly linktype: number }
   | { readonly kind: 'armed'; readonly linktype: number; readonly armed_at: TimeNs; readonly clock_offset: bigint }
   | { readonly kind: 'ended'; readonly end: RunEnd }
   | { readonly kind: 'failed'; readonly faults: readonly [Fault, ...Fault[]] }

@@ -46,6 +46,15 @@ export async function captureOf(db: Queries, account_id: string, id: string): Pr
   return row === undefined ? undefined : captureOfRow(row);
 }
 
+const versionsOf = builtOnce((query, id: string, account_id: string) =>
+  query.selectFrom('captures').select('version').where('id', '=', id).where('account_id', '=', account_id),
+);
+
+/** The version that a capture of an account is at, which grows with every change of it and its parts; undefined as in `captureOf`. */
+export async function captureVersion(db: Queries, account_id: string, id: string): Promise<bigint | undefined> {
+  return (await versionsOf(db, id, account_id))[0]?.version;
+}
+
 /** The captures that a page is of, with its values in the order of the conditions. */
 function matching(query: Kysely<Tables>, { account_id, status, type }: CapturePage) {
   let rows = query.selectFrom('captures').where('account_id', '=', account_id);

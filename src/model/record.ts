@@ -40,7 +40,7 @@ export interface CaptureRecord {
   readonly delivery: Delivery;
   /** Size of every piece of an upload but the last. */
   readonly piece_bytes: number;
-  /** Grows with every write; a write names the one it read. */
+  /** Grows with every write of it or of what its parts tell; a write names the one it read. */
   readonly version: bigint;
 }
 

@@ -313,11 +313,17 @@ describe.skipIf(skip)('a part', () => {
   test('whose state cannot be written down once it is armed gives its worker back', async () => {
     const inTheWay: CaptureEngine = {
       ...engine,
-      arm: async (request) => {
-        const part = await engine.arm(request);
-        // From here on a directory is in the way of the new state.
-        mkdirSync(`${partPaths(directory, capture_id, pair.near.name).state}.new`);
-        return part;
+      open: (of, snaplen_bytes) => {
+        const ring = engine.open(of, snaplen_bytes);
+        return {
+          ...ring,
+          arm: async (request) => {
+            const part = await ring.arm(request);
+            // From here on a directory is in the way of the new state.
+            mkdirSync(`${partPaths(directory, capture_id, pair.near.name).state}.new`);
+            return part;
+          },
+        };
       },
     };
     const runner = begin({ through: inTheWay });
@@ -331,6 +337,83 @@ describe.skipIf(skip)('a part', () => {
       },
     );
     for (const one of others) await one.forget();
+  });
+});
+
+describe.skipIf(skip)('the ring that a part opens ahead', () => {
+  /** The engine, with what becomes of rings told in order; `onArm` runs before one is armed. */
+  function watched(told: string[], onArm: () => void = () => undefined): CaptureEngine {
+    return {
+      ...engine,
+      open: (of, snaplen_bytes) => {
+        told.push('open');
+        const ring = engine.open(of, snaplen_bytes);
+        return {
+          linktype: async () => await ring.linktype(),
+          arm: async (request) => {
+            onArm();
+            told.push('arm');
+            return await ring.arm(request);
+          },
+          giveUp: () => {
+            told.push('give up');
+            ring.giveUp();
+          },
+        };
+      },
+    };
+  }
+  /** Every worker is there: as many parts as there are places can begin. */
+  async function bothPlacesFree(): Promise<void> {
+    const others = ['d', 'e'].map((digit) => begin({ order: assignment({ capture_id: digit.repeat(32) }) }));
+    const begun = (): Set<string> =>
+      new Set(reports.filter((one) => one.phase === 'armed').map((one) => one.capture_id));
+    await waitFor(() => begun().has('d'.repeat(32)) && begun().has('e'.repeat(32)), { what: 'two parts' });
+    for (const one of others) await one.forget();
+  }
+
+  test('is armed once the state is on the disk, not before', async () => {
+    const [told, phases]: [string[], string[]] = [[], []];
+    const runner = begin({ through: watched(told, () => void phases.push(stateOnDisk().phase)) });
+    // Heard by nobody: nothing is on the disk yet.
+    replayFrames(pair.far, [frame]);
+    await armed(runner);
+    expect(phases).toEqual(['arming']);
+    await runner.stop('stopped');
+    await runner.settled;
+    expect(told).toEqual(['open', 'arm', 'give up']);
+    expect(reports.at(-1)).toMatchObject({ phase: 'ended', packets: 0n });
+    await bothPlacesFree();
+  });
+
+  test('is given up where the state cannot be written', async () => {
+    const told: string[] = [];
+    writeFileSync(join(directory, capture_id), 'a file where its directory is to be');
+    const runner = begin({ through: watched(told) });
+    await runner.settled;
+    expect(reports.at(-1)).toMatchObject({ phase: 'failed', fault: { name: 'spool_write_failed' } });
+    expect(told).toEqual(['open', 'give up']);
+    await bothPlacesFree();
+  });
+
+  test.each([
+    ['does not compile', 'tcp port nowhere-at-all', 'failed'],
+    ['no packet of the interface can match', 'wlan type mgt', 'excluded'],
+  ])('is given up where the filter %s', async (_what, text, phase) => {
+    const told: string[] = [];
+    const filter = { expression_text: text, any_tags_text: text, own_tags_text: '' };
+    const runner = begin({ order: assignment({ filter }), through: watched(told) });
+    await runner.settled;
+    expect(reports.at(-1)).toMatchObject({ phase });
+    expect(told).toEqual(['open', 'give up']);
+    await bothPlacesFree();
+  });
+
+  test('is not opened for a part that is stopped before it begins', async () => {
+    const told: string[] = [];
+    const runner = begin({ order: assignment({ stop: 'stopped' }), through: watched(told) });
+    await runner.settled;
+    expect(told).toEqual([]);
   });
 });
 

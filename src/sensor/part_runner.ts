@@ -1,7 +1,7 @@
-import type { CaptureEngine } from '../capture/capture_engine.ts';
+import type { CaptureEngine, OpenedRing } from '../capture/capture_engine.ts';
 import type { Part } from '../capture/part.ts';
 import type { Spool } from '../capture/spool.ts';
-import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
+import type { Compiled, FilterCompiler } from '../libpcap/compiler_pool.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
 import { backoffMs } from '../model/backoff.ts';
 import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
@@ -126,29 +126,46 @@ export function runPart(
   /** From `arming` to `armed`, with the part that captures; or to `ended` or `excluded`, without. */
   const begin = async (): Promise<Part | undefined> => {
     const stop = wantedStop ?? assignment.stop;
-    await save({});
     if (stop !== undefined) {
+      await save({});
       await writeEmptyPart(spool, capture_id, interfaceName);
       await save({ phase: 'ended', packets: 0n, bytes: 0n, dropped: 0n, stop_reason: stop });
       return undefined;
     }
     const port = deps.findInterface(interfaceName) ?? raise('interface_unknown', { interface: interfaceName });
-    const linktype = await engine.probeLinktype(port);
+    // The ring takes longest, so all else is done meanwhile; it hears nothing before it is armed.
+    const ring = engine.open(port, assignment.snaplen_bytes);
+    try {
+      return await beginOn(ring, port);
+    } finally {
+      ring.giveUp();
+    }
+  };
+
+  const compile = async (ring: OpenedRing, port: HostInterface): Promise<Compiled & { readonly linktype: number }> => {
+    const linktype = await ring.linktype();
     const compiled = await compiler.compile({ filter: assignment.filter, linktype, live_interface: port });
     if (!compiled.ok) throw asError(compiled.faults);
-    if (compiled.value.kind === 'excluded') {
-      const excluded = fault('linktype_excluded', { where: interfaceName, reason: compiled.value.reason });
-      await save({ phase: 'excluded', linktype, fault: excluded });
+    return { ...compiled.value, linktype };
+  };
+
+  const beginOn = async (ring: OpenedRing, port: HostInterface): Promise<Part | undefined> => {
+    const compiling = compile(ring, port);
+    // Heard below, unless the state cannot be written: then that is the reason.
+    compiling.catch(() => undefined);
+    await save({});
+    const compiled = await compiling;
+    if (compiled.kind === 'excluded') {
+      const excluded = fault('linktype_excluded', { where: interfaceName, reason: compiled.reason });
+      await save({ phase: 'excluded', linktype: compiled.linktype, fault: excluded });
       return undefined;
     }
     forgotten.signal.throwIfAborted();
-    const { packet_limit, byte_limit, snaplen_bytes, time_limit_s, lookback } = assignment;
-    const part = await engine.arm({
+    const { packet_limit, byte_limit, time_limit_s, lookback } = assignment;
+    const part = await ring.arm({
       capture_id,
       part: interfaceName,
-      interface: port,
-      program: compiled.value.program,
-      snaplen_bytes,
+      program: compiled.program,
       time_limit_ms: time_limit_s * 1000,
       ...(packet_limit === undefined ? {} : { packet_limit }),
       ...(byte_limit === undefined ? {} : { byte_limit }),

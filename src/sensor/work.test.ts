@@ -50,7 +50,7 @@ async function open(): Promise<Work> {
     spool,
     recovered,
     outbox,
-    engine: { probeLinktype: native, arm: native, close: native },
+    engine: { probeLinktype: native, open: native, arm: native, close: native },
     compiler: { check: native, compile: native, close: native },
     sender: {
       send: async (shipment) => {

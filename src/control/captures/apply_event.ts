@@ -79,23 +79,35 @@ export async function applyEvents(
     effects.push(...next.effects);
   }
   const patch = changes(before.record, state.record, recordKeys);
-  if (Object.keys(patch).length > 0 && !(await updateCapture(tx, captureId, record.version, patch))) {
+  const partsChanged = await saveParts(tx, before.parts, state.parts);
+  // Also where only a part has changed: the version is that of everything that its owner sees.
+  const changed = partsChanged || Object.keys(patch).length > 0;
+  if (changed && !(await updateCapture(tx, captureId, record.version, patch))) {
     raise('lease_lost', { lease: `capture ${captureId}` });
   }
-  await saveParts(tx, before.parts, state.parts);
   const sensors = new Set(effects.flatMap((effect) => (effect.kind === 'work_changed' ? effect.sensors : [])));
   return { state, effects, generations: await bumpGeneration(tx, [...sensors]) };
 }
 
-async function saveParts(tx: Transaction, before: readonly PartRecord[], after: readonly PartRecord[]): Promise<void> {
+/** Was there anything to save? */
+async function saveParts(
+  tx: Transaction,
+  before: readonly PartRecord[],
+  after: readonly PartRecord[],
+): Promise<boolean> {
   const known = new Map(before.map((part) => [part.ordinal, part]));
   const fresh: PartRecord[] = [];
+  let updated = false;
   for (const part of after) {
     const old = known.get(part.ordinal);
     if (old === undefined) fresh.push(part);
-    else if (old !== part) await updatePart(tx, part, changes(old, part, partKeys));
+    else if (old !== part) {
+      await updatePart(tx, part, changes(old, part, partKeys));
+      updated = true;
+    }
   }
   await insertParts(tx, fresh);
+  return updated || fresh.length > 0;
 }
 
 /** The fields of `keys` that differ; null for one that is not there any more. */

@@ -1,7 +1,7 @@
 import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { captureOf, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
-import { captureWithParts, partsOfMany } from '../../db/parts.ts';
+import { partsOfMany } from '../../db/parts.ts';
 import { fault, FaultError, raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
@@ -13,6 +13,7 @@ import { resultName } from '../delivery/place_of.ts';
 import { captureView } from './capture_view.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
+import { knownViews } from './known_views.ts';
 
 /** What serving captures takes. */
 export interface CaptureControlDeps extends CreateDeps {
@@ -27,6 +28,7 @@ export interface CaptureControlDeps extends CreateDeps {
 /** The captures of accounts, as the API asks for them. */
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
   const { db } = deps;
+  const findView = knownViews(db);
   return {
     create: async (by, body, repeat) => await createCapture(deps, by, body, repeat),
     list: async (by, query) => {
@@ -37,10 +39,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       );
       return { captures: records.map((record) => captureView(record, parts.get(record.id) ?? [])), total_count: total };
     },
-    get: async (by, id) => {
-      const found = await captureWithParts(db, by.account_id, id);
-      return found === undefined ? unknown() : captureView(found.record, found.parts);
-    },
+    get: async (by, id) => (await findView(by.account_id, id)) ?? unknown(),
     stop: async (by, id) => {
       const record = await find(db, by, id);
       if (record.spec.type === 'simple') raise('not_stoppable');
