@@ -44,8 +44,8 @@ class SqliteConnection implements DatabaseConnection {
       const { statement, columns } = this.#prepare(query.sql);
       if (columns.length > 0) {
         const rows: unknown[] = statement.all(...values);
-        // Every statement that gives rows was set to give arrays.
-        return { rows: rows.map((row) => namedRow<Row>(columns, row as readonly unknown[])) };
+        // Every statement that gives rows was set to give arrays; the rows' shape is what Kysely derived from the query.
+        return { rows: rows.map((row) => namedRow(columns, row as readonly unknown[]) as Row) };
       }
       const { changes } = statement.run(...values);
       return { rows: [], numAffectedRows: BigInt(changes) };
@@ -84,15 +84,14 @@ class SqliteConnection implements DatabaseConnection {
  * A row by the names of its columns. What node:sqlite makes of one is a dictionary to V8, from which every later read and copy is
  * slow; rows that are made here, column by column, share one shape.
  */
-function namedRow<Row>(columns: readonly string[], values: readonly unknown[]): Row {
+function namedRow(columns: readonly string[], values: readonly unknown[]): Readonly<Record<string, unknown>> {
   const row: Record<string, unknown> = {};
   let index = 0;
   for (const name of columns) {
     row[name] = values[index];
     index += 1;
   }
-  // The rows' shape is what Kysely derived from the query; the driver cannot know it.
-  return row as Row;
+  return row;
 }
 
 function failed(error: unknown): never {

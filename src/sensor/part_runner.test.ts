@@ -325,38 +325,37 @@ describe.skipIf(skip)('a part', () => {
   });
 });
 
-describe.skipIf(skip)('the ring that a part opens ahead', () => {
-  /** The engine, with what becomes of rings told in order; `onArm` runs before one is armed. */
-  function watched(told: string[], onArm: () => void = () => undefined): CaptureEngine {
-    return {
-      ...engine,
-      open: (of, snaplen_bytes) => {
-        told.push('open');
-        const ring = engine.open(of, snaplen_bytes);
-        return {
-          linktype: async () => await ring.linktype(),
-          arm: async (request) => {
-            onArm();
-            told.push('arm');
-            return await ring.arm(request);
-          },
-          giveUp: () => {
-            told.push('give up');
-            ring.giveUp();
-          },
-        };
-      },
-    };
-  }
-  /** Every worker is there: as many parts as there are places can begin. */
-  async function bothPlacesFree(): Promise<void> {
-    const others = ['d', 'e'].map((digit) => begin({ order: assignment({ capture_id: digit.repeat(32) }) }));
-    const begun = (): Set<string> =>
-      new Set(reports.filter((one) => one.phase === 'armed').map((one) => one.capture_id));
-    await waitFor(() => begun().has('d'.repeat(32)) && begun().has('e'.repeat(32)), { what: 'two parts' });
-    for (const one of others) await one.forget();
-  }
+/** The engine, with what becomes of rings told in order; `onArm` runs before one is armed. */
+function watched(told: string[], onArm: () => void = () => undefined): CaptureEngine {
+  return {
+    ...engine,
+    open: (of, snaplen_bytes) => {
+      told.push('open');
+      const ring = engine.open(of, snaplen_bytes);
+      return {
+        linktype: async () => await ring.linktype(),
+        arm: async (request) => {
+          onArm();
+          told.push('arm');
+          return await ring.arm(request);
+        },
+        giveUp: () => {
+          told.push('give up');
+          ring.giveUp();
+        },
+      };
+    },
+  };
+}
+/** Every worker is there: as many parts as there are places can begin. */
+async function bothPlacesFree(): Promise<void> {
+  const others = ['d', 'e'].map((digit) => begin({ order: assignment({ capture_id: digit.repeat(32) }) }));
+  const begun = (): Set<string> => new Set(reports.filter((one) => one.phase === 'armed').map((one) => one.capture_id));
+  await waitFor(() => begun().has('d'.repeat(32)) && begun().has('e'.repeat(32)), { what: 'two parts' });
+  for (const one of others) await one.forget();
+}
 
+describe.skipIf(skip)('the ring that a part opens ahead', () => {
   test('is armed once the state is on the disk, not before', async () => {
     const [told, phases]: [string[], string[]] = [[], []];
     const runner = begin({ through: watched(told, () => void phases.push(stateOnDisk().phase)) });
