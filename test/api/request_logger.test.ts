@@ -1,10 +1,10 @@
 import { Writable } from 'node:stream';
-import { type Logger, pino } from 'pino';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { expect, test } from 'vitest';
 import { logRedaction } from '../../src/api/log_redaction.ts';
 import { RequestLogger } from '../../src/api/request_logger.ts';
 
-function logging(): { readonly parent: Logger; readonly lines: () => readonly unknown[] } {
+function logging(): { readonly parent: FastifyBaseLogger; readonly lines: () => readonly unknown[] } {
   const written: string[] = [];
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -13,7 +13,8 @@ function logging(): { readonly parent: Logger; readonly lines: () => readonly un
     },
   });
   const { redact, serializers } = logRedaction;
-  const parent = pino({ base: null, timestamp: false, redact: { ...redact }, serializers }, stream);
+  const logger = { base: null, timestamp: false, redact: { ...redact }, serializers: { ...serializers }, stream };
+  const parent = Fastify({ logger }).log;
   return { parent, lines: () => written.map((line): unknown => JSON.parse(line)) };
 }
 
