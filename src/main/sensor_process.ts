@@ -84,17 +84,20 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const { sample_rate } = settings;
   const sampling = new AbortController();
   const warnings = new Set<string>();
-  const sampleNew = async (): Promise<void> => {
-    for (const { name } of interfaces()) {
-      if (samples.status().interfaces.some((one) => one.interface === name && one.sampling !== undefined)) continue;
-      try {
-        await samples.startSampling({ interface: name, ...(sample_rate === undefined ? {} : { rate: sample_rate }) });
-      } catch (error) {
-        if (!(error instanceof FaultError)) throw error;
-        if (!warnings.has(error.message)) warn(error.faults[0], `sampling ${name}`);
-        warnings.add(error.message);
-      }
+  const sampleOne = async (name: string): Promise<void> => {
+    try {
+      await samples.startSampling({ interface: name, ...(sample_rate === undefined ? {} : { rate: sample_rate }) });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      if (!warnings.has(error.message)) warn(error.faults[0], `sampling ${name}`);
+      warnings.add(error.message);
     }
+  };
+  /** All at once: from then on an answer says what is missing of each. */
+  const sampleNew = async (): Promise<void> => {
+    const known = samples.status().interfaces.filter((one) => one.sampling !== undefined);
+    const fresh = interfaces().filter(({ name }) => !known.some((one) => one.interface === name));
+    await Promise.all(fresh.map(async ({ name }) => await sampleOne(name)));
   };
   for (const name of missing(settings)) {
     const absent = fault('interface_unknown', { interface: name });
