@@ -66,7 +66,7 @@ export function operationsContract(world: () => ContractWorld): void {
           expect(errors, path).toEqual([[1000, undefined]]);
         }
       }
-      expect(ids.size).toBe(14);
+      expect(ids.size).toBe(15);
       for (const name of ['Capture', 'CaptureRequest']) {
         const { anyOf, discriminator } = document.components.schemas[name] as {
           anyOf: { $ref: string }[];
