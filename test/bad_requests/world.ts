@@ -45,12 +45,12 @@ async function fill(served: Served): Promise<BadRequestWorld> {
   const made = await operator('account', 'create', 'other', '--sensors', 'all', '--networks', 'all');
   const other_token = await tokenFor(made['id'] ?? '', '--permission', 'write');
   const other: Account = { id: made['id'] ?? '', token: other_token['token'] ?? '' };
-  // Long enough for the command to take it as a moment in the future.
+  // Long enough for the command, by itself, to take it as a moment in the future.
   const expires_ms = Date.now() + 5000;
+  const expired = await tokenFor(own.id, '--expires', new Date(expires_ms).toISOString());
   const revoked = await tokenFor(own.id);
-  const [read, expired, user] = await Promise.all([
+  const [read, user] = await Promise.all([
     tokenFor(own.id, '--permission', 'read'),
-    tokenFor(own.id, '--expires', new Date(expires_ms).toISOString()),
     operator('user', 'create', 'user@example.com', '--account', own.id, '--permission', 'write'),
     operator('token', 'revoke', revoked['id'] ?? ''),
   ]);
