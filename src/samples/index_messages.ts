@@ -18,15 +18,12 @@ export type ToIndexer =
       readonly state: SharedArrayBuffer;
       readonly slot: number;
     }
-  /** Index this segment, which is sealed, up to this length, and write the index. `soon` comes before what was left from earlier. */
-  | {
-      readonly kind: 'seal';
-      readonly segment: SegmentToIndex;
-      readonly length: number;
-      readonly soon: boolean;
-    }
+  /** Index this segment, which is sealed, up to this length, and write the index. */
+  | { readonly kind: 'seal'; readonly segment: SegmentToIndex; readonly length: number }
   /** This segment is gone. */
   | { readonly kind: 'forget'; readonly key: number }
+  /** End, between two slices: no file is left half written. */
+  | { readonly kind: 'stop' }
   /** What do the segments that have no index file yet have to say to this? */
   | { readonly kind: 'ask'; readonly id: number; readonly formula: IndexFormula; readonly inner?: IndexFormula };
 

@@ -29,13 +29,15 @@ interface Entry {
   readonly growing: { readonly state: SamplerState; readonly slot: number } | undefined;
   /** Its length once it is sealed. */
   sealed: number | undefined;
-  soon: boolean;
 }
 
 /** Read and indexed at a time: about a millisecond's work. */
 const slice_bytes = 256 * 1024;
 
-/** The segments that are being indexed: those that grow, those that were just sealed, and those left from earlier, in this order. */
+/**
+ * The segments that are being indexed: those that grow before those that are sealed, and these in the order in which they came. So the
+ * segments of a stream get their indexes in the order of their numbers.
+ */
 export class IndexQueue {
   readonly #ports: IndexQueuePorts;
   readonly #entries = new Map<number, Entry>();
@@ -45,7 +47,7 @@ export class IndexQueue {
     this.#ports = ports;
   }
 
-  take(message: ToIndexer): void {
+  take(message: Exclude<ToIndexer, { readonly kind: 'stop' }>): void {
     switch (message.kind) {
       case 'follow': {
         const { segment, slot, state } = message;
@@ -55,7 +57,6 @@ export class IndexQueue {
       case 'seal': {
         const entry = this.#entries.get(message.segment.key) ?? this.#add(message.segment, undefined);
         entry.sealed = message.length;
-        entry.soon = message.soon;
         return;
       }
       case 'forget':
@@ -73,23 +74,17 @@ export class IndexQueue {
       const { length } = growing.state.content(growing.slot);
       if (length > builder.length && this.#read(entry, length)) return true;
     }
-    let next: Entry | undefined;
     for (const entry of this.#entries.values()) {
       if (entry.sealed === undefined) continue;
-      next ??= entry;
-      if (entry.soon) {
-        next = entry;
-        break;
-      }
+      this.#advance(entry, entry.sealed);
+      return true;
     }
-    if (next === undefined) return false;
-    this.#advance(next, next.sealed ?? 0);
-    return true;
+    return false;
   }
 
   #add(segment: SegmentToIndex, growing: Entry['growing']): Entry {
     const builder = new IndexBuilder(segment.linktype, this.#ports.seed());
-    const entry: Entry = { segment, descriptor: undefined, builder, growing, sealed: undefined, soon: false };
+    const entry: Entry = { segment, descriptor: undefined, builder, growing, sealed: undefined };
     this.#entries.set(segment.key, entry);
     return entry;
   }

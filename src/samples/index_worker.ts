@@ -15,13 +15,20 @@ const queue = new IndexQueue({
   send: (message: FromIndexer) => port.postMessage(message),
 });
 let timer: NodeJS.Timeout | undefined;
+let stopped = false;
 
 /** A slice at a time, so that questions need not wait for more than one. */
 function turn(): void {
   clearTimeout(timer);
+  if (stopped) return;
   if (queue.work()) setImmediate(turn);
   else timer = setTimeout(turn, idle_ms);
 }
 
-port.on('message', (message: ToIndexer) => queue.take(message));
+port.on('message', (message: ToIndexer) => {
+  if (message.kind !== 'stop') return queue.take(message);
+  stopped = true;
+  clearTimeout(timer);
+  port.close();
+});
 turn();

@@ -66,7 +66,7 @@ export class Indexer {
     this.#begin({ stream, number, follow: { state, slot }, tries: 0 });
   }
 
-  /** Indexes a segment to its end and writes the index; `soon` before those that were left from earlier. */
+  /** Indexes a segment to its end and writes the index; `soon`: the end of this waits for it a while. */
   seal(stream: Stream, segment: SealedSegment, soon: boolean): void {
     if (segment.records === 0) return this.forget(stream, segment.number);
     const key = this.#keyOf(stream, segment.number) ?? this.#begin({ stream, number: segment.number, tries: 0 });
@@ -126,7 +126,19 @@ export class Indexer {
     }
     patience.abort();
     this.#closing = true;
-    await this.#worker?.terminate();
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    worker.ref();
+    this.#tell({ kind: 'stop' });
+    const patience = new AbortController();
+    await Promise.race([exited, this.#ports.clock.sleep(closing_patience_ms, patience.signal)]);
+    patience.abort();
+    await worker.terminate();
   }
 
   #begin(work: Work): number {
@@ -147,10 +159,8 @@ export class Indexer {
   }
 
   #tellSeal(key: number, work: Work): void {
-    const { segment, soon = false } = work;
-    if (segment !== undefined) {
-      this.#tell({ kind: 'seal', segment: toIndex(key, work), length: segment.length, soon });
-    }
+    const { segment } = work;
+    if (segment !== undefined) this.#tell({ kind: 'seal', segment: toIndex(key, work), length: segment.length });
   }
 
   #tell(message: ToIndexer): void {

@@ -296,13 +296,12 @@ class DiskStore implements SampleStore {
     return stream;
   }
 
-  /** The newest first: they are asked for most. */
+  /** Each stream's in the order of their numbers: what an earlier process left, before what comes. */
   #indexWhatIsNot(): void {
-    const all = this.#opened.flatMap((stream) => stream.sealed.map((segment) => ({ stream, segment })));
-    for (const { stream, segment } of all.toSorted((a, b) =>
-      Number(b.segment.sealed_monotonic - a.segment.sealed_monotonic),
-    )) {
-      if (segment.index_bytes === undefined) this.#indexer.seal(stream, segment, false);
+    for (const stream of this.#opened) {
+      for (const segment of stream.sealed) {
+        if (segment.index_bytes === undefined) this.#indexer.seal(stream, segment, false);
+      }
     }
   }
 

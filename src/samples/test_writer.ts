@@ -112,7 +112,7 @@ export class TestWriter {
     let written: FromIndexer | undefined;
     const queue = new IndexQueue({ seed: () => number, send: (message) => (written = message) });
     const of = { key: 1, directory, number, linktype };
-    queue.take({ kind: 'seal', segment: of, length: segment.length, soon: true });
+    queue.take({ kind: 'seal', segment: of, length: segment.length });
     while (queue.work());
     if (written?.kind !== 'indexed') throw new Error(`segment ${number} was not indexed: ${JSON.stringify(written)}`);
     segment.index_bytes = written.bytes;
