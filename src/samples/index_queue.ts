@@ -72,7 +72,7 @@ export class IndexQueue {
       const { growing, builder, sealed } = entry;
       if (growing === undefined || sealed !== undefined) continue;
       const { length } = growing.state.content(growing.slot);
-      if (length > builder.length && this.#read(entry, length)) return true;
+      if (length > builder.length && this.#follow(entry, length)) return true;
     }
     for (const entry of this.#entries.values()) {
       if (entry.sealed === undefined) continue;
@@ -93,6 +93,16 @@ export class IndexQueue {
     const descriptor = this.#entries.get(key)?.descriptor;
     if (descriptor !== undefined) closeSync(descriptor);
     this.#entries.delete(key);
+  }
+
+  /** Goes on with a segment that grows. One that cannot be read is let go: it is tried again once it is sealed, and what fails then is told. */
+  #follow(entry: Entry, length: number): boolean {
+    try {
+      return this.#read(entry, length);
+    } catch {
+      this.#drop(entry.segment.key);
+      return false;
+    }
   }
 
   /** Goes on with a sealed segment, to its index. */

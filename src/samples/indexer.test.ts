@@ -6,6 +6,7 @@ import { waitFor } from '../../test/support/wait_for.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import { systemClock } from './clock.ts';
 import { Indexer } from './indexer.ts';
+import { SamplerState } from './sampler_state.ts';
 import { segmentLabel } from './segment_label.ts';
 import { segmentFiles } from './segment_name.ts';
 import { crowd_begin, type TestPacket } from './test_packets.ts';
@@ -92,6 +93,20 @@ describe('the indexer', () => {
       { name: 'index_write_failed', message: expect.stringContaining('a/0000000001.pcap') },
     ]);
     expect([segment.index_bytes, indexer.backlog, existsSync(path(1, 'index'))]).toEqual([undefined, 0, false]);
+  });
+
+  test('says nothing of a segment that is evicted before it has its index', async () => {
+    const segment = await sealed(1);
+    // Gone before its first byte is read, while it grows and once it is sealed.
+    writer.stream.sealed.splice(0);
+    rmSync(writer.stream.directory, { recursive: true });
+    const state = new SamplerState();
+    state.publish(0, { length: 1000, records: 9, least: 1n, greatest: 2n, dropped: 0n, lost: 0n });
+    indexer.follow(writer.stream, 7, state.buffer, 0);
+    expect((await indexer.ask(everything)).size).toBe(0);
+    indexer.seal(writer.stream, segment, true);
+    await waitFor(() => indexer.backlog === 0, { what: 'it is let go' });
+    expect([faults, damaged]).toEqual([[], []]);
   });
 
   test('begins again after its thread has died, with all that it had to do', async () => {

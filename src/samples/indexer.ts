@@ -213,9 +213,11 @@ export class Indexer {
       return this.#tellSeal(key, work);
     }
     this.#work.delete(key);
+    this.#settle();
+    // It was evicted in the meantime.
+    if (work.segment !== undefined && !work.stream.sealed.includes(work.segment)) return;
     if (cause === 'packets') this.#ports.damaged(work.stream, work.number, reason);
     else this.#ports.report(fault('index_write_failed', { segment: segmentLabel(work.stream, work.number), reason }));
-    this.#settle();
   }
 
   #settle(): void {
