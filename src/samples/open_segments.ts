@@ -141,7 +141,7 @@ export class OpenSegments {
     const { clock, boot } = this.#ports;
     const report = (cause: Fault): void => this.#ports.report(cause);
     const context = { stream, directory: stream.directory, clock, boot, report };
-    const recovered = await recoverSegment(number, true, context);
+    const recovered = await recoverSegment(number, true, context, stream.sealed.at(-1));
     if (recovered.kind === 'sealed') this.#ports.sealed(stream, recovered.segment);
     else this.#ports.lost(stream, number);
   }

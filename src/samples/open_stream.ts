@@ -39,7 +39,7 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
   const sealed: SealedSegment[] = [];
   const without_index: number[] = [];
   for (const [number, kind] of [...packets].sort(([a], [b]) => a - b)) {
-    const recovered = await recoverSegment(number, kind === 'open', context);
+    const recovered = await recoverSegment(number, kind === 'open', context, sealed.at(-1));
     if (recovered.kind === 'sealed') {
       sealed.push(recovered.segment);
       if (recovered.index_missing === true) without_index.push(number);

@@ -10,7 +10,7 @@ import { index_version } from './index/index_layout.ts';
 import { type PacketFileContent, readPacketFile } from './read_packet_file.ts';
 import { sealSegment, syncDirectory } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
-import { type RateSpan, segmentCover } from './segment_cover.ts';
+import { latest, type RateSpan, segmentCover } from './segment_cover.ts';
 import {
   encodeSegmentHeader,
   readSegmentHeader,
@@ -51,9 +51,15 @@ interface HeaderFile {
 
 /**
  * Brings one segment to where it can be queried, after any kind of end: the table "What happens at start" of
- * docs/formats/segments.md. `open` says that its packet file still has the name of an open one.
+ * docs/formats/segments.md. `open_name` says that its packet file still has the name of an open one; `before` is the segment before
+ * it in the stream.
  */
-export async function recoverSegment(number: number, open_name: boolean, context: RecoverContext): Promise<Recovered> {
+export async function recoverSegment(
+  number: number,
+  open_name: boolean,
+  context: RecoverContext,
+  before?: SealedSegment,
+): Promise<Recovered> {
   const files = segmentFiles(number);
   const name = open_name ? files.open : files.sealed;
   const header = readHeaderFile(join(context.directory, files.header));
@@ -70,7 +76,7 @@ export async function recoverSegment(number: number, open_name: boolean, context
     readSync(descriptor, begin, 0, pcapHeaderBytes, 0);
     const expected = packetFileHeader(context.stream.linktype);
     if (expected.some((byte, index) => begin[index] !== byte)) return { kind: 'foreign', name };
-    if (open_name) return await sealTorn(number, size, header, context);
+    if (open_name) return await sealTorn(number, size, header, context, before);
     const segment = await openSealed(number, descriptor, size, header, context);
     const announced = header.read.kind === 'good' && header.read.header.index_version > 0;
     const whole = lastMark(header)?.offset === size;
@@ -111,7 +117,13 @@ async function removeEmpty(number: number, { directory }: RecoverContext): Promi
   return { kind: 'removed' };
 }
 
-async function sealTorn(number: number, size: number, header: HeaderFile, context: RecoverContext): Promise<Recovered> {
+async function sealTorn(
+  number: number,
+  size: number,
+  header: HeaderFile,
+  context: RecoverContext,
+  before: SealedSegment | undefined,
+): Promise<Recovered> {
   const files = segmentFiles(number);
   const packets = await open(join(context.directory, files.open), 'r+');
   try {
@@ -124,7 +136,8 @@ async function sealTorn(number: number, size: number, header: HeaderFile, contex
       context.report(fault('segment_cut', cut));
     }
     if (isTrusted(header, number, context) && last !== undefined) {
-      await sealAgain(number, packets, last, endMarks(content, last, header, context), context);
+      const reached = handedOver(number, header, before);
+      await sealAgain(number, packets, last, endMarks(content, last, header, context, reached), context);
     } else {
       const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
       context.report(fault('segment_header_invalid', { segment: label(context, files.sealed), reason }));
@@ -197,6 +210,18 @@ function lastMark(header: HeaderFile): SegmentMark | undefined {
 }
 
 /**
+ * A segment that is full may have packets from behind its watermark, which is where the next one begins: of the time up to them
+ * the next one tells. Undefined where that is not so.
+ */
+function handedOver(number: number, { marks }: HeaderFile, before: SealedSegment | undefined): TimeNs | undefined {
+  const [start] = marks.marks;
+  if (start === undefined || start === 'damaged' || start.kind !== 'start' || before?.number !== number - 1)
+    return undefined;
+  const { reason, to } = before.cover;
+  return (reason === 'size' || reason === 'age') && to === start.watermark ? before.greatest : undefined;
+}
+
+/**
  * The marks that end a torn segment. Where the machine went down with the sampler, the disk may have taken packets and not a mark
  * of their rate: behind the last mark it is not known.
  */
@@ -205,24 +230,29 @@ function endMarks(
   last: SegmentMark,
   { read }: HeaderFile,
   { boot }: RecoverContext,
+  reached: TimeNs | undefined,
 ): readonly [SegmentMark, ...SegmentMark[]] {
-  if (read.kind === 'good' && isOfBoot(read.header, boot)) return [endMark(content, last, 'crash')];
+  if (read.kind === 'good' && isOfBoot(read.header, boot)) return [endMark(content, last, 'crash', reached)];
   const { rate_since: _since, rate_unknown_us: _unknown, reason: _reason, ...counted } = last;
   const unknown = { ...counted, kind: 'rate' as const, rate: 0 };
-  return [unknown, endMark(content, unknown, 'crash')];
+  return [unknown, endMark(content, unknown, 'crash', reached)];
 }
 
 function isOfBoot(header: SegmentHeader, boot: Uint8Array): boolean {
   return boot.some((byte) => byte !== 0) && header.boot.every((byte, index) => byte === boot[index]);
 }
 
-function endMark(content: PacketFileContent, last: SegmentMark, reason: 'crash' | 'rebuilt'): SegmentMark {
+function endMark(
+  content: PacketFileContent,
+  last: SegmentMark,
+  reason: 'crash' | 'rebuilt',
+  reached?: TimeNs,
+): SegmentMark {
   const { least: _least, greatest: _greatest, rate_unknown_us: _unknown, ...counted } = last;
-  const greatest = content.greatest ?? last.watermark;
   return {
     ...counted,
     kind: 'seal',
-    watermark: greatest > last.watermark ? greatest : last.watermark,
+    watermark: latest(last.watermark, content.greatest, reached),
     offset: content.end,
     records: content.records,
     ...(content.least === undefined ? {} : { least: content.least }),

@@ -74,7 +74,8 @@ function sinceOf({ rate_since, watermark }: SegmentMark, known: boolean): TimeNs
   return known ? rate_since : latest(rate_since, watermark);
 }
 
-function latest(first: TimeNs, ...more: readonly (TimeNs | undefined)[]): TimeNs {
+/** The latest of some moments. */
+export function latest(first: TimeNs, ...more: readonly (TimeNs | undefined)[]): TimeNs {
   return more.reduce((most: TimeNs, one) => (one !== undefined && one > most ? one : most), first);
 }
 
