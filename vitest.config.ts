@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { worker_options } from './src/main/worker_options.ts';
 
 const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 
@@ -7,6 +8,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    execArgv: [...worker_options],
     testTimeout: 30_000 * soak,
     hookTimeout: 60_000,
   },

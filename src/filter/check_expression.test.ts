@@ -50,6 +50,7 @@ describe('accepted as it is', () => {
 describe('names of IP protocols become numbers', () => {
   test.each([
     ['ip proto \\tcp', 'ip proto 6'],
+    ['ip proto\\tcp and (proto\\udp)', 'ip proto 6 and (proto 17)'],
     ['proto \\icmp or gre or \\udp', 'proto 1 or 47 or 17'],
     ['ip6 proto ipv6-icmp and (ip proto \\sctp or (ospf))', 'ip6 proto 58 and (ip proto 132 or (89))'],
   ])('%j', (expression, value) => {

@@ -36,7 +36,9 @@ export function checkExpression(expression: string, pointer = '/filter_expressio
       );
     }
     if (found?.replacement !== undefined) {
-      text += expression.slice(copied, token.offset) + found.replacement;
+      text += expression.slice(copied, token.offset);
+      // A backslash begins a word by itself, a digit does not.
+      text += /[\w.:-]$/.test(text) ? ` ${found.replacement}` : found.replacement;
       copied = token.offset + token.text.length;
     }
     context.follow(token);

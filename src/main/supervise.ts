@@ -7,6 +7,7 @@ import { processLink } from '../bus/process_link.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
 import type { ServeSettings } from './settings.ts';
+import { worker_options } from './worker_options.ts';
 
 /** The children of a supervisor. */
 export type ChildName = 'control' | 'sensor';
@@ -62,6 +63,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     const child = children[name];
     const forked = fork(programs[name], {
       serialization: 'advanced',
+      execArgv: [...process.execArgv, ...worker_options],
       env: { ...compileCache(settings), ...process.env },
     });
     let ready_at: number | undefined;

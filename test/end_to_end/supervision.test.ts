@@ -6,6 +6,7 @@ import { failedStart } from '../support/failed_start.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { type NumberedTraffic, numberOf, startNumberedTraffic } from '../support/numbered_traffic.ts';
 import { parsePcap } from '../support/packet_samples.ts';
+import { worker_options } from '../../src/main/worker_options.ts';
 import { descendants, isAlive } from '../support/process_tree.ts';
 import { type Served, startServe } from '../support/serve.ts';
 import {
@@ -88,10 +89,13 @@ describe('one data directory', () => {
 
   test('a child that dies takes its helpers with it', async () => {
     const [pid, kin] = [served.pidOf('sensor'), descendants(served.pidOf('sensor'))];
+    const options = (): string[] => readFileSync(`/proc/${served.pidOf('sensor')}/cmdline`, 'utf8').split('\0');
+    expect(options()).toEqual(expect.arrayContaining([...worker_options]));
     expect(kin.length).toBeGreaterThan(0);
     process.kill(pid, 'SIGKILL');
     await waitFor(() => !kin.some(isAlive), { what: 'no helper left' });
     await waitFor(() => served.pidOf('sensor') !== pid, { what: 'another sensor', limit_ms: 20_000 });
+    expect(options()).toEqual(expect.arrayContaining([...worker_options]));
   });
 
   test('the supervisor is killed: its children end, and the next one goes on with their captures', async () => {
