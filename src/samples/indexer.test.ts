@@ -90,7 +90,7 @@ describe('the indexer', () => {
     indexer.seal(writer.stream, segment, true);
     await waitFor(() => faults.length > 0, { what: 'it is told' });
     expect(faults).toMatchObject([
-      { name: 'index_write_failed', message: expect.stringContaining('a/0000000001.pcap') },
+      { name: 'index_write_failed', message: expect.stringContaining('a@1/0000000001.pcap') },
     ]);
     expect([segment.index_bytes, indexer.backlog, existsSync(path(1, 'index'))]).toEqual([undefined, 0, false]);
   });

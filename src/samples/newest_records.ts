@@ -17,7 +17,10 @@ export interface NewestShare {
   readonly count: number;
 }
 
-/** Keeps the `limit` newest records of all that are offered, in memory of `limit` times the longest record. */
+/**
+ * Keeps the `limit` newest records of all that are offered, in memory of at most `limit` times the longest record. They may come in any
+ * order; newest first is cheapest.
+ */
 export interface NewestRecords {
   readonly count: number;
   /** Whether a record was turned away or dropped for a newer one. */
@@ -30,16 +33,24 @@ export interface NewestRecords {
   take(piece_max_bytes: number): NewestShare[];
 }
 
+/** Slots that there is memory for at first, and how many times as many when these are full. */
+const first_slots = 1024;
+const slots_factor = 4;
+
 /** Makes an empty one for records of at most `snaplen_bytes` captured bytes. */
 export function createNewestRecords(limit: number, snaplen_bytes: number): NewestRecords {
   const slotBytes = recordHeaderBytes + snaplen_bytes;
-  const arena = new Uint8Array(limit * slotBytes);
+  let slots = Math.min(limit, first_slots);
+  let arena = new Uint8Array(slots * slotBytes);
   const [seconds, nanos] = [new Float64Array(limit), new Uint32Array(limit)];
   const [streams, segments, ordinals] = [new Uint32Array(limit), new Float64Array(limit), new Float64Array(limit)];
   const lengths = new Uint32Array(limit);
-  // A binary heap of slots with the oldest record on top.
-  const heap = new Uint32Array(limit);
   let count = 0;
+  /** The slot of the oldest record. */
+  let oldest = 0;
+  // A binary heap of slots with the oldest record on top; made once the oldest has to go.
+  const heap = new Uint32Array(limit);
+  let heaped = false;
   let overflowed = false;
 
   const order = (a: number, b: number): number =>
@@ -68,22 +79,16 @@ export function createNewestRecords(limit: number, snaplen_bytes: number): Newes
     arena.set(bytes.subarray(at, at + length), slot * slotBytes);
   };
 
-  const siftUp = (from: number): void => {
-    const slot = heap[from] ?? 0;
-    let at = from;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = heap[parent] ?? 0;
-      if (order(slot, above) >= 0) break;
-      heap[at] = above;
-      at = parent;
-    }
-    heap[at] = slot;
+  const grow = (): void => {
+    const grown = new Uint8Array(Math.min(limit, slots * slots_factor) * slotBytes);
+    grown.set(arena);
+    arena = grown;
+    slots = grown.length / slotBytes;
   };
 
-  const siftDown = (): void => {
-    const slot = heap[0] ?? 0;
-    let at = 0;
+  const siftDown = (from: number): void => {
+    const slot = heap[from] ?? 0;
+    let at = from;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= count) break;
@@ -96,6 +101,12 @@ export function createNewestRecords(limit: number, snaplen_bytes: number): Newes
     heap[at] = slot;
   };
 
+  const heapify = (): void => {
+    for (let slot = 0; slot < count; slot += 1) heap[slot] = slot;
+    for (let at = (count >> 1) - 1; at >= 0; at -= 1) siftDown(at);
+    heaped = true;
+  };
+
   return {
     get count() {
       return count;
@@ -104,29 +115,29 @@ export function createNewestRecords(limit: number, snaplen_bytes: number): Newes
       return overflowed;
     },
     get floor() {
-      if (count < limit) return undefined;
-      const oldest = heap[0] ?? 0;
-      return { seconds: seconds[oldest] ?? 0, nanos: nanos[oldest] ?? 0 };
+      return count < limit ? undefined : { seconds: seconds[oldest] ?? 0, nanos: nanos[oldest] ?? 0 };
     },
     offer(bytes, view, at, place) {
       if (count < limit) {
+        if (count === slots) grow();
         put(count, bytes, view, at, place);
-        heap[count] = count;
-        count++;
-        siftUp(count - 1);
+        if (order(count, oldest) < 0) oldest = count;
+        count += 1;
         return;
       }
       overflowed = true;
-      const oldest = heap[0] ?? 0;
       if (!isNewer(view.getUint32(at, true), view.getUint32(at + 4, true), place, oldest)) return;
-      put(oldest, bytes, view, at, place);
-      siftDown();
+      if (!heaped) heapify();
+      put(heap[0] ?? 0, bytes, view, at, place);
+      siftDown(0);
+      oldest = heap[0] ?? 0;
     },
     take(piece_max_bytes) {
-      const slots = Array.from(heap.subarray(0, count)).sort(
+      // What came newest first is one run for the sort.
+      const sorted = Array.from({ length: count }, (_, slot) => slot).sort(
         (a, b) => (streams[a] ?? 0) - (streams[b] ?? 0) || order(a, b),
       );
-      return groupPieces(slots, streams, lengths, piece_max_bytes).map((piece) => {
+      return groupPieces(sorted, streams, lengths, piece_max_bytes).map((piece) => {
         const records = new Uint8Array(piece.reduce((sum, slot) => sum + (lengths[slot] ?? 0), 0));
         let to = 0;
         for (const slot of piece) {

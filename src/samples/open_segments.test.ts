@@ -158,7 +158,7 @@ test('a disk that fails when the segment is to be made safe is believed at once:
   await segments.seal(segment, start, seal);
   expect([asked, slept_ms]).toEqual([['packets'], 0]);
   expect(faults).toMatchObject([
-    { name: 'segment_unsynced', message: expect.stringContaining('eth0/0000000001.pcap') as string },
+    { name: 'segment_unsynced', message: expect.stringContaining('eth0@1/0000000001.pcap') as string },
   ]);
   expect(sealed).toMatchObject([{ number: 1, records: 1, cover: { reason: 'unsynced' } }]);
   expect(readdirSync(stream.directory).sort()).toEqual(['0000000001.pcap', '0000000001.seg']);

@@ -64,7 +64,9 @@ export async function recoverSegment(
   const name = open_name ? files.open : files.sealed;
   const header = readHeaderFile(join(context.directory, files.header));
   if (header.read.kind === 'newer') {
-    context.report(fault('segment_newer', { segment: label(context, files.sealed), version: header.read.version }));
+    context.report(
+      fault('segment_newer', { segment: segmentLabel(context.stream, number), version: header.read.version }),
+    );
     return { kind: 'foreign', name };
   }
   // A store of a day has thousands of files: without a promise for each, opening takes a quarter of the time.
@@ -132,7 +134,11 @@ async function sealTorn(
     if (content.records === 0 && last === undefined) return await removeEmpty(number, context);
     if (content.end < size) {
       await packets.truncate(content.end);
-      const cut = { segment: label(context, files.sealed), cut_bytes: size - content.end, kept_bytes: content.end };
+      const cut = {
+        segment: segmentLabel(context.stream, number),
+        cut_bytes: size - content.end,
+        kept_bytes: content.end,
+      };
       context.report(fault('segment_cut', cut));
     }
     if (isTrusted(header, number, context) && last !== undefined) {
@@ -140,7 +146,7 @@ async function sealTorn(
       await sealAgain(number, packets, last, endMarks(content, last, header, context, reached), context);
     } else {
       const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
-      context.report(fault('segment_header_invalid', { segment: label(context, files.sealed), reason }));
+      context.report(fault('segment_header_invalid', { segment: segmentLabel(context.stream, number), reason }));
       await rebuildHeader(number, content, header, context);
       await packets.sync();
       await rename(join(context.directory, files.open), join(context.directory, files.sealed));
@@ -178,7 +184,7 @@ async function openSealed(
   header: HeaderFile,
   context: RecoverContext,
 ): Promise<SealedSegment> {
-  const segment = label(context, segmentFiles(number).sealed);
+  const segment = segmentLabel(context.stream, number);
   const seal = lastMark(header);
   if (seal?.kind === 'seal' && isTrusted(header, number, context)) {
     if (seal.offset === size) return describe(number, size, size, header, context);
@@ -360,8 +366,4 @@ function sealedMonotonic(header: SegmentHeader, seal: SegmentMark, { clock, boot
   }
   const age = clock.now() - seal.watermark;
   return age > 0n ? now - age : now;
-}
-
-function label({ stream }: RecoverContext, name: string): string {
-  return `${stream.interface}/${name}`;
 }

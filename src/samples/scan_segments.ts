@@ -22,11 +22,19 @@ export interface ScanResult {
 /** Finds the newest packets of a window that match. Memory is bounded by the limit, whatever the store's size. Undefined where it was cancelled. */
 export function scanSegments(job: NewestJob, ports: VisitPorts): ScanResult | undefined {
   const newest = createNewestRecords(job.packet_limit, job.snaplen_bytes);
+  let begins = new Uint32Array(1024);
   const visit = ({ bytes, view, start, end, segment, ordinal }: MatchedRecords): void => {
-    const place = { stream: segment.stream, segment: segment.number, ordinal };
+    let records = 0;
     for (let at = start; at < end; at += recordHeaderBytes + view.getUint32(at + 8, true)) {
-      newest.offer(bytes, view, at, place);
-      place.ordinal += 1;
+      if (records === begins.length) begins = doubled(begins);
+      begins[records] = at;
+      records += 1;
+    }
+    // The newest first: once there are enough, all that are left are older.
+    const place = { stream: segment.stream, segment: segment.number, ordinal: ordinal + records };
+    for (let index = records - 1; index >= 0; index -= 1) {
+      place.ordinal -= 1;
+      newest.offer(bytes, view, begins[index] ?? 0, place);
     }
   };
   const ended = visitMatches(job, ports, {
@@ -38,4 +46,10 @@ export function scanSegments(job: NewestJob, ports: VisitPorts): ScanResult | un
   if (ended === undefined) return undefined;
   const truncated = newest.overflowed || ended.passed_over;
   return { pieces: newest.take(job.piece_max_bytes), truncated, damage: ended.damage, found: ended.found };
+}
+
+function doubled(from: Uint32Array): Uint32Array<ArrayBuffer> {
+  const to = new Uint32Array(from.length * 2);
+  to.set(from);
+  return to;
 }

@@ -1,11 +1,10 @@
 import type { FileFormat } from '../../model/capture.ts';
-import { createCaptureReader } from '../../pcap/capture_reader.ts';
+import { batchOfPcapRecords } from '../../pcap/batch_of_pcap_records.ts';
 import { appendMerged } from '../../pcap/capture_writer.ts';
 import { createCaptureWriter } from '../../pcap/create_capture_writer.ts';
 import { newestOf } from '../../pcap/newest_of.ts';
-import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import type { InterfaceDescription, InterfaceStatistics } from '../../pcap/pcapng_encode.ts';
-import { batchOf, type PacketRecord, recordAt, type RecordBatch, timeOf } from '../../pcap/record_batch.ts';
+import { timeOf } from '../../pcap/record_batch.ts';
 import type { TimeNs } from '../../model/time.ts';
 import type { AnsweredStream } from './ask_sensor.ts';
 import { type KnownRate, type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
@@ -38,10 +37,8 @@ export function lookbackFile(
   },
 ): LookbackFile {
   const { packet_limit, format, snaplen_bytes, application, comment } = options;
-  const merged = newestOf(
-    streams.map((stream) => wholeBatch(stream, snaplen_bytes)),
-    packet_limit,
-  );
+  const answers = streams.map(({ records }) => batchOfPcapRecords(records, snaplen_bytes));
+  const merged = newestOf(answers, packet_limit);
   const writer = createCaptureWriter({
     format,
     application,
@@ -50,33 +47,20 @@ export function lookbackFile(
   });
   appendMerged(writer, merged);
   const packets = streams.map(() => 0);
-  const bytes = streams.map(() => 0);
-  const times = streams.map((): TimeNs[] => []);
   for (let index = 0; index < merged.count; index += 1) {
     const source = merged.sources[index] ?? 0;
-    const [batch, record] = [merged.batches[source], merged.records[index] ?? 0];
     packets[source] = (packets[source] ?? 0) + 1;
-    bytes[source] = (bytes[source] ?? 0) + (batch?.captured[record] ?? 0);
-    if (batch !== undefined) times[source]?.push(timeOf(batch, record));
   }
   const statistics = streams.map((stream, index) => ({ ...stream.statistics, delivered: BigInt(packets[index] ?? 0) }));
-  const estimated = streams.map(({ rates }, index) => packetsEstimated(times[index] ?? [], rates));
+  // Of each answer the newest are in the file: its last ones.
+  const estimated = answers.map((batch, index) => {
+    const count = packets[index] ?? 0;
+    const times = { count, at: (record: number): TimeNs => timeOf(batch, batch.count - count + record) };
+    return packetsEstimated(times, streams[index]?.rates ?? []);
+  });
+  const bytes = answers.map((batch, index) => {
+    const taken = batch.captured.subarray(batch.count - (packets[index] ?? 0), batch.count);
+    return taken.reduce((sum, captured) => sum + captured, 0);
+  });
   return { chunks: [...writer.ready(), ...writer.finish(statistics)], packets, bytes, estimated };
-}
-
-/** All packets of one answer as one batch. */
-function wholeBatch(stream: AnsweredStream, snaplen: number): RecordBatch {
-  const reader = createCaptureReader();
-  const records: PacketRecord[] = [];
-  for (const chunk of [encodePcapHeader({ linktype: stream.linktype, snaplen }), ...stream.records]) {
-    for (const batch of reader.push(chunk)) {
-      // The reader reuses its batch: each packet is copied out of it.
-      for (let record = 0; record < batch.count; record += 1) {
-        const one = recordAt(batch, record);
-        records.push({ ...one, data: one.data.slice() });
-      }
-    }
-  }
-  reader.end();
-  return batchOf(records);
 }

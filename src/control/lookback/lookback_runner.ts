@@ -214,7 +214,7 @@ function sharesOf(
     const of = counted.find(
       ({ stream }) => stream.sensor === sensor.name && coverageOf([coverage], stream) !== undefined,
     );
-    const estimated = of?.estimated ?? packetsEstimated([], coverage.rates);
+    const estimated = of?.estimated ?? packetsEstimated({ count: 0, at: () => 0n }, coverage.rates);
     const text = coverageText(coverage, estimated.unknown);
     const name = shareName(answer.coverage, coverage);
     if (coverage.excluded !== undefined)
