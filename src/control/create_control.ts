@@ -6,6 +6,7 @@ import { type Fault, FaultError } from '../model/errors/fault.ts';
 import type { MachineTimes } from '../plan/machine_times.ts';
 import type { Authenticator } from './accounts/authenticator.ts';
 import type { RandomBytes } from './audit.ts';
+import { CaptureChanges } from './captures/capture_changes.ts';
 import { createCaptureControl } from './captures/capture_control.ts';
 import type { CheckFilter } from './captures/check_filter.ts';
 import { createKeeper } from './captures/keeper.ts';
@@ -91,6 +92,7 @@ export function startControl(parts: ControlParts): RunningControl {
       warn(error.faults[0], 'clearing up');
     }
   };
+  const changes = new CaptureChanges();
   const keeper = createKeeper(
     db,
     {
@@ -101,10 +103,12 @@ export function startControl(parts: ControlParts): RunningControl {
       discard: (captureId) => void clearUp(async () => await delivery.discard(captureId)),
     },
     parts.times,
+    changes,
   );
   const captures = createCaptureControl({
     ...shared,
     keeper,
+    changes,
     refusal: () => refusing,
     begun: (record, generations) => {
       for (const [sensor, generation] of generations) bus.nudge(sensor, generation);

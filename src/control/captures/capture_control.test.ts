@@ -12,6 +12,7 @@ import type { CaptureRecord } from '../../model/record.ts';
 import type { Status } from '../../model/status.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
 import type { Caller, CaptureControl } from '../control.ts';
+import { CaptureChanges } from './capture_changes.ts';
 import { createCaptureControl } from './capture_control.ts';
 import { createKeeper } from './keeper.ts';
 
@@ -46,10 +47,17 @@ beforeEach(async () => {
   const nothing = (): void => undefined;
   const consequences = { nudge: nothing, convert: nothing, lookback: nothing, past: nothing, discard: nothing };
   const never = new Proxy({}, { get: unused }) as never;
+  changes = new CaptureChanges();
   captures = createCaptureControl({
     db,
     random: (count) => new Uint8Array(randomBytes(count)),
-    keeper: createKeeper(db, consequences, machineTimes),
+    keeper: createKeeper(db, consequences, machineTimes, changes),
+    changes,
+    sleep: async (_ms, signal) =>
+      await new Promise((done) => {
+        elapse = done;
+        signal.addEventListener('abort', () => done());
+      }),
     checkFilter: unused,
     limits: { creates_per_minute: 1, running_full: 1 },
     packets_max: 1,
@@ -61,6 +69,10 @@ beforeEach(async () => {
   });
   return () => db.close();
 });
+
+let changes: CaptureChanges;
+/** Time has passed. */
+let elapse: () => void;
 
 let made = 0;
 async function store(type: 'simple' | 'full', status: Status): Promise<string> {
@@ -139,4 +151,43 @@ describe('a stop', () => {
       expect(await rows()).toEqual([]);
     },
   );
+});
+
+describe('asking for a look-back', () => {
+  const asked = async (id: string): Promise<{ answered: () => boolean; status: Promise<Status> }> => {
+    let answered = false;
+    const status = captures.get(by, id).then((view) => {
+      answered = true;
+      return view.status;
+    });
+    await new Promise((done) => setTimeout(done, 20));
+    return { answered: () => answered, status };
+  };
+
+  test('that has not ended waits for a change, and has it', async () => {
+    const id = await store('simple', 'pending');
+    const { answered, status } = await asked(id);
+    expect(answered()).toBe(false);
+    await db.transaction(async (tx) => await updateCapture(tx, id, 1n, { status: 'success' }));
+    changes.tell(id);
+    expect(await status).toBe('success');
+    expect(changes.size).toBe(0);
+  });
+
+  test('that does not change is answered after a moment', async () => {
+    const { answered, status } = await asked(await store('simple', 'running'));
+    expect(answered()).toBe(false);
+    elapse();
+    expect(await status).toBe('running');
+    expect(changes.size).toBe(0);
+  });
+
+  test.each([
+    ['simple', 'success'],
+    ['simple', 'failed'],
+    ['full', 'pending'],
+    ['full', 'running'],
+  ] as const)('or a capture that is %s and %s does not wait where nothing is about to come', async (type, status) => {
+    expect((await asked(await store(type, status))).answered()).toBe(true);
+  });
 });

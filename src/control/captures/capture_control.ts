@@ -10,6 +10,7 @@ import { writeAudit } from '../audit.ts';
 import type { ByteRange, Caller, CaptureControl, Download } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { resultName } from '../delivery/place_of.ts';
+import type { CaptureChanges } from './capture_changes.ts';
 import { captureView } from './capture_view.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
@@ -23,7 +24,12 @@ export interface CaptureControlDeps extends CreateDeps {
   readonly results: Bucket;
   /** How long after their end results are kept. */
   readonly keep_ns: bigint;
+  readonly changes: CaptureChanges;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
+
+/** Who asks for a look-back that has not ended waits for a change, and so need not ask again at once; so long at most. */
+const hold_ms = 50;
 
 /** The captures of accounts, as the API asks for them. */
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
@@ -39,7 +45,20 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       );
       return { captures: records.map((record) => captureView(record, parts.get(record.id) ?? [])), total_count: total };
     },
-    get: async (by, id) => (await findView(by.account_id, id)) ?? unknown(),
+    get: async (by, id) => {
+      const view = (await findView(by.account_id, id)) ?? unknown();
+      if (view.spec.type === 'full' || isFinal(view.status)) return view;
+      const over = new AbortController();
+      try {
+        const changed = deps.changes.next(id, over.signal);
+        const now = await findView(by.account_id, id);
+        // It may have changed while it was read.
+        if (now === view) await Promise.race([changed, deps.sleep(hold_ms, over.signal)]);
+      } finally {
+        over.abort();
+      }
+      return (await findView(by.account_id, id)) ?? unknown();
+    },
     stop: async (by, id) => {
       const record = await find(db, by, id);
       if (record.spec.type === 'simple') raise('not_stoppable');

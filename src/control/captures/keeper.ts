@@ -7,6 +7,7 @@ import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { CaptureState } from '../../plan/capture_state.ts';
 import type { MachineTimes } from '../../plan/machine_times.ts';
 import { type Applied, applyEvents } from './apply_event.ts';
+import { CaptureChanges } from './capture_changes.ts';
 
 /** What follows from a change, outside the database. Each may be called again for the same capture. */
 export interface Consequences {
@@ -39,8 +40,13 @@ export interface Keeper {
 
 const conflict_tries = 5;
 
-/** Makes the keeper of a database's captures. */
-export function createKeeper(db: Database, consequences: Consequences, times: MachineTimes): Keeper {
+/** Makes the keeper of a database's captures, which tells `changes` of each that it has changed. */
+export function createKeeper(
+  db: Database,
+  consequences: Consequences,
+  times: MachineTimes,
+  changes: CaptureChanges = new CaptureChanges(),
+): Keeper {
   const commit = async (news: readonly CaptureNews[], within?: Within): Promise<ReadonlyMap<string, Applied>> => {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -64,6 +70,7 @@ export function createKeeper(db: Database, consequences: Consequences, times: Ma
   const take: Keeper['take'] = async (news, within) => {
     const applied = await commit(news, within);
     for (const [id, one] of applied) {
+      changes.tell(id);
       for (const [sensor, generation] of one.generations) consequences.nudge(sensor, generation);
       for (const effect of one.effects) {
         if (effect.kind === 'convert') consequences.convert(id);
