@@ -9,6 +9,11 @@ import type { TimeNs } from '../../model/time.ts';
 import type { AnsweredStream } from './ask_sensor.ts';
 import { type KnownRate, type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
 
+/** Nearly all answers are one chunk: with what a packet may grow by, and what a pcapng file says beside them. */
+const chunk_max_bytes = 1 << 22;
+const grown_max_bytes = 24;
+const chunk_spare_bytes = 8192;
+
 /** One interface's answer, and what the file says of the interface. */
 export interface FileStream extends AnsweredStream {
   readonly description: Omit<InterfaceDescription, 'linktype' | 'snaplen'>;
@@ -39,8 +44,10 @@ export function lookbackFile(
   const { packet_limit, format, snaplen_bytes, application, comment } = options;
   const answers = streams.map(({ records }) => batchOfPcapRecords(records, snaplen_bytes));
   const merged = newestOf(answers, packet_limit);
+  const answered_bytes = answers.reduce((sum, { bytes, count }) => sum + bytes.length + count * grown_max_bytes, 0);
   const writer = createCaptureWriter({
     format,
+    chunk_bytes: Math.min(chunk_max_bytes, answered_bytes + chunk_spare_bytes),
     application,
     comment,
     interfaces: streams.map(({ linktype, description }) => ({ ...description, linktype, snaplen: snaplen_bytes })),

@@ -1,4 +1,5 @@
-import type { Bucket } from '../../bucket/bucket.ts';
+import { createHash } from 'node:crypto';
+import type { Bucket, StreamedObject } from '../../bucket/bucket.ts';
 import type { ControlBus } from '../../bus/bus.ts';
 import { captureById } from '../../db/captures.ts';
 import { listSensors } from '../../db/sensors.ts';
@@ -62,6 +63,15 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     }
   };
 
+  const store = async (key: string, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<StreamedObject> => {
+    const [only, ...more] = chunks;
+    if (only === undefined || more.length > 0) {
+      return await deps.results.putStream(key, each(chunks), { piece_bytes: 8_388_608, signal });
+    }
+    const sha256 = createHash('sha256').update(only).digest('hex');
+    return { ...(await deps.results.writeObject(key, only)), sha256 };
+  };
+
   const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
     const { id, spec, scope } = record;
     if (spec.type !== 'simple') return;
@@ -110,10 +120,7 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       application: deps.application,
       comment: `edgetap capture ${id}: samples`,
     });
-    const stored = await deps.results.putStream(resultName(record), each(file.chunks), {
-      piece_bytes: 8_388_608,
-      signal: signal,
-    });
+    const stored = await store(resultName(record), file.chunks, signal);
     const counted = streams.map((stream, index) => ({
       stream,
       packets: file.packets[index],
