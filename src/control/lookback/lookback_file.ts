@@ -7,6 +7,7 @@ import type { InterfaceDescription, InterfaceStatistics } from '../../pcap/pcapn
 import { timeOf } from '../../pcap/record_batch.ts';
 import type { TimeNs } from '../../model/time.ts';
 import type { AnsweredStream } from './ask_sensor.ts';
+import { giveBack } from './give_back.ts';
 import { type KnownRate, type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
 
 /** Nearly all answers are one chunk: with what a packet may grow by, and what a pcapng file says beside them. */
@@ -53,6 +54,7 @@ export function lookbackFile(
     interfaces: streams.map(({ linktype, description }) => ({ ...description, linktype, snaplen: snaplen_bytes })),
   });
   appendMerged(writer, merged);
+  for (const { bytes } of answers) giveBack(bytes);
   const packets = streams.map(() => 0);
   for (let index = 0; index < merged.count; index += 1) {
     const source = merged.sources[index] ?? 0;

@@ -19,6 +19,7 @@ import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText } from './coverage_text.ts';
+import { giveBack } from './give_back.ts';
 import { greatestRate } from './greatest_rate.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
 import { type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
@@ -121,6 +122,7 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       comment: `edgetap capture ${id}: samples`,
     });
     const stored = await store(resultName(record), file.chunks, signal);
+    for (const chunk of file.chunks) giveBack(chunk);
     const counted = streams.map((stream, index) => ({
       stream,
       packets: file.packets[index],
