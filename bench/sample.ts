@@ -22,10 +22,7 @@ const lossless = { packets_per_s: 1_000_000, rate: 1 };
 const processors = { traffic: 0, sampling: 1 };
 const on = ['-c', String(processors.sampling)];
 
-/**
- * The peer: a ring of 64 MiB, with which tcpdump loses nothing at these rates, as the sampler does not. With the ring of its
- * defaults (2 MiB) it loses packets, and pays nothing for those.
- */
+/** The peer has a ring of 64 MiB. With the ring of its defaults (2 MiB) tcpdump loses more packets, and pays nothing for those. */
 const peer = 'tcpdump -B 65536 -s 160';
 const tcpdump = {
   program: 'taskset',
@@ -140,7 +137,15 @@ async function* full(subject: LineProcess, traffic: Traffic, directory: string):
     for (const other of peers) {
       const lost = (theirs.get(other.name) ?? []).map((one) => one.loss_percent);
       const figures = { peer: other.name, ours: of('loss_percent'), theirs: lost };
-      yield compared({ bench: 'sample', case: name, unit: 'loss_percent', better: 'less', ...figures, goal: 0 });
+      yield compared({
+        bench: 'sample',
+        case: name,
+        unit: 'loss_percent',
+        better: 'less',
+        ...figures,
+        goal: 0,
+        resolution: 0.001,
+      });
     }
   }
 }
@@ -152,7 +157,7 @@ async function* withoutLoss(subject: LineProcess, traffic: Traffic, directory: s
     await warmMemory(directory, run_s * 1e6 * 176);
     const { sent, sampled } = await sampleAt(subject, traffic, packets_per_s, rate);
     progress(`${packets_per_s} packets/s at rate ${rate}: ${sent.packets - sampled.written} of ${sent.packets} lost`);
-    if (run > 0) lost.push((100 * (sent.packets - sampled.written)) / sent.packets);
+    if (run > 0) lost.push(Math.max(0, (100 * (sent.packets - sampled.written)) / sent.packets));
   }
   const name = `${packets_per_s.toLocaleString('en')} packets/s at rate ${rate}`;
   const ours = Math.max(...lost);

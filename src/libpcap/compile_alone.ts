@@ -1,12 +1,21 @@
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import { openCompileHandle } from './compile_handle.ts';
 import { type CompiledText, compileText } from './compile_text.ts';
+import type { Instruction } from './program.ts';
 
 /**
  * Link types that between them understand every word of pcap-filter(7): Ethernet, Linux cooked (two), raw IP, PPP, 802.11 (two),
  * SunATM, MTP2, IP over Fibre Channel, ARCNET, FDDI, Token Ring, BSD loopback.
  */
 const reference_linktypes: readonly number[] = [1, 113, 276, 101, 9, 105, 127, 123, 140, 122, 7, 10, 6, 0];
+
+/** Loads of a word, a half and a byte from a fixed offset, and from one beyond x (bpf(4)). */
+const loads: readonly number[] = [0x20, 0x28, 0x30, 0x40, 0x48, 0x50];
+/**
+ * Longer than any packet, and far enough before the first of the offsets that the kernel takes for something else (SKF_LL_OFF,
+ * linux/filter.h) that no tag's length leads from below it to them.
+ */
+const far_offset = 0xffe0_0000 - 65_536;
 
 /** What an expression is by itself. */
 export type AloneResult =
@@ -33,6 +42,8 @@ export function compileAlone(
   };
   return linktypes.map((linktype) => {
     const here = compiled(linktype);
+    const far = here.kind === 'program' ? here.instructions.find(isFar) : undefined;
+    if (far !== undefined) return { kind: 'syntax', reason: `no packet has a byte at offset ${far.k}` };
     if (here.kind !== 'error') return { kind: 'fine' };
     if (reference_linktypes.some((one) => compiled(one).kind !== 'error')) {
       return { kind: 'excluded', reason: here.reason };
@@ -48,4 +59,9 @@ function compileFor(linktype: number, text: string, native: Libpcap): CompiledTe
   } finally {
     handle.close();
   }
+}
+
+/** Does it load from where the kernel has its own words about a packet, or right before? Such a filter means another thing live. */
+function isFar({ code, k }: Instruction): boolean {
+  return loads.includes(code) && k >= far_offset;
 }

@@ -65,6 +65,17 @@ describe('alone', () => {
     expect(compileAlone('ip and ip6', [1])).toEqual([{ kind: 'fine' }]);
   });
 
+  test.each([
+    'ether[0xfffff000] = 1',
+    'ip[0xffffeff2:2] = 1',
+    'tcp or ether[0xffffffff] = 0',
+    'ether[0xfff00000] = 0x45',
+    'tcp[0xffe00000] = 1',
+  ])('what asks for bytes that no packet has is a mistake: a live capture would find the kernel there: %s', (text) => {
+    const far = { kind: 'syntax', reason: expect.stringMatching(/^no packet has a byte at offset 429\d{7}$/) };
+    expect(compileAlone(text, [1, 101])).toEqual([far, far]);
+  });
+
   test.each(['wlan type mgt', 'lane', 'oamf4', 'fisu', 'hsio 5', 'wlan ra 00:11:22:33:44:55', 'inbound'])(
     'a word that only other link types have is no mistake: %s',
     (text) => {

@@ -75,7 +75,7 @@ describe('a compiler', () => {
     });
   });
 
-  test.each(['tcp) or (udp', 'ip ip', 'host 1.2.3.4.5', 'port 65536', 'tcp # x', '-z x'])(
+  test.each(['tcp) or (udp', 'ip ip', 'host 1.2.3.4.5', 'port 65536', 'tcp # x', '-z x', 'ether[0xfffff000] = 1'])(
     'refuses %j',
     async (text) => {
       // As joined, the first of these would compile.

@@ -68,7 +68,7 @@ export function timeOf(batch: RecordBatch, record: number): TimeNs {
 }
 
 /** One packet of a batch by itself. */
-export function recordAt(batch: RecordBatch, record: number): PacketRecord {
+function recordAt(batch: RecordBatch, record: number): PacketRecord {
   const offset = batch.offsets[record] ?? 0;
   return {
     seconds: batch.seconds[record] ?? 0,

@@ -18,8 +18,8 @@ export interface NewestShare {
 }
 
 /**
- * Keeps the `limit` newest records of all that are offered, in memory of at most `limit` times the longest record. They may come in any
- * order; newest first is cheapest.
+ * Keeps the `limit` newest records of all that are offered, in memory of `limit` times the longest record, and while that grows in up to
+ * twice as much. They may come in any order; newest first is cheapest.
  */
 export interface NewestRecords {
   readonly count: number;

@@ -111,28 +111,35 @@ test('what a sampler left that has died is sealed as after a crash, and what it 
   expect(readdirSync(stream.directory).sort()).toEqual(['0000000001.pcap', '0000000001.seg']);
 });
 
-test('what came after the watermark of a full segment is told of by the next one, also where a crash left that without a packet', async () => {
-  const segments = openSegments();
-  const [full, torn] = [await segments.make(stream), await segments.make(stream)];
-  if (full === undefined || torn === undefined) throw new Error('no segment');
-  writeSync(full.header.fd, encodeSegmentMark(start), 0, 96, 96);
-  writeSync(full.packets.fd, record, 0, record.length, 24);
-  await segments.seal(full, start, seal);
-  const announced = { ...start, kind: 'rate' as const, rate: 0, rate_since: crowd_begin + 7n };
-  writeSync(torn.header.fd, Buffer.concat([start, announced].map(encodeSegmentMark)), 0, 192, 96);
-  await segments.salvage();
-  const cover = { from: crowd_begin, to: times.greatest, reason: 'crash' };
-  const rates = [{ from: crowd_begin, to: times.greatest, rate: 3 }];
-  expect(sealed).toMatchObject([
-    { number: 1, records: 1 },
-    { number: 2, records: 0, cover: { ...cover, rates } },
-  ]);
-  // As the disk has it.
-  const context = { stream, directory: stream.directory, clock: systemClock, boot: bootId() };
-  const opened = await openStream({ ...context, report: (fault) => faults.push(fault) });
-  expect(opened.sealed.map((one) => one.cover)).toEqual(sealed.map((one) => one.cover));
-  expect(faults).toEqual([]);
-});
+test.each(['sealed', 'being sealed'])(
+  'what came after the watermark of a full segment that is %s is told of by the next one, also where a crash left that without a packet',
+  async (state_of) => {
+    const segments = openSegments();
+    const [full, torn] = [await segments.make(stream), await segments.make(stream)];
+    if (full === undefined || torn === undefined) throw new Error('no segment');
+    writeSync(full.header.fd, encodeSegmentMark(start), 0, 96, 96);
+    writeSync(full.packets.fd, record, 0, record.length, 24);
+    full.phase = 'finished';
+    const sealing = segments.seal(full, start, seal);
+    if (state_of === 'sealed') await sealing;
+    const announced = { ...start, kind: 'rate' as const, rate: 0, rate_since: crowd_begin + 7n };
+    writeSync(torn.header.fd, Buffer.concat([start, announced].map(encodeSegmentMark)), 0, 192, 96);
+    await segments.salvage();
+    await sealing;
+    sealed.sort((a, b) => a.number - b.number);
+    const cover = { from: crowd_begin, to: times.greatest, reason: 'crash' };
+    const rates = [{ from: crowd_begin, to: times.greatest, rate: 3 }];
+    expect(sealed).toMatchObject([
+      { number: 1, records: 1 },
+      { number: 2, records: 0, cover: { ...cover, rates } },
+    ]);
+    // As the disk has it.
+    const context = { stream, directory: stream.directory, clock: systemClock, boot: bootId() };
+    const opened = await openStream({ ...context, report: (fault) => faults.push(fault) });
+    expect(opened.sealed.map((one) => one.cover)).toEqual(sealed.map((one) => one.cover));
+    expect(faults).toEqual([]);
+  },
+);
 
 test('a seal that fails is tried again, then said and left to the next start', async () => {
   const segments = openSegments();

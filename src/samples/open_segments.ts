@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { SampleClock } from './clock.ts';
 import { makeSegment, removeSegment } from './make_segment.ts';
-import { recoverSegment } from './recover_segment.ts';
+import { endOf, recoverSegment, type SegmentEnd } from './recover_segment.ts';
 import { segmentSlots } from './sampler_state.ts';
 import { sealSegment, unsynced } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
@@ -141,9 +141,17 @@ export class OpenSegments {
     const { clock, boot } = this.#ports;
     const report = (cause: Fault): void => this.#ports.report(cause);
     const context = { stream, directory: stream.directory, clock, boot, report };
-    const recovered = await recoverSegment(number, true, context, stream.sealed.at(-1));
+    const recovered = await recoverSegment(number, true, context, this.#endBefore(stream, number));
     if (recovered.kind === 'sealed') this.#ports.sealed(stream, recovered.segment);
     else this.#ports.lost(stream, number);
+  }
+
+  /** How the segment before ended, whether it is sealed already or is being sealed. */
+  #endBefore(stream: Stream, number: number): SegmentEnd | undefined {
+    const finished = this.all.find((one) => one.stream === stream && one.number === number - 1);
+    if (finished?.seal !== undefined) return { ...finished.seal, number: finished.number };
+    const sealed = stream.sealed.find((one) => one.number === number - 1);
+    return sealed === undefined ? undefined : endOf(sealed);
   }
 
   async #release(segment: OpenSegment): Promise<void> {

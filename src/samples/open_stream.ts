@@ -1,6 +1,6 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RecoverContext, recoverSegment } from './recover_segment.ts';
+import { endOf, type RecoverContext, recoverSegment } from './recover_segment.ts';
 import { fault } from '../model/errors/fault.ts';
 import { segmentLabel } from './segment_label.ts';
 import type { SealedSegment } from './sealed_segment.ts';
@@ -39,7 +39,13 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
   const sealed: SealedSegment[] = [];
   const without_index: number[] = [];
   for (const [number, kind] of [...packets].sort(([a], [b]) => a - b)) {
-    const recovered = await recoverSegment(number, kind === 'open', context, sealed.at(-1));
+    const before = sealed.at(-1);
+    const recovered = await recoverSegment(
+      number,
+      kind === 'open',
+      context,
+      before === undefined ? undefined : endOf(before),
+    );
     if (recovered.kind === 'sealed') {
       sealed.push(recovered.segment);
       if (recovered.index_missing === true) without_index.push(number);

@@ -17,7 +17,13 @@ import {
   type SegmentHeader,
   type SegmentHeaderRead,
 } from './segment_header.ts';
-import { encodeSegmentMark, readSegmentMarks, type SegmentMark, type SegmentMarks } from './segment_mark.ts';
+import {
+  encodeSegmentMark,
+  readSegmentMarks,
+  type SealReason,
+  type SegmentMark,
+  type SegmentMarks,
+} from './segment_mark.ts';
 import { segmentLabel } from './segment_label.ts';
 import { segmentFiles } from './segment_name.ts';
 import type { StreamName } from './stream_name.ts';
@@ -30,6 +36,25 @@ export interface RecoverContext {
   /** This boot. */
   readonly boot: Uint8Array;
   readonly report: (fault: Fault) => void;
+}
+
+/** How the segment before ended. */
+export interface SegmentEnd {
+  readonly number: number;
+  readonly reason?: SealReason;
+  readonly watermark: TimeNs;
+  /** Time of its newest packet; absent without one. */
+  readonly greatest?: TimeNs;
+}
+
+/** The end of a sealed segment. */
+export function endOf({ number, cover: { reason, to }, greatest }: SealedSegment): SegmentEnd {
+  return {
+    number,
+    watermark: to,
+    ...(reason === undefined ? {} : { reason }),
+    ...(greatest === undefined ? {} : { greatest }),
+  };
 }
 
 /** What became of a segment. `foreign` is left alone; `removed` held nothing. */
@@ -58,7 +83,7 @@ export async function recoverSegment(
   number: number,
   open_name: boolean,
   context: RecoverContext,
-  before?: SealedSegment,
+  before?: SegmentEnd,
 ): Promise<Recovered> {
   const files = segmentFiles(number);
   const name = open_name ? files.open : files.sealed;
@@ -124,7 +149,7 @@ async function sealTorn(
   size: number,
   header: HeaderFile,
   context: RecoverContext,
-  before: SealedSegment | undefined,
+  before: SegmentEnd | undefined,
 ): Promise<Recovered> {
   const files = segmentFiles(number);
   const packets = await open(join(context.directory, files.open), 'r+');
@@ -219,12 +244,12 @@ function lastMark(header: HeaderFile): SegmentMark | undefined {
  * A segment that is full may have packets from behind its watermark, which is where the next one begins: of the time up to them
  * the next one tells. Undefined where that is not so.
  */
-function handedOver(number: number, { marks }: HeaderFile, before: SealedSegment | undefined): TimeNs | undefined {
+function handedOver(number: number, { marks }: HeaderFile, before: SegmentEnd | undefined): TimeNs | undefined {
   const [start] = marks.marks;
   if (start === undefined || start === 'damaged' || start.kind !== 'start' || before?.number !== number - 1)
     return undefined;
-  const { reason, to } = before.cover;
-  return (reason === 'size' || reason === 'age') && to === start.watermark ? before.greatest : undefined;
+  const { reason, watermark, greatest } = before;
+  return (reason === 'size' || reason === 'age') && watermark === start.watermark ? greatest : undefined;
 }
 
 /**

@@ -187,15 +187,17 @@ export class SegmentWriter {
 
   /** Writes marks behind those that are still to be written; true where all are on the disk now. */
   #writeMarks(marks: readonly SegmentMark[]): boolean {
+    const all = [...this.#unwritten, ...marks];
     try {
-      for (const mark of [...this.#unwritten, ...marks]) {
-        const descriptor = this.#start.offer.header_descriptor;
-        const bytes = encodeSegmentMark(mark);
-        // Half a mark is none: the next one goes to the same place.
-        if (writeSync(descriptor, bytes, 0, bytes.length, this.#header_length) < bytes.length) return false;
-        this.#header_length += segment_mark_bytes;
-        if (this.#unwritten[0] === mark) this.#unwritten = this.#unwritten.slice(1);
-      }
+      if (all.length === 0) return true;
+      // In one go: whoever is killed leaves all of them or none.
+      const bytes = Buffer.concat(all.map(encodeSegmentMark));
+      const written = writeSync(this.#start.offer.header_descriptor, bytes, 0, bytes.length, this.#header_length);
+      // Half a mark is none: the next one goes to the same place.
+      const whole = Math.floor(written / segment_mark_bytes);
+      this.#header_length += whole * segment_mark_bytes;
+      this.#unwritten = this.#unwritten.slice(whole);
+      if (whole < all.length) return false;
       return true;
     } catch (error) {
       // What a progress mark says, the next one says again, in the same place.

@@ -47,6 +47,7 @@ export const filters: readonly BadRequest[] = [
   expression('tcp and', 1308),
   expression('tcp port', 1308),
   expression('tcp and and udp', 1308),
+  expression('ether[0xfffff000] = 1', 1308),
   expression('tcp; rm -rf /', 1308, 1307, 1307),
   expression('$(reboot)', 1308, 1307),
   expression('host example.com', 1307),

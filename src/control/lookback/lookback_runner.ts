@@ -114,6 +114,7 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     const streams = answers.flatMap(({ sensor, answer: one }) => streamsOf(record, sensor, one, request));
     const quick = streams.flatMap(({ records }) => records).reduce((sum, { length }) => sum + length, 0) <= quick_bytes;
     if (!quick) await take(id, ...arrived);
+    if (signal.aborted) return;
     const file = lookbackFile(streams, {
       packet_limit: spec.packet_limit,
       format: spec.format,
