@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
 import { replayFrames } from '../../test/support/replay_frames.ts';
@@ -12,9 +12,20 @@ import { acceptAll, endOf, interfaceNamed, pause, startEngine, type TestEngine }
 import { numberedFrames } from './test_numbered_frames.ts';
 import type { OpenOptions } from './worker_messages.ts';
 
-/** Packet sockets of this process's network namespace (proc(5)). */
+/** Packet sockets that this process has open (proc(5)); other suites have theirs in the same namespace. */
 function packetSockets(): number {
-  return readFileSync('/proc/self/net/packet', 'latin1').trim().split('\n').length - 1;
+  const own = new Set(readdirSync('/proc/self/fd').map(linkOf));
+  const [, ...lines] = readFileSync('/proc/self/net/packet', 'latin1').trim().split('\n');
+  return lines.filter((line) => own.has(`socket:[${line.trim().split(/ +/).at(-1)}]`)).length;
+}
+
+/** What a descriptor is of; the one that lists them is gone by then. */
+function linkOf(descriptor: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return 'gone';
+  }
 }
 
 async function faultOf(failing: Promise<unknown>): Promise<string> {

@@ -44,10 +44,10 @@ test('has what the reader of files finds in the same records, however they are c
           for (const one of recordsOf(batch)) read.push({ ...one, data: one.data.slice() });
         }
       }
-      expect([...recordsOf(batchOfPcapRecords(pieces, 40))]).toEqual(read);
-      expect(read.map((one) => ({ ...one, data: [...one.data] }))).toEqual(
-        packets.map((one) => ({ ...one, data: [...one.data] })),
-      );
+      const plain = (records: Iterable<PacketRecord>): unknown =>
+        Array.from(records, (one) => ({ ...one, data: [...one.data] }));
+      expect(plain(recordsOf(batchOfPcapRecords(pieces, 40)))).toEqual(plain(read));
+      expect(plain(read)).toEqual(plain(packets));
     }),
     { numRuns: 200 * soak },
   );
@@ -58,7 +58,7 @@ test('records that are not whole, too long or of no time are refused, and nothin
   expect(batchOfPcapRecords([good, good], 9).count).toBe(2);
   for (let length = 1; length < good.length; length += 1) {
     expect(faultOf(() => batchOfPcapRecords([good, good.subarray(0, length)], 9))).toMatchObject({
-      faults: [{ name: 'pcap_malformed', params: { offset: good.length } }],
+      faults: [{ name: 'pcap_malformed', message: expect.stringContaining(` ${good.length}`) }],
     });
   }
   expect(faultOf(() => batchOfPcapRecords([good], 8))).toMatchObject({ faults: [{ name: 'pcap_malformed' }] });
