@@ -75,7 +75,17 @@ export async function removeBeside(paths: PartPaths): Promise<void> {
   // The state goes last: a crash before it leaves a part that is known, and forgotten again.
   const own = files.filter((path) => path.startsWith(paths.upload_stem) || path.startsWith(paths.sorted));
   for (const path of [...own, `${paths.state}.new`, paths.state]) await rm(path, { force: true });
-  await rmdir(paths.directory).catch((error: NodeJS.ErrnoException) => {
+  await removeIfEmpty(paths.directory);
+}
+
+/** Removes what was being written, and the directory where it was the first thing in it. */
+async function removeUnfinished(directory: string, name: string): Promise<void> {
+  await rm(join(directory, name), { force: true });
+  await removeIfEmpty(directory);
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
   });
 }
@@ -87,7 +97,7 @@ export interface UnreadablePart {
   readonly cause: unknown;
 }
 
-/** Every part that the spool holds, by key. */
+/** Every part that the spool holds, by key. To be called before anything is written: a state that a crash kept from its name is removed. */
 export async function readStates(
   spool: string,
 ): Promise<{ readonly states: ReadonlyMap<string, PartState>; readonly unreadable: readonly UnreadablePart[] }> {
@@ -96,9 +106,11 @@ export async function readStates(
   await mkdir(spool, { recursive: true, mode: 0o700 });
   for (const capture of await readdir(spool, { withFileTypes: true })) {
     if (!capture.isDirectory() || !/^[0-9a-f]{32}$/.test(capture.name)) continue;
-    for (const file of await readdir(join(spool, capture.name))) {
+    const directory = join(spool, capture.name);
+    for (const file of await readdir(directory)) {
+      if (file.endsWith(`.${stateEnding}.new`)) await removeUnfinished(directory, file);
       if (!file.endsWith(`.${stateEnding}`)) continue;
-      const path = join(spool, capture.name, file);
+      const path = join(directory, file);
       const key = partKey(capture.name, file.slice(0, -stateEnding.length - 1));
       try {
         const state = fromJsonText(await readFile(path, 'utf8')) as PartState;

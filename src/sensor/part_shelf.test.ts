@@ -1,0 +1,29 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { partPaths, readStates } from './part_shelf.ts';
+
+let spool = '';
+beforeEach(() => {
+  spool = mkdtempSync(join(tmpdir(), 'edgetap-shelf-'));
+});
+afterEach(() => rmSync(spool, { recursive: true }));
+
+const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
+
+test('a state that a crash kept from its name is removed, with a directory that has nothing else', async () => {
+  for (const id of [first, second]) {
+    const paths = partPaths(spool, id, 'eth0');
+    mkdirSync(paths.directory);
+    writeFileSync(`${paths.state}.new`, '{"layout":');
+  }
+  writeFileSync(partPaths(spool, second, 'eth0').state, '{"layout":1}');
+  mkdirSync(join(spool, 'somebody'));
+  writeFileSync(join(spool, 'somebody', 'eth0.state.json.new'), '');
+  const { states, unreadable } = await readStates(spool);
+  expect([states.size, unreadable]).toEqual([1, []]);
+  expect(existsSync(join(spool, first))).toBe(false);
+  expect(readdirSync(join(spool, second))).toEqual(['eth0.state.json']);
+  expect(readdirSync(join(spool, 'somebody'))).toEqual(['eth0.state.json.new']);
+});
