@@ -18,7 +18,8 @@ let served: Served;
 let port: number;
 
 beforeAll(async () => {
-  served = await startServe({ interfaces: ['lo'], colo: 'lab01' });
+  // Every suite's traffic is on this interface: what it sends must not thin out ours.
+  served = await startServe({ interfaces: ['lo'], colo: 'lab01', env: { EDGETAP_SAMPLE_RATE: '1' } });
   port = await freePort();
 });
 afterAll(async () => await served?.remove());
