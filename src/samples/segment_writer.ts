@@ -197,8 +197,7 @@ export class SegmentWriter {
       const whole = Math.floor(written / segment_mark_bytes);
       this.#header_length += whole * segment_mark_bytes;
       this.#unwritten = this.#unwritten.slice(whole);
-      if (whole < all.length) return false;
-      return true;
+      return whole === all.length;
     } catch (error) {
       // What a progress mark says, the next one says again, in the same place.
       if (isDiskFull(error)) return false;
