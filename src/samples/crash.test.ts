@@ -115,6 +115,7 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
     timeout: 20_000 * rounds,
   }, async () => {
     let changed = 0;
+    const all = { passed: 0, unknown: 0 };
     for (let round = 0; round < rounds; round++) {
       const own = mkdtempSync(join(directory, 'rates-'));
       const child = spawn(process.execPath, [child_path, own, pair.near.name, '1000'], {
@@ -161,11 +162,14 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
       // All up to the last one that was written did pass: nothing else was sent.
       const passed = numberOf(kept.at(-1)?.bytes ?? new Uint8Array(60)) + 1;
       expect(kept.length).toBeGreaterThan(400);
-      expect(unknown).toBeLessThan(passed / 50);
+      all.passed += passed;
+      all.unknown += unknown;
       // Nine rounds in ten thousand million are farther off than that.
       expect(Math.abs(estimated - passed)).toBeLessThanOrEqual(6 * Math.sqrt(variance) + 32 * (unknown + 1));
       changed += new Set(rates.map(({ rate }) => rate)).size - 1;
     }
     expect(changed).toBeGreaterThan(0);
+    // A change takes a tenth of a millisecond, more where the thread loses the processor just then: now and then a burst is in it.
+    expect(all.unknown).toBeLessThan(all.passed / 50);
   });
 });

@@ -2,7 +2,7 @@ import { type ReplayFrom, openFrameSender } from '../../test/support/replay_fram
 import { numberedFrame } from './test_frames.ts';
 
 /** What a sender that was held up makes up for. */
-const late_most_ms = 20;
+const late_most_ms = 5;
 
 /** Sends numbered frames, each number once, as many per second as are asked for, or fewer where the machine is busy. */
 export class NumberedLoad {
@@ -15,7 +15,7 @@ export class NumberedLoad {
 
   constructor(from: ReplayFrom) {
     this.#sender = openFrameSender(from);
-    this.#timer = setInterval(() => this.#send(), 5);
+    this.#timer = setInterval(() => this.#send(), 1);
   }
 
   /** From now on so many packets per second. */
