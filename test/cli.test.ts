@@ -1,28 +1,34 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { numberedFrame, numberOf } from '../src/samples/test_frames.ts';
 import { freePort } from './support/free_port.ts';
+import { createNamespacePair, type NamespacePair } from './support/namespace_pair.ts';
 import { runClean, scratchFolder } from './support/packet_tools.ts';
 import { readPackets } from './support/read_packets.ts';
+import { replayFrames } from './support/replay_frames.ts';
 import { type Served, startServe } from './support/serve.ts';
 import { waitFor } from './support/wait_for.ts';
 
 const program = fileURLToPath(new URL('../bin/edgetap', import.meta.url));
 const scratch = scratchFolder();
+/** Where the numbered frames go to. */
+const port = 53;
+let pair: NamespacePair;
 let served: Served;
-let port: number;
 
 beforeAll(async () => {
-  // Every suite's traffic is on this interface: what it sends must not thin out ours.
-  served = await startServe({ interfaces: ['lo'], colo: 'lab01', env: { EDGETAP_SAMPLE_RATE: '1' } });
-  port = await freePort();
+  pair = await createNamespacePair();
+  served = await startServe({ interfaces: [pair.near.name], colo: 'lab01' });
 });
-afterAll(async () => await served?.remove());
+afterAll(async () => {
+  await served?.remove();
+  await pair?.remove();
+});
 
 interface Ran {
   readonly code: number | null;
@@ -56,20 +62,19 @@ async function run(words: string, ...rest: string[]): Promise<Ran & { readonly t
   return { ...ran, text: ran.stdout.toString() };
 }
 
-/** Sends numbered datagrams over loopback. */
-async function sendDatagrams(count: number): Promise<void> {
-  const socket = createSocket('udp4');
-  for (let number = 0; number < count; number += 1) {
-    await new Promise((resolve) => socket.send(`edgetap ${number}`, port, '127.0.0.1', resolve));
-  }
-  socket.close();
+/** Sends numbered datagrams. */
+function sendDatagrams(count: number): void {
+  replayFrames(
+    pair.far,
+    upTo(count).map((number) => numberedFrame(number)),
+  );
 }
 
 /** The numbers in the datagrams of a capture file. */
 function numbersIn(file: Uint8Array): number[] {
   const { packets, error } = readPackets([file]);
   if (error !== undefined) throw new Error('the file is damaged', { cause: error });
-  return packets.map(({ data }) => Number(/edgetap (\d+)/.exec(Buffer.from(data).toString('latin1'))?.[1]));
+  return packets.map(({ data }) => numberOf(data));
 }
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
@@ -106,7 +111,7 @@ describe('a bucket of its own, then captures', () => {
     const { child, ended } = start(`capture full --colo lab --time 2m --packets 50 ${filter} --json -o`, path);
     child.stdin.end();
     await capturing();
-    await sendDatagrams(60);
+    sendDatagrams(60);
     const { code, stdout, stderr } = await ended;
     expect([code, stderr]).toEqual([0, expect.stringContaining(`edgetap: wrote ${path}.\n`)]);
     expect(JSON.parse(stdout.toString())).toMatchObject({ status: 'success', packets_captured: 50, format: 'pcapng' });
@@ -119,7 +124,7 @@ describe('a bucket of its own, then captures', () => {
     const { child, ended } = start('capture full --colo lab01 --time 10m -o', path, `udp port ${port}`);
     child.stdin.end();
     const id = await capturing();
-    await sendDatagrams(7);
+    sendDatagrams(7);
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     expect([code, stderr]).toEqual([0, expect.stringContaining('stopping the capture')]);
@@ -128,7 +133,7 @@ describe('a bucket of its own, then captures', () => {
     const shown = await run('show', id);
     expect(shown.text).toMatch(/Status {5}success\n/);
     expect(shown.text).toMatch(/Packets {4}7 \(/);
-    expect(shown.text).toMatch(/^s1 +lo +lab01 +done +7 .* stopped$/m);
+    expect(shown.text).toMatch(new RegExp(`^s1 +${pair.near.name} +lab01 +done +7 .* stopped$`, 'm'));
   });
 
   test('started, left alone, stopped, downloaded to a pipe', async () => {
@@ -138,7 +143,7 @@ describe('a bucket of its own, then captures', () => {
     expect(await capturing()).toBe(id);
     const early = await run('download', id);
     expect([early.code, early.stderr]).toEqual([3, expect.stringContaining('(1117)')]);
-    await sendDatagrams(3);
+    sendDatagrams(3);
     const stopped = await run('stop --wait', id);
     expect([stopped.code, stopped.stderr]).toEqual([0, expect.stringContaining('the capture ended (3 packets')]);
     const piped = await run('download -o -', id);
@@ -155,7 +160,7 @@ describe('a bucket of its own, then captures', () => {
 test('a look-back finds what has just passed', async () => {
   const path = scratch('lookback.pcap');
   const since = new Date().toISOString();
-  await sendDatagrams(20);
+  sendDatagrams(20);
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const { code, stderr } = await run(
     `capture simple --since ${since} --packets 5 --dport ${port} --proto udp -o`,
