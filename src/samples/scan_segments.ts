@@ -1,7 +1,7 @@
-import { recordHeaderBytes } from '../pcap/pcap_record.ts';
-import { createNewestRecords, type NewestShare } from './newest_records.ts';
+import type { NewestShare } from './newest_records.ts';
+import { NewestRuns } from './newest_runs.ts';
 import type { FoundDamage, ScanDamage, ScanJob } from './scan_job.ts';
-import { type MatchedRecords, visitMatches, type VisitPorts } from './visit_matches.ts';
+import { visitMatches, type VisitPorts } from './visit_matches.ts';
 
 /** A job that wants the newest records. */
 export interface NewestJob extends ScanJob {
@@ -21,35 +21,9 @@ export interface ScanResult {
 
 /** Finds the newest packets of a window that match. Memory is bounded by the limit, whatever the store's size. Undefined where it was cancelled. */
 export function scanSegments(job: NewestJob, ports: VisitPorts): ScanResult | undefined {
-  const newest = createNewestRecords(job.packet_limit, job.snaplen_bytes);
-  let begins = new Uint32Array(1024);
-  const visit = ({ bytes, view, start, end, segment, ordinal }: MatchedRecords): void => {
-    let records = 0;
-    for (let at = start; at < end; at += recordHeaderBytes + view.getUint32(at + 8, true)) {
-      if (records === begins.length) begins = doubled(begins);
-      begins[records] = at;
-      records += 1;
-    }
-    // The newest first: once there are enough, all that are left are older.
-    const place = { stream: segment.stream, segment: segment.number, ordinal: ordinal + records };
-    for (let index = records - 1; index >= 0; index -= 1) {
-      place.ordinal -= 1;
-      newest.offer(bytes, view, begins[index] ?? 0, place);
-    }
-  };
-  const ended = visitMatches(job, ports, {
-    get floor() {
-      return newest.floor;
-    },
-    visit,
-  });
+  const newest = new NewestRuns(job.packet_limit, job.snaplen_bytes);
+  const ended = visitMatches(job, ports, newest);
   if (ended === undefined) return undefined;
   const truncated = newest.overflowed || ended.passed_over;
   return { pieces: newest.take(job.piece_max_bytes), truncated, damage: ended.damage, found: ended.found };
-}
-
-function doubled(from: Uint32Array): Uint32Array<ArrayBuffer> {
-  const to = new Uint32Array(from.length * 2);
-  to.set(from);
-  return to;
 }
