@@ -9,7 +9,6 @@ export interface Upload {
 
 /** An object that is in the bucket, confirmed by size and checksum. */
 export interface StoredObject {
-  readonly etag: string;
   readonly size_bytes: bigint;
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, rename, unlink } from 'node:fs/promises';
 import { type Destination, canonicalDestination } from '../model/destination.ts';
@@ -9,7 +8,6 @@ import { allowedRoot } from './allowed_root.ts';
 import type { Bucket, StoredObject, StreamOptions, Upload } from './bucket.ts';
 import { checkPieces } from './check_pieces.ts';
 import { fileFault } from './file_fault.ts';
-import { multipartEtag } from './multipart_etag.ts';
 import { keySegments } from './object_key.ts';
 import { codeOf, inside, openBeneath } from './open_beneath.ts';
 import {
@@ -41,6 +39,8 @@ export interface FileBucketOptions {
 }
 
 const signature_s = 900n;
+/** A look-back's file is one or two reads. */
+const read_bytes = 1_048_576;
 const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
 /**
@@ -92,7 +92,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         await file.close();
       }
       await at.sync();
-      return { etag: createHash('md5').update(bytes).digest('hex'), size_bytes: BigInt(bytes.length) };
+      return { size_bytes: BigInt(bytes.length) };
     });
 
   const startUpload = (key: string, piece_bytes: number): Promise<string> =>
@@ -108,7 +108,6 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
     within(order.key, false, async (at, name) => {
       const { key, pieces, upload_id } = order;
       const size_bytes = checkPieces(destination, pieces);
-      const stored = { etag: multipartEtag(pieces), size_bytes };
       const hidden = partialName(name, upload_id);
       const moved = await ifThere(async () => {
         await usingFile(at, hidden, O_RDWR, async (file) => {
@@ -122,7 +121,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
       });
       // Completed before, and the answer got lost?
       const there = moved ?? (await ifThere(() => usingFile(at, name, O_RDONLY, (file) => hasPieces(file, pieces))));
-      return there === true ? stored : raise('upload_gone', { destination, key });
+      return there === true ? { size_bytes } : raise('upload_gone', { destination, key });
     });
 
   const abortUpload = ({ key, upload_id }: Upload): Promise<void> =>
@@ -168,7 +167,8 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         const file = await openFile(at, name, O_RDONLY);
         const size_bytes = BigInt((await file.stat()).size);
         const [first, last] = range === undefined ? [0n, size_bytes - 1n] : [range.first, range.last];
-        const body = file.createReadStream({ start: Number(first), end: Math.max(0, Number(last)), autoClose: true });
+        const part = { start: Number(first), end: Math.max(0, Number(last)) };
+        const body = file.createReadStream({ ...part, highWaterMark: read_bytes, autoClose: true });
         return { body, length_bytes: last - first + 1n, size_bytes };
       }).catch((error: unknown) => {
         if (!(error instanceof FaultError && error.faults[0].name === 'bucket_missing')) throw error;

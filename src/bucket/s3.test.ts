@@ -388,7 +388,7 @@ describe('servers that are not what they should be', () => {
     const bucket = open('captures', { endpoint: `http://127.0.0.1:${(amnesiac.address() as AddressInfo).port}` });
     expect(await faultOf(bucket.completeUpload(order))).toBe('upload_gone');
     head = { etag: `"${etag}"`, 'content-length': '1' };
-    expect(await bucket.completeUpload(order)).toEqual({ etag, size_bytes: 1n });
+    expect(await bucket.completeUpload(order)).toEqual({ size_bytes: 1n });
     head = { etag: '"other-1"', 'content-length': '1' };
     expect(await faultOf(bucket.completeUpload(order))).toBe('upload_gone');
     head = { etag: `"${etag}"`, 'content-length': '2' };

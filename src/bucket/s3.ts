@@ -87,7 +87,7 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
     const answer = await send(key, () => client.send(command()));
     const etag = unquoted(answer.ETag);
     if (isOther(etag, md5.toString('hex'), answer.ServerSideEncryption)) raise('bucket_checksum', { destination });
-    return { etag, size_bytes: BigInt(bytes.length) };
+    return { size_bytes: BigInt(bytes.length) };
   };
 
   const startUpload = async (key: string, _piece_bytes: number, content_type = octets): Promise<string> => {
@@ -101,7 +101,10 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
   };
 
   /** After the bucket lost sight of an upload: is the object there, as it should be? Looks only if it may. */
-  const isStored = async (key: string, expected: StoredObject): Promise<boolean> => {
+  const isStored = async (
+    key: string,
+    expected: { readonly etag: string; readonly size_bytes: bigint },
+  ): Promise<boolean> => {
     try {
       const head = await client.send(new HeadObjectCommand(at(key)));
       return unquoted(head.ETag) === expected.etag && BigInt(head.ContentLength ?? -1) === expected.size_bytes;
@@ -124,11 +127,11 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
       const answer = again ?? first;
       const etag = unquoted(answer.ETag);
       if (isOther(etag, expected.etag, answer.ServerSideEncryption)) raise('bucket_checksum', { destination });
-      return { etag, size_bytes };
+      return { size_bytes };
     } catch (error) {
       // An earlier try may have succeeded and its answer got lost.
       const gone = error instanceof FaultError && error.faults[0].name === 'upload_gone';
-      if (gone && (await isStored(key, expected))) return expected;
+      if (gone && (await isStored(key, expected))) return { size_bytes };
       throw error;
     }
   };

@@ -16,6 +16,7 @@ export function batchOfPcapRecords(pieces: readonly Uint8Array[], snaplen_bytes:
   const view = new DataView(bytes.buffer);
   const batch = createRecordBatch(countRecords(view, snaplen_bytes));
   setBatchBytes(batch, bytes);
+  batch.packed = true;
   for (let at = 0; at < bytes.length; batch.count += 1) {
     const record = batch.count;
     batch.seconds[record] = view.getUint32(at, true);

@@ -1,7 +1,7 @@
 /** Gathers encoded bytes into chunks of about one size. What is reserved at once stays in one chunk. */
 export class ByteSink {
   readonly #chunkBytes: number;
-  #full: Uint8Array[] = [];
+  #full: Uint8Array<ArrayBuffer>[] = [];
   #bytes = new Uint8Array(0);
   #view = new DataView(this.#bytes.buffer);
   #used = 0;
@@ -40,14 +40,14 @@ export class ByteSink {
   }
 
   /** Takes the chunks that are full. */
-  take(): Uint8Array[] {
+  take(): Uint8Array<ArrayBuffer>[] {
     const full = this.#full;
     this.#full = [];
     return full;
   }
 
   /** Takes everything, the chunk being filled too. */
-  flush(): Uint8Array[] {
+  flush(): Uint8Array<ArrayBuffer>[] {
     this.#seal();
     this.#bytes = new Uint8Array(0);
     this.#view = new DataView(this.#bytes.buffer);

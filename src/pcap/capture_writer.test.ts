@@ -1,11 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { anyTime, buildPcap, parsePcap, samplePackets } from '../../test/support/packet_samples.ts';
+import { anyTime, ascending, buildPcap, parsePcap, samplePackets } from '../../test/support/packet_samples.ts';
 import { runClean, runs, scratchFolder } from '../../test/support/packet_tools.ts';
 import { batchOfPackets, readPackets } from '../../test/support/read_packets.ts';
-import type { CaptureWriter } from './capture_writer.ts';
+import { batchOfPcapRecords } from './batch_of_pcap_records.ts';
+import { appendMerged, type CaptureWriter } from './capture_writer.ts';
 import { createCaptureWriter } from './create_capture_writer.ts';
+import { newestOf } from './newest_of.ts';
 import { createPcapWriter } from './pcap_writer.ts';
 import { createPcapngWriter } from './pcapng_writer.ts';
 import { batchOf, copyBatch, createRecordBatch, type RecordBatch } from './record_batch.ts';
@@ -272,6 +274,32 @@ test('the writer of a result is that of its format, with the greatest snaplen', 
     createRecordBatch(0),
   );
   expect(readPackets([pcapng]).reader.interfaces).toMatchObject(interfaces);
+});
+
+test('records that lie in memory as a file has them are written as any others, in either format', () => {
+  const streams = fc.array(samplePackets(12), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(
+      streams,
+      fc.constantFrom('pcap' as const, 'pcapng' as const),
+      fc.constantFrom([1, 1, 1], [1, 113, 1], [101, 101, 101]),
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 300 }),
+      (lists, format, linktypes, limit, chunk_bytes) => {
+        const sorted = lists.map(ascending);
+        const interfaces = sorted.map((_, index) => ({ linktype: linktypes[index] ?? 1, snaplen: 160 }));
+        const file = (batches: readonly RecordBatch[]): Buffer => {
+          const writer = createCaptureWriter({ format, application, interfaces, chunk_bytes });
+          appendMerged(writer, newestOf(batches, limit));
+          return Buffer.concat([...writer.ready(), ...writer.finish()]);
+        };
+        const packed = sorted.map((packets) => batchOfPcapRecords([buildPcap(packets).subarray(24)], 160));
+        expect(packed.map((batch) => batch.packed)).toEqual(sorted.map(() => true));
+        expect(file(packed)).toEqual(file(sorted.map(batchOfPackets)));
+      },
+    ),
+    { numRuns: runs(300) },
+  );
 });
 
 test('the copy of a batch outlives the batch', () => {

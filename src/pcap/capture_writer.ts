@@ -12,10 +12,15 @@ export interface CaptureWriter {
    * format cannot say.
    */
   append(batch: RecordBatch, record: number, interface_number: number): void;
+  /**
+   * Adds neighbouring packets of a `packed` batch, from `first` to before `end`, as they lie there. Absent where the format has records of
+   * its own.
+   */
+  readonly appendPacked?: (batch: RecordBatch, first: number, end: number, interface_number: number) => void;
   /** Chunks that are full since the last call. */
-  ready(): Uint8Array[];
+  ready(): Uint8Array<ArrayBuffer>[];
   /** The end of the file: what is left to write. Statistics are per interface, in their order; classic pcap has no place for them. */
-  finish(statistics?: readonly (InterfaceStatistics | undefined)[]): Uint8Array[];
+  finish(statistics?: readonly (InterfaceStatistics | undefined)[]): Uint8Array<ArrayBuffer>[];
 }
 
 /**
@@ -23,9 +28,24 @@ export interface CaptureWriter {
  * all are of one (the sources of a sorted run are stretches of one file).
  */
 export function appendMerged(writer: CaptureWriter, merged: MergedBatch, interface_number?: number): void {
-  for (let index = 0; index < merged.count; index++) {
+  for (let index = 0; index < merged.count; ) {
     const source = merged.sources[index] ?? 0;
     const batch = merged.batches[source];
-    if (batch !== undefined) writer.append(batch, merged.records[index] ?? 0, interface_number ?? source);
+    const first = merged.records[index] ?? 0;
+    let length = 1;
+    if (batch?.packed === true && writer.appendPacked !== undefined) {
+      length = neighbours(merged, index);
+      writer.appendPacked(batch, first, first + length, interface_number ?? source);
+    } else if (batch !== undefined) writer.append(batch, first, interface_number ?? source);
+    index += length;
   }
+}
+
+/** How many packets from `index` on follow each other in their source, too. */
+function neighbours({ count, sources, records }: MergedBatch, index: number): number {
+  const [source, first] = [sources[index] ?? 0, records[index] ?? 0];
+  let length = 1;
+  while (index + length < count && sources[index + length] === source && records[index + length] === first + length)
+    length += 1;
+  return length;
 }

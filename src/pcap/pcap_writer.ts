@@ -35,24 +35,34 @@ export function createPcapWriter(options: PcapWriterOptions): CaptureWriter {
   const sink = new ByteSink(options.chunk_bytes ?? 1_048_576);
   const form = createEthernetForm();
   sink.write(encodePcapHeader({ linktype: into, snaplen: writtenSnaplen(options, into) }));
+  const append: CaptureWriter['append'] = (batch, record, interface_number) => {
+    const seconds = batch.seconds[record] ?? 0;
+    const offset = batch.offsets[record] ?? 0;
+    if (seconds < 0 || seconds > 0xffffffff) raise('pcap_time_range', { seconds, until: 2106 });
+    form.captured = batch.captured[record] ?? 0;
+    form.original = batch.original[record] ?? 0;
+    form.header_length = 0;
+    form.skip = 0;
+    const linktype = options.linktypes[interface_number] ?? into;
+    if (linktype !== into) toEthernet(linktype, batch.view, offset, form.captured, form.original, form);
+    const at = sink.reserve(recordHeaderBytes + form.captured);
+    const nanos = batch.nanos[record] ?? 0;
+    let place = encodeRecordHeader(sink.view, at, seconds, nanos, form.captured, form.original);
+    if (form.header_length > 0) sink.bytes.set(form.header, place);
+    place += form.header_length;
+    const from = offset + form.skip;
+    sink.bytes.set(batch.bytes.subarray(from, from + form.captured - form.header_length), place);
+  };
   return {
-    append(batch, record, interface_number) {
-      const seconds = batch.seconds[record] ?? 0;
-      const offset = batch.offsets[record] ?? 0;
-      if (seconds < 0 || seconds > 0xffffffff) raise('pcap_time_range', { seconds, until: 2106 });
-      form.captured = batch.captured[record] ?? 0;
-      form.original = batch.original[record] ?? 0;
-      form.header_length = 0;
-      form.skip = 0;
-      const linktype = options.linktypes[interface_number] ?? into;
-      if (linktype !== into) toEthernet(linktype, batch.view, offset, form.captured, form.original, form);
-      const at = sink.reserve(recordHeaderBytes + form.captured);
-      const nanos = batch.nanos[record] ?? 0;
-      let place = encodeRecordHeader(sink.view, at, seconds, nanos, form.captured, form.original);
-      if (form.header_length > 0) sink.bytes.set(form.header, place);
-      place += form.header_length;
-      const from = offset + form.skip;
-      sink.bytes.set(batch.bytes.subarray(from, from + form.captured - form.header_length), place);
+    append,
+    appendPacked(batch, first, end, interface_number) {
+      if ((options.linktypes[interface_number] ?? into) !== into) {
+        for (let record = first; record < end; record += 1) append(batch, record, interface_number);
+        return;
+      }
+      const last = end - 1;
+      const from = (batch.offsets[first] ?? 0) - recordHeaderBytes;
+      sink.write(batch.bytes.subarray(from, (batch.offsets[last] ?? 0) + (batch.captured[last] ?? 0)));
     },
     ready: () => sink.take(),
     finish: () => sink.flush(),

@@ -21,10 +21,16 @@ export interface RecordBatch {
   readonly original: Uint32Array;
   /** Number of the interface within the file; always 0 in a classic pcap file. */
   readonly interfaces: Uint32Array;
+  /**
+   * The records lie in `bytes` as a little-endian nanosecond pcap file has them, one right behind the other, each header before
+   * its packet.
+   */
+  readonly packed?: boolean;
 }
 
 /** A batch that is being filled. */
 export interface WritableBatch extends RecordBatch {
+  packed?: boolean;
   count: number;
   bytes: Uint8Array;
   view: DataView;

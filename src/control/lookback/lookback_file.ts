@@ -24,7 +24,7 @@ export interface FileStream extends AnsweredStream {
 
 /** A look-back's file, and how much of it came from each stream. */
 export interface LookbackFile {
-  readonly chunks: readonly Uint8Array[];
+  readonly chunks: readonly Uint8Array<ArrayBuffer>[];
   /** Per stream, in their order. */
   readonly packets: readonly number[];
   readonly bytes: readonly number[];

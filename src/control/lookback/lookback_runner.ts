@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Bucket, StreamedObject } from '../../bucket/bucket.ts';
 import type { ControlBus } from '../../bus/bus.ts';
 import { captureById } from '../../db/captures.ts';
@@ -64,13 +63,14 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     }
   };
 
-  const store = async (key: string, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<StreamedObject> => {
+  const store = async (key: string, chunks: readonly Uint8Array<ArrayBuffer>[], signal: AbortSignal): Promise<StreamedObject> => {
     const [only, ...more] = chunks;
     if (only === undefined || more.length > 0) {
       return await deps.results.putStream(key, each(chunks), { piece_bytes: 8_388_608, signal });
     }
-    const sha256 = createHash('sha256').update(only).digest('hex');
-    return { ...(await deps.results.writeObject(key, only)), sha256 };
+    // Beside the writing, on another thread.
+    const [digest, stored] = await Promise.all([sha256(only), deps.results.writeObject(key, only)]);
+    return { ...stored, sha256: digest };
   };
 
   const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
@@ -159,6 +159,10 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       }
     }
   });
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
 }
 
 async function* each(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, void> {
