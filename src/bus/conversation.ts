@@ -1,6 +1,7 @@
 import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { AskOptions } from './bus.ts';
-import { type Frame, isFrame } from './frame.ts';
+import { decodeBody, encodeBody } from './body_codec.ts';
+import type { Frame, FrameHead } from './frame.ts';
 import type { Link } from './link.ts';
 
 /** A question that waits for answers. */
@@ -37,9 +38,9 @@ export function converse(link: Link, self: string): Conversation {
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>();
 
   // A frame that cannot leave is a lost message: whoever waits for it is told by onClose.
-  const post = async (frame: Omit<Frame, 'edgetap' | 'from'>): Promise<boolean> => {
+  const post = async (head: Omit<FrameHead, 'from'>, body?: unknown): Promise<boolean> => {
     try {
-      await link.send({ edgetap: 'bus', from: self, ...frame } satisfies Frame);
+      await link.send({ head: { from: self, ...head }, body: encodeBody(body) });
       return true;
     } catch (error) {
       if (error instanceof FaultError) return false;
@@ -47,15 +48,15 @@ export function converse(link: Link, self: string): Conversation {
     }
   };
 
-  const reply = async (frame: Frame): Promise<void> => {
-    const key = `${frame.from} ${frame.id}`;
+  const reply = async ({ from, id }: FrameHead, asked: unknown): Promise<void> => {
+    const key = `${from} ${id}`;
     const controller = new AbortController();
     answering.set(key, controller);
-    const base = { to: frame.from, id: frame.id };
+    const base = { to: from, id };
     try {
       if (onAsk !== undefined) {
-        for await (const body of onAsk(frame.body, frame.from, controller.signal)) {
-          if (controller.signal.aborted || !(await post({ ...base, type: 'answer', body }))) return;
+        for await (const body of onAsk(asked, from, controller.signal)) {
+          if (controller.signal.aborted || !(await post({ ...base, type: 'answer' }, body))) return;
         }
       }
       await post({ ...base, type: onAsk === undefined ? 'absent' : 'end' });
@@ -64,27 +65,28 @@ export function converse(link: Link, self: string): Conversation {
     }
   };
 
-  link.onMessage((value) => {
-    if (!isFrame(value) || value.to !== self) return;
-    const asked = waiting.get(value.id);
-    switch (value.type) {
+  link.onFrame((frame) => {
+    const { head } = frame;
+    if (head.to !== self) return;
+    const asked = waiting.get(head.id);
+    switch (head.type) {
       case 'ask':
-        void reply(value);
+        void reply(head, bodyOf(frame));
         return;
       case 'tell':
-        onTell?.(value.body);
+        onTell?.(bodyOf(frame));
         return;
       case 'cancel':
-        answering.get(`${value.from} ${value.id}`)?.abort();
+        answering.get(`${head.from} ${head.id}`)?.abort();
         return;
       case 'answer':
-        asked?.answer(value.body);
+        asked?.answer(bodyOf(frame));
         return;
       case 'end':
         asked?.end();
         return;
       case 'absent':
-        asked?.fail(closedError(value.from));
+        asked?.fail(closedError(head.from));
         return;
     }
   });
@@ -120,7 +122,7 @@ export function converse(link: Link, self: string): Conversation {
     const onAbort = (): void => wake();
     options.signal?.addEventListener('abort', onAbort);
     try {
-      if (!(await post({ to, id, type: 'ask', body }))) throw closedError(to);
+      if (!(await post({ to, id, type: 'ask' }, body))) throw closedError(to);
       for (;;) {
         while (arrived.length > 0) yield arrived.shift();
         const now = state as 'open' | 'ended' | FaultError;
@@ -149,7 +151,7 @@ export function converse(link: Link, self: string): Conversation {
 
   return {
     ask,
-    tell: (to, body) => void post({ to, id: 0, type: 'tell', body }),
+    tell: (to, body) => void post({ to, id: 0, type: 'tell' }, body),
     onAsk: (handler) => {
       onAsk = handler;
     },
@@ -159,4 +161,13 @@ export function converse(link: Link, self: string): Conversation {
     closed,
     close: () => link.close(),
   };
+}
+
+/** What both ends check against the schemas of the wire; a body that cannot be read at all is nothing that they know. */
+function bodyOf({ body }: Frame): unknown {
+  try {
+    return decodeBody(body);
+  } catch {
+    return undefined;
+  }
 }

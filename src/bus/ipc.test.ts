@@ -1,13 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 import { wireVersion } from '../wire/version.ts';
 import { type BusPair, busSuite } from './bus_suite.ts';
 import { ipcControlBus, ipcSensorBus } from './ipc.ts';
-import { processLink } from './process_link.ts';
 import { createRelay } from './relay.ts';
+import { socketLink } from './socket_link.ts';
 import { linkPair } from './test_link_pair.ts';
 
 describe('ipc bus through a relay', () => {
@@ -64,7 +65,7 @@ describe('ipc bus over real processes', () => {
   });
   const forkSensor = (): ReturnType<typeof fork> => {
     const child = fork(new URL('../../test/support/bus_sensor.ts', import.meta.url), ['s1'], {
-      serialization: 'advanced',
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
     });
     children.push(child);
     return child;
@@ -98,7 +99,10 @@ describe('ipc bus over real processes', () => {
     for (let round = 0; round < 2; round += 1) {
       hello = Promise.withResolvers<string>();
       const child = forkSensor();
-      relay.attach('s1', processLink(child, 's1'));
+      relay.attach(
+        's1',
+        socketLink((take) => (child.stdio[4] as Duplex).on('data', take), 's1'),
+      );
       expect(await hello.promise).toBe(String(child.pid));
       expect(await lookback()).toBe(3 * 1_000_000);
       child.kill('SIGKILL');

@@ -11,7 +11,7 @@ function refusal(error: unknown): { kind: 'refused'; fault: { name: string; code
   return { kind: 'refused', fault: { name: first.name, code: first.code, message: first.message } };
 }
 
-/** The bus of one machine, control's end: questions and answers over a supervisor's link. */
+/** The bus of one machine, control's end: questions and answers over a supervisor's relay. */
 export function ipcControlBus(link: Link): ControlBus {
   const talk: Conversation = converse(link, 'control');
   return {

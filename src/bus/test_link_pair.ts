@@ -1,19 +1,20 @@
+import type { Frame } from './frame.ts';
 import type { Link } from './link.ts';
 
 /** Two link ends in one process that copy as IPC does. */
 export function linkPair(): [Link, Link] {
-  const listeners: [((value: unknown) => void)[], ((value: unknown) => void)[]] = [[], []];
+  const listeners: [((frame: Frame) => void)[], ((frame: Frame) => void)[]] = [[], []];
   const closers: (() => void)[] = [];
   let open = true;
   const end = (mine: 0 | 1): Link => ({
-    send: async (value) => {
+    send: async (frame) => {
       if (!open) throw new Error('closed');
-      const copy: unknown = structuredClone(value);
+      const copy = { head: frame.head, body: frame.body.map((piece) => new Uint8Array(piece)) };
       setImmediate(() => {
         for (const listener of listeners[mine === 0 ? 1 : 0]) listener(copy);
       });
     },
-    onMessage: (listener) => {
+    onFrame: (listener) => {
       listeners[mine].push(listener);
     },
     onClose: (listener) => {

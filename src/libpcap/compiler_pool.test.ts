@@ -124,6 +124,26 @@ test('takes greater objects than it needs', async () => {
   await compiler.close();
 });
 
+test('what was compiled lately for packets of files is not compiled again', async () => {
+  const compiler = createFilterCompiler({ limit_ms: 20_000 });
+  const compile = (port: number, linktype: number): Promise<unknown> =>
+    compiler.compile({ filter: filter(`port ${port}`), linktype });
+  const first = await compile(1, 1);
+  for (let port = 2; port <= 65; port += 1) await compile(port, 1);
+  const raw = await compile(65, 101);
+  // The process has something else to do for a long time.
+  const under_way = compiler.check({ filter: slow, linktypes: [1] });
+  const soon = (port: number, linktype: number): Promise<unknown> =>
+    Promise.race([compile(port, linktype), new Promise((resolve) => setTimeout(resolve, 200, 'it waits'))]);
+  expect(await soon(65, 101)).toEqual(raw);
+  expect(await soon(65, 1)).not.toEqual(raw);
+  // 64 others came after the first.
+  expect([await soon(1, 1), await soon(64, 101)]).toEqual(['it waits', 'it waits']);
+  expect(first).toMatchObject({ ok: true });
+  await compiler.close();
+  await under_way;
+});
+
 describe('time', () => {
   test('a compilation that takes too long ends, and the next one works', async () => {
     const compiler = createFilterCompiler({ limit_ms: 1000 });
@@ -132,7 +152,7 @@ describe('time', () => {
     const started = performance.now();
     const [too_slow, next] = await Promise.all([
       compiler.check({ filter: slow, linktypes: [1] }),
-      compiler.check({ filter: filter('ip'), linktypes: [1] }),
+      compiler.check({ filter: filter('udp'), linktypes: [1] }),
     ]);
     expect(performance.now() - started).toBeGreaterThan(990);
     expect(faultsOf(too_slow)).toEqual([['expression_slow', '/filter_expression']]);
@@ -176,7 +196,7 @@ describe('the end', () => {
     const result = await under_way;
     expect(faultsOf(result)).toEqual([['expression_compiler', undefined]]);
     expect(result.ok ? '' : result.faults[0]?.message).toContain('it ended with SIGKILL');
-    expect(await compiler.check({ filter: filter('ip'), linktypes: [1] })).toMatchObject({ ok: true });
+    expect(await compiler.check({ filter: filter('udp'), linktypes: [1] })).toMatchObject({ ok: true });
     await compiler.close();
   });
 
@@ -188,7 +208,7 @@ describe('the end', () => {
     if (pid === undefined) throw new Error('no process');
     process.kill(pid, 'SIGKILL');
     await waitFor(() => !children().includes(pid), { what: 'it is gone' });
-    expect(await compiler.check({ filter: filter('ip'), linktypes: [1] })).toMatchObject({ ok: true });
+    expect(await compiler.check({ filter: filter('udp'), linktypes: [1] })).toMatchObject({ ok: true });
     await compiler.close();
   });
 
@@ -196,7 +216,7 @@ describe('the end', () => {
     const before = children().length;
     const compiler = createFilterCompiler({ limit_ms: 20_000 });
     await compiler.check({ filter: filter('ip'), linktypes: [1] });
-    const pending = [slow, filter('ip')].map((one) => compiler.check({ filter: one, linktypes: [1] }));
+    const pending = [slow, filter('udp')].map((one) => compiler.check({ filter: one, linktypes: [1] }));
     await compiler.close();
     expect((await Promise.all(pending)).map(faultsOf)).toEqual([
       [['expression_compiler', undefined]],

@@ -50,6 +50,8 @@ export interface FilterCompilerOptions {
 }
 
 const ethernet = 1;
+/** Filters that are kept compiled, some kilobytes each. */
+const kept_max = 64;
 
 interface Job {
   readonly request: CompileRequest;
@@ -71,7 +73,20 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
     }
     idle.push(child);
   };
-  const run = (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> =>
+  const compiled = new Map<string, CompilerOutcome>();
+  /** The same filter for packets of files is the same program every time: what was compiled last is kept. */
+  const run = async (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> => {
+    if (request.live_interface !== undefined || closed) return await runAnew(request);
+    const { expression_text, any_tags_text, own_tags_text } = request.filter;
+    const key = JSON.stringify([expression_text, any_tags_text, own_tags_text, request.linktypes]);
+    const outcome = compiled.get(key) ?? (await runAnew(request));
+    compiled.delete(key);
+    if (outcome.kind === 'compiled') compiled.set(key, outcome);
+    const [oldest] = compiled.keys();
+    if (compiled.size > kept_max && oldest !== undefined) compiled.delete(oldest);
+    return outcome;
+  };
+  const runAnew = (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> =>
     new Promise((settle) => {
       last_id += 1;
       const job = { request: plain({ ...request, id: last_id, limit_ms }), settle };

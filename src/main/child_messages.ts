@@ -1,7 +1,7 @@
 import type { Fault } from '../model/errors/fault.ts';
 import type { ServeSettings } from './settings.ts';
 
-/** What the supervisor says to its children, beside the frames of the bus that it passes on. */
+/** What the supervisor says to its children; what they say to each other goes over the bus. */
 export type ToChild =
   | { readonly edgetap: 'child'; readonly kind: 'begin'; readonly settings: ServeSettings }
   | { readonly edgetap: 'child'; readonly kind: 'shut_down' }

@@ -13,7 +13,6 @@ import { createPieceIntake } from '../bucket/piece_intake.ts';
 import { isSealedWithOldKey, openSecrets, sealSecrets } from '../bucket/sealed_secrets.ts';
 import { realWaiting } from '../bucket/waiting.ts';
 import { ipcControlBus } from '../bus/ipc.ts';
-import { processLink } from '../bus/process_link.ts';
 import { createAuthenticator } from '../control/accounts/authenticator.ts';
 import { ensureBootstrap } from '../control/accounts/ensure_bootstrap.ts';
 import { startControl } from '../control/create_control.ts';
@@ -29,6 +28,7 @@ import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { machineTimes } from '../plan/machine_times.ts';
+import { busLink } from './bus_link.ts';
 import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
@@ -49,7 +49,7 @@ const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count))
 childProcess('control', async ({ settings, logger, crash }) => {
   const warn = warnBy(logger);
   // From the first moment: what a sensor says before control can answer waits here.
-  const link = processLink(process, 'the supervisor');
+  const link = busLink();
   const version = edgetapVersion();
   const tls = settings.tls === undefined ? {} : { tls: readTls(settings.tls) };
   const policy = parseEndpointPolicy(settings.allow_endpoints);

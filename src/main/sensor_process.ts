@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ipcSensorBus } from '../bus/ipc.ts';
-import { processLink } from '../bus/process_link.ts';
 import { createCaptureEngine } from '../capture/capture_engine.ts';
 import { Spool } from '../capture/spool.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
@@ -17,6 +16,7 @@ import { defaultByteBudget } from '../samples/default_byte_budget.ts';
 import { openSampleStore } from '../samples/open_sample_store.ts';
 import { createPartSender } from '../sensor/part_sender.ts';
 import { startSensor } from '../sensor/sensor.ts';
+import { busLink } from './bus_link.ts';
 import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
@@ -31,7 +31,7 @@ const known_ms = 20_000;
 childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const warn = warnBy(logger);
   // From the first moment: what control says before the sensor can answer waits here.
-  const link = processLink(process, 'the supervisor');
+  const link = busLink();
   const directory = join(settings.data_dir, 'sensor');
   makeDirectory(directory);
   // An earlier supervisor's sensor may still be sealing what it has.

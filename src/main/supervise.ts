@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createRelay } from '../bus/relay.ts';
-import { processLink } from '../bus/process_link.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import { busOf, child_stdio } from './bus_link.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
 import type { ServeSettings } from './settings.ts';
 import { worker_options } from './worker_options.ts';
@@ -63,13 +63,14 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     const child = children[name];
     const forked = fork(programs[name], {
       serialization: 'advanced',
+      stdio: child_stdio,
       execArgv: [...process.execArgv, ...worker_options],
       env: { ...compileCache(settings), ...process.env },
     });
     let ready_at: number | undefined;
     let refusal: Fault | undefined;
     child.process = forked;
-    relay.attach(name === 'control' ? name : settings.sensor, processLink(forked, name));
+    relay.attach(name === 'control' ? name : settings.sensor, busOf(forked, name));
     forked.on('message', (message) => {
       if (!isChildMessage(message)) return;
       const said = message as FromChild;

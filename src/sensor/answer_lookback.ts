@@ -1,4 +1,5 @@
 import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
+import { giveBack } from '../model/give_back.ts';
 import type { SampleStore } from '../samples/sample_store.ts';
 import type { LookbackReply, LookbackRequest } from '../wire/control_messages.ts';
 import { compileForSamples } from './compile_for_samples.ts';
@@ -18,6 +19,8 @@ export async function* answerLookback(
   const answer = await store.query({ ...filter, ...only, from, to, packet_limit, signal });
   for (const { interface: name, linktype, records } of answer.chunks) {
     yield { kind: 'records', interface: name, linktype, records };
+    // Whoever asks for the next has sent it.
+    giveBack(records);
   }
   const coverage = answer.coverage.map((one) => coverageMessage(one, excluded));
   yield { kind: 'end', coverage, clock_offset: clockOffset() };

@@ -1,10 +1,10 @@
 import { ipcSensorBus } from '../../src/bus/ipc.ts';
-import { processLink } from '../../src/bus/process_link.ts';
+import { busLink } from '../../src/main/bus_link.ts';
 import { wireVersion } from '../../src/wire/version.ts';
 
 // A sensor's end of the bus in a process of its own: asks once for its work, answers each look-back with 1 MB records, and knows nothing to count.
 const name = process.argv[2] ?? 's1';
-const bus = ipcSensorBus(processLink(process, 'the supervisor'), name);
+const bus = ipcSensorBus(busLink(), name);
 bus.serve({
   nudge: () => undefined,
   async *lookback(request) {

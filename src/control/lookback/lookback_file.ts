@@ -7,7 +7,7 @@ import type { InterfaceDescription, InterfaceStatistics } from '../../pcap/pcapn
 import { timeOf } from '../../pcap/record_batch.ts';
 import type { TimeNs } from '../../model/time.ts';
 import type { AnsweredStream } from './ask_sensor.ts';
-import { giveBack } from './give_back.ts';
+import { giveBack } from '../../model/give_back.ts';
 import { type KnownRate, type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
 
 /** Nearly all answers are one chunk: with what a packet may grow by, and what a pcapng file says beside them. */
@@ -44,6 +44,8 @@ export function lookbackFile(
 ): LookbackFile {
   const { packet_limit, format, snaplen_bytes, application, comment } = options;
   const answers = streams.map(({ records }) => batchOfPcapRecords(records, snaplen_bytes));
+  // Copied together: what came over the bus is done with.
+  for (const { records } of streams) for (const piece of records) giveBack(piece);
   const merged = newestOf(answers, packet_limit);
   const answered_bytes = answers.reduce((sum, { bytes, count }) => sum + bytes.length + count * grown_max_bytes, 0);
   const writer = createCaptureWriter({

@@ -18,7 +18,7 @@ import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText } from './coverage_text.ts';
-import { giveBack } from './give_back.ts';
+import { giveBack } from '../../model/give_back.ts';
 import { greatestRate } from './greatest_rate.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
 import { type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
@@ -63,7 +63,11 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     }
   };
 
-  const store = async (key: string, chunks: readonly Uint8Array<ArrayBuffer>[], signal: AbortSignal): Promise<StreamedObject> => {
+  const store = async (
+    key: string,
+    chunks: readonly Uint8Array<ArrayBuffer>[],
+    signal: AbortSignal,
+  ): Promise<StreamedObject> => {
     const [only, ...more] = chunks;
     if (only === undefined || more.length > 0) {
       return await deps.results.putStream(key, each(chunks), { piece_bytes: 8_388_608, signal });
