@@ -110,6 +110,7 @@ export function startControl(parts: ControlParts): RunningControl {
     keeper,
     changes,
     refusal: () => refusing,
+    ahead: (record, sensors) => lookbacks.askAhead(record, sensors),
     begun: (record, generations) => {
       for (const [sensor, generation] of generations) bus.nudge(sensor, generation);
       if (record.spec.type === 'simple') lookbacks.begin(record.id);

@@ -62,6 +62,7 @@ beforeEach(async () => {
     limits: { creates_per_minute: 1, running_full: 1 },
     packets_max: 1,
     refusal: unused,
+    ahead: unused,
     begun: unused,
     buckets: never,
     results: never,

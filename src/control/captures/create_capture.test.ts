@@ -4,7 +4,7 @@ import { insertAccount } from '../../db/accounts.ts';
 import { listAudit } from '../../db/audit.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
-import { fault } from '../../model/errors/fault.ts';
+import { fault, raise } from '../../model/errors/fault.ts';
 import type { Caller } from '../control.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 
@@ -20,10 +20,13 @@ const body = { type: 'simple', system: 'magic-transit', time_limit: 1, packet_li
 let db: Database;
 let now = 1_800_000_000_000_000_000n;
 let begun: string[] = [];
+/** What was begun ahead, and not given up. */
+const ahead = new Set<string>();
 let failure: 'none' | 'compiler' | 'defect' | 'shutdown' = 'none';
 
 beforeEach(async () => {
   begun = [];
+  ahead.clear();
   failure = 'none';
   db = await openDatabase({ url: ':memory:', clock: () => (now += 1_000_000n) });
   await db.transaction((tx) =>
@@ -43,6 +46,10 @@ const deps = (): CreateDeps => ({
   limits: { creates_per_minute: 100, running_full: 1 },
   packets_max: 10_000,
   refusal: () => (failure === 'shutdown' ? 'it is shutting down' : undefined),
+  ahead: ({ id }) => {
+    ahead.add(id);
+    return () => void ahead.delete(id);
+  },
   begun: (record) => void begun.push(record.id),
 });
 
@@ -84,6 +91,54 @@ describe('a create that edgetap failed is remembered: sent again, it creates, an
     expect(await send(1)).toBe(made);
   });
 });
+
+describe('what is begun ahead', () => {
+  test('goes on for a capture that is made, and for no other', async () => {
+    const made = await send();
+    expect([...ahead]).toEqual([made]);
+    expect(await send(1)).toBe(made);
+    await expect(createCapture(deps(), by, { ...body, time_limit: 0 }, { retry_count: 0 })).rejects.toThrow(
+      'time_limit',
+    );
+    expect([...ahead]).toEqual([made]);
+  });
+
+  test('is given up where the capture cannot be written down', async () => {
+    const begins: string[] = [];
+    const failing = {
+      ...deps(),
+      ahead: (...[record, sensors]: Parameters<CreateDeps['ahead']>) => {
+        begins.push(record.id);
+        return deps().ahead(record, sensors);
+      },
+      db: { ...db, transaction: failsAt(2) },
+    };
+    await expect(createCapture(failing, by, body, { retry_count: 0 })).rejects.toThrow('the disk is full');
+    expect([begins.length, ahead.size, begun]).toEqual([1, 0, []]);
+  });
+
+  test('is not begun for one that is over the limit', async () => {
+    const limited = { ...deps(), limits: { creates_per_minute: 1, running_full: 1 } };
+    const made = await send();
+    const refused = await createCapture(limited, by, body, { retry_count: 0 });
+    expect(refused).toMatchObject({ ok: false, fault: { name: 'rate_limited' } });
+    expect([...ahead]).toEqual([made]);
+  });
+});
+
+/** Transactions of which one fails at its end. */
+function failsAt(number: number): Database['transaction'] {
+  let count = 0;
+  return async (run) => {
+    count += 1;
+    const fails = count === number;
+    return await db.transaction(async (tx) => {
+      const result = await run(tx);
+      if (fails) raise('database_failed', { reason: 'the disk is full' });
+      return result;
+    });
+  };
+}
 
 describe('match_inner', () => {
   const excluding =

@@ -4,7 +4,7 @@ import { lockAccount } from '../../db/accounts.ts';
 import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
 import { ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
-import { bumpGeneration } from '../../db/sensors.ts';
+import { bumpGeneration, type SensorRecord } from '../../db/sensors.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
 import { FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
 import { idFrom } from '../../model/id.ts';
@@ -14,7 +14,7 @@ import type { TimeNs } from '../../model/time.ts';
 import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
-import { admitCreate, attemptOf, type CreateLimits, findRepeat } from '../creates/admit_create.ts';
+import { type Admission, admitCreate, attemptOf, type CreateLimits, findRepeat } from '../creates/admit_create.ts';
 import { bodyHash } from '../creates/body_hash.ts';
 import { captureView } from './capture_view.ts';
 import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
@@ -25,6 +25,10 @@ export interface CreateDeps extends CheckDeps {
   readonly limits: CreateLimits;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;
+  /**
+   * A capture is about to be made of these sensors: begins what can be given up again. Returns how to, should it not be made.
+   */
+  ahead(record: CaptureRecord, sensors: readonly SensorRecord[]): () => void;
   /** A capture was made: sees to it that it begins. */
   begun(record: CaptureRecord, generations: ReadonlyMap<string, bigint>): void;
 }
@@ -40,9 +44,9 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
     await lockAccount(tx, by.account_id);
     return await findRepeat(tx, attemptAt(await tx.now()), deps.limits);
   });
-  if (earlier !== undefined) return await repeated(db, earlier.capture_id, earlier.rate);
+  if (earlier.kind === 'repeat') return await repeated(db, earlier.capture_id, earlier.rate);
   try {
-    return await createNew(deps, by, body, received_at, attemptAt);
+    return await createNew(deps, by, body, received_at, attemptAt, earlier.rate);
   } catch (error) {
     if (isOurs(error)) await remember(db, attemptAt);
     throw error;
@@ -69,32 +73,55 @@ async function createNew(
   body: unknown,
   received_at: TimeNs,
   attemptAt: (at: TimeNs) => CreateAttempt,
+  rate: Rate,
 ): Promise<Created> {
   const { db } = deps;
   const refusal = deps.refusal();
   if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
   const checked = await checkCapture(deps, by, body, received_at);
-  const made = await db.transaction(async (tx) => {
+  const { record, parts } = plan(deps, by, checked, received_at);
+  // Not for one that will be refused.
+  const giveUp = rate.remaining > 0 ? deps.ahead(record, checked.fleet) : undefined;
+  const made = await write(deps, by, record, parts, attemptAt).catch((error: unknown) => {
+    giveUp?.();
+    throw error;
+  });
+  if (made.kind !== 'new') giveUp?.();
+  if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
+  if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
+  deps.begun(record, made.generations);
+  return { ok: true, capture: captureView(record, parts), rate: made.rate };
+}
+
+/** What became of a capture that was to be written down. */
+type Written =
+  | Exclude<Admission, { kind: 'new' }>
+  | (Extract<Admission, { kind: 'new' }> & { readonly generations: ReadonlyMap<string, bigint> });
+
+/** Writes a capture down, unless it must not be made, or was. */
+async function write(
+  deps: CreateDeps,
+  by: Caller,
+  record: CaptureRecord,
+  parts: readonly PartRecord[],
+  attemptAt: (at: TimeNs) => CreateAttempt,
+): Promise<Written> {
+  return await deps.db.transaction(async (tx) => {
     const attempt = attemptAt(await tx.now());
-    const admission = await admitCreate(tx, attempt, checked.spec.type, deps.limits);
+    const admission = await admitCreate(tx, attempt, record.spec.type, deps.limits);
     if (admission.kind === 'refused') {
       await rememberRefusal(tx, attempt);
       return admission;
     }
     if (admission.kind === 'repeat') return admission;
-    await requireBucket(tx, by, checked.spec);
-    const { record, parts } = plan(deps, by, checked, received_at);
+    await requireBucket(tx, by, record.spec);
     await insertCapture(tx, record);
     await insertParts(tx, parts);
     await claimCreate(tx, attempt, record.id);
     await audit(tx, deps, by, record);
     const generations = await bumpGeneration(tx, [...new Set(parts.map((part) => part.sensor))]);
-    return { ...admission, record, parts, generations };
+    return { ...admission, generations };
   });
-  if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
-  if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
-  deps.begun(made.record, made.generations);
-  return { ok: true, capture: captureView(made.record, made.parts), rate: made.rate };
 }
 
 /** The bucket may have been removed since the check; from here on to the commit it cannot be. */

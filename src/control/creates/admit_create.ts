@@ -75,7 +75,7 @@ export async function admitCreate(
 
 /**
  * The capture that an attempt repeats, if it does, before the request is judged: what was good then is answered with its
- * capture even where the world has changed since.
+ * capture even where the world has changed since. Of a new one, how much there is room for, so far.
  *
  * @throws FaultError `idempotency_mismatch`
  */
@@ -83,10 +83,9 @@ export async function findRepeat(
   tx: Transaction,
   attempt: CreateAttempt,
   limits: CreateLimits,
-): Promise<Extract<Admission, { kind: 'repeat' }> | undefined> {
+): Promise<Exclude<Admission, { kind: 'refused' }>> {
   const repeated = await findRepeated(tx, attempt);
   if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
-  if (repeated.kind === 'new') return undefined;
   const since = attempt.at - BigInt(window_s) * second_ns;
   const used = await countCreates(tx, attempt, since + 1n);
   return { ...repeated, rate: rateOf(used, attempt.at, limits.creates_per_minute) };

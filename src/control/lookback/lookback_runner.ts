@@ -2,7 +2,6 @@ import type { Bucket, StreamedObject } from '../../bucket/bucket.ts';
 import type { ControlBus } from '../../bus/bus.ts';
 import { captureById } from '../../db/captures.ts';
 import { listSensors } from '../../db/sensors.ts';
-import { joinFilter } from '../../filter/join_filter.ts';
 import { FaultError } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
 import type { CaptureRecord } from '../../model/record.ts';
@@ -10,7 +9,6 @@ import { isFinal } from '../../model/status.ts';
 import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
 import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
-import { wireVersion } from '../../wire/version.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
 import { Turns } from '../captures/turns.ts';
@@ -18,9 +16,11 @@ import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText } from './coverage_text.ts';
+import { EarlyAnswers } from './early_answers.ts';
 import { giveBack } from '../../model/give_back.ts';
 import { greatestRate } from './greatest_rate.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
+import { lookbackRequest } from './lookback_request.ts';
 import { type PacketsEstimated, packetsEstimated } from './packets_estimated.ts';
 import { ratesText } from './rates_text.ts';
 import { shareName } from './share_name.ts';
@@ -43,10 +43,26 @@ const silence_ms = 3000;
 const quick_bytes = 4 << 20;
 const write_tries = 5;
 
+/** Answers simple captures. */
+export interface LookbackRunner extends CaptureJobs {
+  /**
+   * Asks the sensors of a capture that is about to be made, while that is being written down: `begin` goes on with what they say.
+   * Returns how to give it up where the capture is not made.
+   */
+  askAhead(record: CaptureRecord, sensors: readonly FleetMember[]): () => void;
+}
+
+/** What one sensor said. */
+interface HeardAnswer {
+  readonly sensor: FleetMember;
+  readonly answer: SensorAnswer;
+}
+
 /** Answers simple captures from the sensors' samples. */
-export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
+export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
   const { db, keeper } = deps;
   const turns = new Turns(lookbacks_at_once);
+  const early = new EarlyAnswers<readonly HeardAnswer[]>(lookbacks_at_once);
 
   const take = async (capture_id: string, ...events: readonly CaptureEvent[]): Promise<void> => {
     await keeper().take([{ capture_id, events }]);
@@ -77,38 +93,43 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     return { ...stored, sha256: digest };
   };
 
-  const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
-    const { id, spec, scope } = record;
-    if (spec.type !== 'simple') return;
-    const heard = heardOf(await listSensors(db), await db.now());
-    const sensors = visibleSensors(heard, scope).toSorted((one, other) => (one.name < other.name ? -1 : 1));
-    const request: LookbackRequest = {
-      kind: 'lookback',
-      version: wireVersion,
-      filter: joinFilter({
-        filter_v1: spec.filter_v1,
-        expression: spec.filter_expression,
-        networks: scope.networks,
-        match_inner: spec.match_inner,
-      }),
-      from: spec.offset_time - BigInt(spec.time_limit_s) * 1_000_000_000n,
-      to: spec.offset_time,
-      packet_limit: spec.packet_limit,
-    };
+  const askAll = async (
+    sensors: readonly FleetMember[],
+    request: LookbackRequest,
+    signal: AbortSignal,
+    answered: (left: number) => Promise<void>,
+  ): Promise<readonly HeardAnswer[]> => {
     let awaited = sensors.length;
-    let answering = false;
-    const answers = await Promise.all(
+    return await Promise.all(
       sensors.map(async (sensor) => {
         const one = await askPatiently(sensor.name, request, signal);
         awaited -= 1;
-        // The last one's answer is taken together with what follows it.
-        if (one.kind === 'answered' && awaited > 0 && !answering) {
-          answering = true;
-          await take(id, { kind: 'answering', at: await db.now() });
-        }
+        if (one.kind === 'answered') await answered(awaited);
         return { sensor, answer: one };
       }),
     );
+  };
+
+  const askVisible = async (
+    { id, scope }: CaptureRecord,
+    request: LookbackRequest,
+    signal: AbortSignal,
+  ): Promise<readonly HeardAnswer[]> => {
+    const sensors = byName(visibleSensors(heardOf(await listSensors(db), await db.now()), scope));
+    let answering = false;
+    return await askAll(sensors, request, signal, async (left) => {
+      // The last one's answer is taken together with what follows it.
+      if (left === 0 || answering) return;
+      answering = true;
+      await take(id, { kind: 'answering', at: await db.now() });
+    });
+  };
+
+  const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
+    const { id, spec, scope } = record;
+    if (spec.type !== 'simple') return;
+    const request = lookbackRequest(spec, scope);
+    const answers = (await early.take(id)) ?? (await askVisible(record, request, signal));
     if (signal.aborted) return;
     const at = await db.now();
     const arrived: readonly CaptureEvent[] = [
@@ -145,7 +166,7 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
     });
   };
 
-  return createCaptureJobs('look-back', deps, async (captureId, signal) => {
+  const jobs = createCaptureJobs('look-back', deps, async (captureId, signal) => {
     for (let tries = 1; ; tries += 1) {
       const record = await captureById(db, captureId);
       if (record === undefined || isFinal(record.status)) return;
@@ -163,6 +184,24 @@ export function createLookbackRunner(deps: LookbackDeps): CaptureJobs {
       }
     }
   });
+  return {
+    begin: jobs.begin,
+    askAhead: ({ id, spec, scope }, sensors) => {
+      if (spec.type !== 'simple') return () => undefined;
+      const request = lookbackRequest(spec, scope);
+      const ask = (signal: AbortSignal): Promise<readonly HeardAnswer[]> =>
+        turns.take(async () => await askAll(byName(sensors), request, signal, async () => undefined));
+      return early.begin(id, ask);
+    },
+    close: async () => {
+      early.close();
+      await jobs.close();
+    },
+  };
+}
+
+function byName(sensors: readonly FleetMember[]): readonly FleetMember[] {
+  return sensors.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -1,0 +1,39 @@
+/** Answers that are asked for before it is certain that somebody will want them. */
+export class EarlyAnswers<Answer> {
+  readonly #limit: number;
+  readonly #asked = new Map<string, { readonly answer: Promise<Answer>; readonly giveUp: AbortController }>();
+
+  /** At most so many at one time. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Asks, unless too many are asked for already. Returns how to give it up; after `take` that does nothing. */
+  begin(name: string, ask: (signal: AbortSignal) => Promise<Answer>): () => void {
+    if (this.#asked.size >= this.#limit) return () => undefined;
+    const giveUp = new AbortController();
+    const answer = ask(giveUp.signal);
+    // Whoever takes it sees its failure; until then it is nobody's.
+    answer.catch(() => undefined);
+    const one = { answer, giveUp };
+    this.#asked.set(name, one);
+    return () => {
+      if (this.#asked.get(name) !== one) return;
+      this.#asked.delete(name);
+      giveUp.abort();
+    };
+  }
+
+  /** Waits for an answer and hands it out, once. Undefined where none was asked for, or it failed: it is to be asked for anew. */
+  async take(name: string): Promise<Answer | undefined> {
+    const one = this.#asked.get(name);
+    this.#asked.delete(name);
+    return await one?.answer.catch(() => undefined);
+  }
+
+  /** Gives all up that nobody has taken. */
+  close(): void {
+    for (const { giveUp } of this.#asked.values()) giveUp.abort();
+    this.#asked.clear();
+  }
+}
