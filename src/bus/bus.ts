@@ -29,7 +29,10 @@ export interface ControlBus {
 /** What a sensor does with what control says. */
 export interface SensorHandlers {
   nudge(generation: bigint): void;
-  /** Answers a look-back; the signal fires when the asker is gone. */
+  /**
+   * Answers a look-back; the signal fires when the asker is gone. One reply leaves while the next is made: by the time that the next but one is
+   * asked for, its bytes are not needed any more.
+   */
   lookback(request: LookbackRequest, signal: AbortSignal): AsyncIterable<LookbackReply>;
   /** Counts samples; the signal fires likewise. */
   estimate(order: EstimateOrder, signal: AbortSignal): Promise<EstimateReply>;

@@ -55,9 +55,13 @@ export function converse(link: Link, self: string): Conversation {
     const base = { to: from, id };
     try {
       if (onAsk !== undefined) {
+        // While one leaves, the next one is made.
+        let leaving = Promise.resolve(true);
         for await (const body of onAsk(asked, from, controller.signal)) {
-          if (controller.signal.aborted || !(await post({ ...base, type: 'answer' }, body))) return;
+          if (controller.signal.aborted || !(await leaving)) return;
+          leaving = post({ ...base, type: 'answer' }, body);
         }
+        if (!(await leaving)) return;
       }
       await post({ ...base, type: onAsk === undefined ? 'absent' : 'end' });
     } finally {

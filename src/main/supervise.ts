@@ -6,6 +6,7 @@ import { createRelay } from '../bus/relay.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { busOf, child_stdio } from './bus_link.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
+import { memory_environment, memory_options } from './memory_options.ts';
 import type { ServeSettings } from './settings.ts';
 import { worker_options } from './worker_options.ts';
 
@@ -64,8 +65,8 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     const forked = fork(programs[name], {
       serialization: 'advanced',
       stdio: child_stdio,
-      execArgv: [...process.execArgv, ...worker_options],
-      env: { ...compileCache(settings), ...process.env },
+      execArgv: [...process.execArgv, ...worker_options, ...memory_options],
+      env: { ...compileCache(settings), ...memory_environment, ...process.env },
     });
     let ready_at: number | undefined;
     let refusal: Fault | undefined;

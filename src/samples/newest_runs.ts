@@ -1,3 +1,4 @@
+import { giveBack } from '../model/give_back.ts';
 import { recordHeaderBytes } from '../pcap/pcap_record.ts';
 import { compareSplit } from './compare_split.ts';
 import { createNewestRecords, type NewestRecords, type NewestShare } from './newest_records.ts';
@@ -179,6 +180,7 @@ function pieceOf(group: readonly Run[], bytes: number): NewestShare {
   for (const run of group) {
     records.set(run.bytes, to);
     to += run.bytes.length;
+    giveBack(run.bytes);
   }
   return { stream, records, count };
 }

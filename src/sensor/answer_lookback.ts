@@ -17,10 +17,12 @@ export async function* answerLookback(
   const { excluded, ...filter } = await compileForSamples(store, compiler, request.filter);
   const only = request.interface === undefined ? {} : { interface: request.interface };
   const answer = await store.query({ ...filter, ...only, from, to, packet_limit, signal });
+  let before: Uint8Array = new Uint8Array(0);
   for (const { interface: name, linktype, records } of answer.chunks) {
     yield { kind: 'records', interface: name, linktype, records };
-    // Whoever asks for the next has sent it.
-    giveBack(records);
+    // Whoever asks for the next has sent the one before.
+    giveBack(before);
+    before = records;
   }
   const coverage = answer.coverage.map((one) => coverageMessage(one, excluded));
   yield { kind: 'end', coverage, clock_offset: clockOffset() };

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { IndexTerm } from '../../filter/index_formula.ts';
+import { giveBack } from '../../model/give_back.ts';
 import { pcapHeaderBytes } from '../../pcap/pcap_header.ts';
 import type { SplitTime } from '../split_time.ts';
 import type { BlockBits } from './block_bits.ts';
@@ -74,6 +75,8 @@ export class IndexFile implements KeySource, BlockPages {
     const head = begin.subarray(index_header_bytes, index_header_bytes + header.directory_bytes);
     directory.set(head);
     directory.set(more, head.length);
+    giveBack(begin);
+    giveBack(more);
     if (crc32(directory) !== header.directory_checksum) throw new IndexDamage("its directory's checksum is wrong");
     this.#directory = new DataView(directory.buffer);
     this.#sections = readSections(this.#directory, header.file_bytes);
@@ -127,6 +130,7 @@ export class IndexFile implements KeySource, BlockPages {
       for (; at < bytes.length && compareKeys(keyAt(view, at, words), bounds.greatest) <= 0; at += entry_bytes) {
         found.push([view.getUint32(at + 4 * words, true), view.getUint32(at + 4 * words + 4, true)]);
       }
+      giveBack(bytes);
     }
     return found;
   }
@@ -163,6 +167,7 @@ export class IndexFile implements KeySource, BlockPages {
         const page = Math.floor(begin / page_size);
         const wanted = Math.ceil((begin + length) / page_size) - page;
         const last = found.at(-1) ?? [begin, length];
+        giveBack(bytes);
         const ahead = Math.ceil((last[0] + Math.max(1, last[1])) / page_size) - page;
         bytes = this.#pages(postings_section, page, Math.max(wanted, Math.min(ahead, postings_read_pages)));
         [from, to] = [page * page_size, page * page_size + bytes.length];
@@ -175,6 +180,7 @@ export class IndexFile implements KeySource, BlockPages {
         throw error;
       }
     }
+    giveBack(bytes);
   }
 
   /** Whole pages of a section, checked. */
