@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type CaptureCost, capturePeers, measurePeer, requirePeers } from './support/capture_peer.ts';
 import { compared, type Figure } from './support/figure.ts';
 import { startLines } from './support/line_process.ts';
+import { sensor_options } from './support/sensor_options.ts';
 import { startTraffic, type Traffic } from './support/traffic.ts';
 import { warmMemory } from './support/warm_memory.ts';
 
@@ -48,6 +49,7 @@ export async function* benchmark(): AsyncGenerator<Figure> {
   const directory = await mkdtemp('/dev/shm/edgetap-bench-');
   const traffic = await startTraffic();
   const subject = startLines(process.execPath, [
+    ...sensor_options,
     new URL('support/capture_subject.ts', import.meta.url).pathname,
     join(directory, 'spool'),
     traffic.interface.name,

@@ -12,6 +12,7 @@ import { peakMemory } from './support/peak_memory.ts';
 import { percentile } from './support/percentile.ts';
 import { cleanStore, dataDirectoryOf, type PreparedStore, prepareStore } from './support/prepared_store.ts';
 import { progress } from './support/progress.ts';
+import { sensor_options } from './support/sensor_options.ts';
 import { feedStenographer, requireStenographer, startStenographer, type Stenographer } from './support/stenographer.ts';
 import { createTcpdumpReader, type TcpdumpReader } from './support/tcpdump_reader.ts';
 
@@ -99,7 +100,7 @@ async function* whole(
 ): AsyncGenerator<Figure> {
   cleanStore(store);
   const script = new URL('support/lookback_subject.ts', import.meta.url).pathname;
-  const subject = startLines(process.execPath, [script, dirname(store.segments[0] ?? '')]);
+  const subject = startLines(process.execPath, [...sensor_options, script, dirname(store.segments[0] ?? '')]);
   const ask = async (line: string): Promise<{ packets: number; ms: number; memory_MB: number }> => {
     subject.tell(line);
     return JSON.parse(await subject.read()) as { packets: number; ms: number; memory_MB: number };

@@ -5,6 +5,7 @@ import { type CapturePeer, measurePeer, requirePeers } from './support/capture_p
 import { alone, compared, type Figure } from './support/figure.ts';
 import { type LineProcess, startLines } from './support/line_process.ts';
 import { progress } from './support/progress.ts';
+import { sensor_options } from './support/sensor_options.ts';
 import { type Sent, startTraffic, type Traffic } from './support/traffic.ts';
 import { warmMemory } from './support/warm_memory.ts';
 
@@ -70,7 +71,14 @@ export async function* benchmark(): AsyncGenerator<Figure> {
   const traffic = await startTraffic({ many: true, processor: processors.traffic });
   const script = new URL('support/sample_subject.ts', import.meta.url).pathname;
   const folder = join(directory, 'samples');
-  const subject = startLines('taskset', [...on, process.execPath, script, folder, traffic.interface.name]);
+  const subject = startLines('taskset', [
+    ...on,
+    process.execPath,
+    ...sensor_options,
+    script,
+    folder,
+    traffic.interface.name,
+  ]);
   try {
     yield* full(subject, traffic, directory);
     yield* withinBudget(subject, traffic);
