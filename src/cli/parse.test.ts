@@ -52,9 +52,9 @@ describe('what people write', () => {
 
   test('a moment is a time or how long ago', () => {
     const now = Date.UTC(2026, 0, 31, 8);
-    expect(parseMoment('5m', now)).toBe(now - 300_000);
-    expect(parseMoment('2026-01-31T07:00:00.5Z', now)).toBe(now - 3_599_500);
-    expect(parseMoment('2026-01-31T09:00:00+01:00', now)).toBe(now);
+    expect(parseMoment('5m', now)).toEqual({ at_ms: now - 300_000, ago_s: 300 });
+    expect(parseMoment('2026-01-31T07:00:00.5Z', now)).toEqual({ at_ms: now - 3_599_500 });
+    expect(parseMoment('2026-01-31T09:00:00+01:00', now)).toEqual({ at_ms: now });
     expect(parseMoment('yesterday', now)).toBeUndefined();
   });
 });

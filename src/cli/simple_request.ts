@@ -4,7 +4,7 @@ import type { SimpleRequest } from '../wire/http/capture_request.ts';
 import { type RequestOptions, requestFields } from './capture_options.ts';
 import { lookbackWindow } from './lookback_window.ts';
 import { durationValue } from './option_values.ts';
-import { parseMoment } from './parse_moment.ts';
+import { type Moment, parseMoment } from './parse_moment.ts';
 
 /** The options that say when a simple capture looks. */
 export interface WindowOptions {
@@ -35,19 +35,19 @@ export function simpleRequest(
   options: RequestOptions & WindowOptions,
   now_ms: number,
 ): SimpleRequest {
-  const moment = (name: 'since' | 'until'): number | undefined => {
+  const moment = (name: 'since' | 'until'): Moment | undefined => {
     const text = options[name];
     if (text === undefined) return undefined;
     const wrong = `--${name} is "${text}": it must be how long ago, such as 5m, or an RFC 3339 time`;
     return parseMoment(text, now_ms) ?? command.error(wrong);
   };
-  const [since_ms, until_ms] = [moment('since'), moment('until')];
+  const [since, until] = [moment('since'), moment('until')];
   const window =
     lookbackWindow(
       {
         ...(options.time === undefined ? {} : { time_s: options.time }),
-        ...(since_ms === undefined ? {} : { since_ms }),
-        ...(until_ms === undefined ? {} : { until_ms }),
+        ...(since === undefined ? {} : { since }),
+        ...(until === undefined ? {} : { until }),
       },
       now_ms,
     ) ?? command.error('--time, --since and --until are one too many: any two of them say when');

@@ -185,7 +185,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     }
   });
   return {
-    begin: jobs.begin,
+    begin: (captureId) => jobs.begin(captureId),
     askAhead: ({ id, spec, scope }, sensors) => {
       if (spec.type !== 'simple') return () => undefined;
       const request = lookbackRequest(spec, scope);
