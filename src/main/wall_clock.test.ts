@@ -30,6 +30,19 @@ describe('createWallClock', () => {
     expect(clock.now()).toBe(500n * ms);
   });
 
+  test('does not go back where the thread loses the processor between its two clocks', () => {
+    let mono = 0n;
+    /** Nanoseconds that pass between the reading of the one clock and of the other. */
+    const lost = [0n, 7n * ms, 30n * ms, 0n];
+    const clock = createWallClock(
+      () => Number(mono / ms),
+      () => (mono += (lost.shift() ?? 0n) + 1000n),
+    );
+    expect(clock.now()).toBe(1000n);
+    expect(clock.now()).toBe(37n * ms + 4000n);
+    expect(clock.now()).toBe(37n * ms + 5000n);
+  });
+
   test("is the host's, and never goes back by itself", () => {
     let before = wallClock.now();
     expect(before - BigInt(Date.now()) * ms).toBeLessThan(50n * ms);
