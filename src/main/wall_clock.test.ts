@@ -38,9 +38,7 @@ describe('createWallClock', () => {
       () => Number(mono / ms),
       () => (mono += (lost.shift() ?? 0n) + 1000n),
     );
-    expect(clock.now()).toBe(1000n);
-    expect(clock.now()).toBe(37n * ms + 4000n);
-    expect(clock.now()).toBe(37n * ms + 5000n);
+    expect([clock.now(), clock.now(), clock.now()]).toEqual([0n, 37n * ms + 3000n, 37n * ms + 4000n]);
   });
 
   test("is the host's, and never goes back by itself", () => {
