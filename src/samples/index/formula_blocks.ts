@@ -10,8 +10,9 @@ export interface KeySource {
   addTerm(term: IndexTerm, layer: KeyLayer, into: BlockBits): void;
 }
 
-/** To read so few blocks costs less than to look further terms up. */
-const few_blocks = 4;
+/** To read so few blocks costs less than to look further terms up; of a protocol, which nearly all blocks have, it is more. */
+const few_blocks = { rare: 4, common: 32 };
+const common_breadth = 100;
 
 /** The blocks that may have a packet that satisfies the formula; undefined stands for all of them. */
 export function formulaBlocks(formula: IndexFormula, layer: KeyLayer, source: KeySource): BlockBits | undefined {
@@ -49,7 +50,8 @@ function allOf(formulas: readonly IndexFormula[], layer: KeyLayer, source: KeySo
   let found: BlockBits | undefined;
   // What is likely to be rare comes first.
   for (const one of formulas.toSorted((a, b) => breadth(a) - breadth(b))) {
-    if (found !== undefined && found.count <= few_blocks) return found;
+    const few = breadth(one) < common_breadth ? few_blocks.rare : few_blocks.common;
+    if (found !== undefined && found.count <= few) return found;
     const more = formulaBlocks(one, layer, source);
     if (more === undefined) continue;
     if (found === undefined) found = more;
