@@ -49,6 +49,16 @@ export async function findRepeated(tx: Transaction, attempt: CreateAttempt): Pro
 }
 
 /**
+ * May this attempt be a repetition? Looks without a transaction, and so without the lock: where it says no, none has been there so far.
+ */
+export async function mayBeRepeated(db: Queries, attempt: CreateAttempt): Promise<boolean> {
+  if (attempt.idempotency_key !== undefined) {
+    return (await rowOfKey(db, attempt, attempt.idempotency_key)) !== undefined;
+  }
+  return (attempt.retry_count > 0 ? await latestOf(db, attempt) : await overtakingRow(db, attempt)) !== undefined;
+}
+
+/**
  * Claims a create for its capture, to commit together with it.
  *
  * @throws FaultError `unavailable` when another transaction claimed the same at this moment
@@ -93,21 +103,32 @@ export async function pruneCreates(tx: Transaction, at: TimeNs): Promise<bigint>
   return numDeletedRows;
 }
 
-async function findByKey(tx: Transaction, attempt: CreateAttempt, key: string): Promise<Repeated> {
-  const row = await tx.query
+async function rowOfKey(
+  db: Queries,
+  attempt: CreateAttempt,
+  key: string,
+): Promise<Pick<Selectable<CreatesTable>, 'body_hash' | 'capture_id'> | undefined> {
+  return await db.query
     .selectFrom('creates')
     .select(['body_hash', 'capture_id'])
     .where('principal_id', '=', attempt.principal_id)
     .where('claim', '=', keyClaim(key))
     .where('at', '>=', attempt.at - key_window_ns)
     .executeTakeFirst();
+}
+
+async function findByKey(tx: Transaction, attempt: CreateAttempt, key: string): Promise<Repeated> {
+  const row = await rowOfKey(tx, attempt, key);
   if (row === undefined) return { kind: 'new' };
   if (row.body_hash !== attempt.body_hash) return { kind: 'mismatch' };
   return row.capture_id === null ? { kind: 'new' } : { kind: 'repeat', capture_id: row.capture_id };
 }
 
-async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<Repeated> {
-  const row = await tx.query
+async function overtakingRow(
+  db: Queries,
+  attempt: CreateAttempt,
+): Promise<Pick<Selectable<CreatesTable>, 'claim' | 'capture_id'> | undefined> {
+  return await db.query
     .selectFrom('creates')
     .select(['claim', 'capture_id'])
     .where('principal_id', '=', attempt.principal_id)
@@ -119,6 +140,10 @@ async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<
     .orderBy('sequence')
     .limit(1)
     .executeTakeFirst();
+}
+
+async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<Repeated> {
+  const row = await overtakingRow(tx, attempt);
   if (row === undefined || row.capture_id === null) return { kind: 'new' };
   await tx.query
     .updateTable('creates')
@@ -130,8 +155,8 @@ async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<
 }
 
 /** The latest create without a key of the same principal and body. */
-async function latestOf(tx: Transaction, attempt: CreateAttempt): Promise<Selectable<CreatesTable> | undefined> {
-  return await tx.query
+async function latestOf(db: Queries, attempt: CreateAttempt): Promise<Selectable<CreatesTable> | undefined> {
+  return await db.query
     .selectFrom('creates')
     .selectAll()
     .where('principal_id', '=', attempt.principal_id)

@@ -111,7 +111,7 @@ describe('what is begun ahead', () => {
         begins.push(record.id);
         return deps().ahead(record, sensors);
       },
-      db: { ...db, transaction: failsAt(2) },
+      db: { ...db, transaction: failsAt(1) },
     };
     await expect(createCapture(failing, by, body, { retry_count: 0 })).rejects.toThrow('the disk is full');
     expect([begins.length, ahead.size, begun]).toEqual([1, 0, []]);

@@ -1,6 +1,5 @@
 import type { Database, Transaction } from '../../db/database.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
-import { lockAccount } from '../../db/accounts.ts';
 import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
 import { ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
@@ -14,7 +13,14 @@ import type { TimeNs } from '../../model/time.ts';
 import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
-import { type Admission, admitCreate, attemptOf, type CreateLimits, findRepeat } from '../creates/admit_create.ts';
+import {
+  type Admission,
+  admitCreate,
+  attemptOf,
+  type CreateLimits,
+  findRepeat,
+  hasRoom,
+} from '../creates/admit_create.ts';
 import { bodyHash } from '../creates/body_hash.ts';
 import { captureView } from './capture_view.ts';
 import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
@@ -40,13 +46,10 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
   const body_hash = bodyHash(body);
   const attemptAt = (at: TimeNs): CreateAttempt =>
     attemptOf({ principal: by.principal, repeat, body_hash, received_at, at });
-  const earlier = await db.transaction(async (tx) => {
-    await lockAccount(tx, by.account_id);
-    return await findRepeat(tx, attemptAt(await tx.now()), deps.limits);
-  });
-  if (earlier.kind === 'repeat') return await repeated(db, earlier.capture_id, earlier.rate);
+  const earlier = await findRepeat(db, attemptAt(await db.now()), deps.limits);
+  if (earlier !== undefined) return await repeated(db, earlier.capture_id, earlier.rate);
   try {
-    return await createNew(deps, by, body, received_at, attemptAt, earlier.rate);
+    return await createNew(deps, by, body, received_at, attemptAt);
   } catch (error) {
     if (isOurs(error)) await remember(db, attemptAt);
     throw error;
@@ -73,7 +76,6 @@ async function createNew(
   body: unknown,
   received_at: TimeNs,
   attemptAt: (at: TimeNs) => CreateAttempt,
-  rate: Rate,
 ): Promise<Created> {
   const { db } = deps;
   const refusal = deps.refusal();
@@ -81,7 +83,8 @@ async function createNew(
   const checked = await checkCapture(deps, by, body, received_at);
   const { record, parts } = plan(deps, by, checked, received_at);
   // Not for one that will be refused.
-  const giveUp = rate.remaining > 0 ? deps.ahead(record, checked.fleet) : undefined;
+  const room = await hasRoom(db, attemptAt(await db.now()), deps.limits);
+  const giveUp = room ? deps.ahead(record, checked.fleet) : undefined;
   const made = await write(deps, by, record, parts, attemptAt).catch((error: unknown) => {
     giveUp?.();
     throw error;

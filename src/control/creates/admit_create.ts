@@ -1,7 +1,7 @@
 import { lockAccount } from '../../db/accounts.ts';
 import { countRunningFull } from '../../db/captures.ts';
-import { countCreates, type CreateAttempt, findRepeated } from '../../db/creates.ts';
-import type { Transaction } from '../../db/database.ts';
+import { countCreates, type CreateAttempt, findRepeated, mayBeRepeated } from '../../db/creates.ts';
+import type { Database, Queries, Transaction } from '../../db/database.ts';
 import { type Fault, fault, raise } from '../../model/errors/fault.ts';
 import type { Principal } from '../../model/principal.ts';
 import type { TimeNs } from '../../model/time.ts';
@@ -55,11 +55,10 @@ export async function admitCreate(
   await lockAccount(tx, attempt.account_id);
   const repeated = await findRepeated(tx, attempt);
   if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
-  const since = attempt.at - BigInt(window_s) * second_ns;
-  const used = await countCreates(tx, attempt, since + 1n);
-  const rate = rateOf(used, attempt.at, limits.creates_per_minute);
+  const before = await used(tx, attempt);
+  const rate = rateOf(before, attempt.at, limits.creates_per_minute);
   if (repeated.kind === 'repeat') return { ...repeated, rate };
-  if (used.count >= limits.creates_per_minute) {
+  if (before.count >= limits.creates_per_minute) {
     const params = { limit: limits.creates_per_minute, wait_s: rate.reset_s };
     return { kind: 'refused', fault: fault('rate_limited', params), rate };
   }
@@ -69,26 +68,43 @@ export async function admitCreate(
       return { kind: 'refused', fault: fault('running_limit', { limit: limits.running_full }), rate };
     }
   }
-  const withThis = { count: used.count + 1, oldest: used.oldest ?? attempt.at };
+  const withThis = { count: before.count + 1, oldest: before.oldest ?? attempt.at };
   return { kind: 'new', rate: rateOf(withThis, attempt.at, limits.creates_per_minute) };
 }
 
 /**
  * The capture that an attempt repeats, if it does, before the request is judged: what was good then is answered with its
- * capture even where the world has changed since. Of a new one, how much there is room for, so far.
+ * capture even where the world has changed since.
  *
  * @throws FaultError `idempotency_mismatch`
  */
 export async function findRepeat(
-  tx: Transaction,
+  db: Database,
   attempt: CreateAttempt,
   limits: CreateLimits,
-): Promise<Exclude<Admission, { kind: 'refused' }>> {
-  const repeated = await findRepeated(tx, attempt);
-  if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
-  const since = attempt.at - BigInt(window_s) * second_ns;
-  const used = await countCreates(tx, attempt, since + 1n);
-  return { ...repeated, rate: rateOf(used, attempt.at, limits.creates_per_minute) };
+): Promise<Extract<Admission, { kind: 'repeat' }> | undefined> {
+  // Nearly all are new, and a lock is a write to the disk.
+  if (!(await mayBeRepeated(db, attempt))) return undefined;
+  return await db.transaction(async (tx) => {
+    await lockAccount(tx, attempt.account_id);
+    const repeated = await findRepeated(tx, attempt);
+    if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
+    if (repeated.kind === 'new') return undefined;
+    return { ...repeated, rate: rateOf(await used(tx, attempt), attempt.at, limits.creates_per_minute) };
+  });
+}
+
+/** Is there room for one more, as things are now? It is `admitCreate` that decides. */
+export async function hasRoom(db: Queries, attempt: CreateAttempt, limits: CreateLimits): Promise<boolean> {
+  return (await used(db, attempt)).count < limits.creates_per_minute;
+}
+
+/** How many creates there were in the window that ends with this one. */
+async function used(
+  db: Queries,
+  attempt: CreateAttempt,
+): Promise<{ readonly count: number; readonly oldest?: TimeNs }> {
+  return await countCreates(db, attempt, attempt.at - BigInt(window_s) * second_ns + 1n);
 }
 
 function rateOf(used: { readonly count: number; readonly oldest?: TimeNs }, at: TimeNs, limit: number): Rate {

@@ -5,6 +5,7 @@ import {
   countCreates,
   type CreateAttempt,
   findRepeated,
+  mayBeRepeated,
   pruneCreates,
   type Repeated,
   rememberRefusal,
@@ -88,6 +89,8 @@ export function createsSuite(database: () => Database): void {
           const attempt: CreateAttempt = { account_id: 'a', principal_id, ...sent, received_at, at };
           const { answer, paired } = judge(lines, attempt);
           const capture_id = freshId();
+          // A first look says no only where that is right.
+          const likely = await mayBeRepeated(db, attempt);
           const found = await db.transaction(async (tx) => {
             const repeated = await findRepeated(tx, attempt);
             if (repeated.kind !== 'new') return repeated;
@@ -96,6 +99,8 @@ export function createsSuite(database: () => Database): void {
             return repeated;
           });
           expect(found).toEqual(answer);
+          if (answer.kind !== 'new') expect(likely).toBe(true);
+          if (lines.length === 0) expect(likely).toBe(false);
           if (paired !== undefined) paired.unpaired = false;
           if (answer.kind !== 'new') continue;
           const same = lines.filter(
