@@ -28,10 +28,13 @@ export function createWallClock(wall_ms: () => number, monotonic_ns: () => bigin
   return {
     now: () => {
       let at = read();
-      // The thread may have lost the processor between the one and the other.
-      for (let tries = 1; ahead_ns !== undefined && isOff(at, ahead_ns) && tries < set_tries; tries += 1) at = read();
-      if (ahead_ns === undefined || isOff(at, ahead_ns)) ahead_ns = at.coarse - at.fine;
-      return ((at.fine + ahead_ns) / 1000n) * 1000n;
+      const known = ahead_ns;
+      if (known !== undefined) {
+        // The thread may have lost the processor between the one and the other.
+        for (let tries = 1; tries < set_tries && isOff(at, known); tries += 1) at = read();
+      }
+      if (known === undefined || isOff(at, known)) ahead_ns = at.coarse - at.fine;
+      return ((at.fine + (ahead_ns ?? 0n)) / 1000n) * 1000n;
     },
     sleep: async (ms, signal) => {
       try {
