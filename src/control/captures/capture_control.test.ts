@@ -169,6 +169,10 @@ describe('asking for a look-back', () => {
     const id = await store('simple', 'pending');
     const { answered, status } = await asked(id);
     expect(answered()).toBe(false);
+    // Something happened that is not what was asked for.
+    changes.tell(id);
+    await new Promise((done) => setTimeout(done, 20));
+    expect(answered()).toBe(false);
     await db.transaction(async (tx) => await updateCapture(tx, id, 1n, { status: 'success' }));
     changes.tell(id);
     expect(await status).toBe('success');

@@ -2,6 +2,7 @@ import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { captureOf, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { partsOfMany } from '../../db/parts.ts';
+import type { Capture } from '../../model/capture.ts';
 import { fault, FaultError, raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
@@ -28,8 +29,11 @@ export interface CaptureControlDeps extends CreateDeps {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Who asks for a look-back that has not ended waits for a change, and so need not ask again at once; so long at most. */
-const hold_ms = 50;
+/**
+ * Who asks for a look-back that has not ended waits for a change, and so need not ask again at once; so long at most. One up to now
+ * takes 100 to 300 ms, for its last packets to become visible.
+ */
+const hold_ms = 500;
 
 /** The captures of accounts, as the API asks for them. */
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
@@ -46,18 +50,23 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       return { captures: records.map((record) => captureView(record, parts.get(record.id) ?? [])), total_count: total };
     },
     get: async (by, id) => {
-      const view = (await findView(by.account_id, id)) ?? unknown();
-      if (view.spec.type === 'full' || isFinal(view.status)) return view;
+      const look = async (): Promise<Capture> => (await findView(by.account_id, id)) ?? unknown();
+      const first = await look();
+      if (first.spec.type === 'full' || isFinal(first.status)) return first;
       const over = new AbortController();
+      const held = deps.sleep(hold_ms, over.signal).then(() => over.abort());
       try {
-        const changed = deps.changes.next(id, over.signal);
-        const now = await findView(by.account_id, id);
-        // It may have changed while it was read.
-        if (now === view) await Promise.race([changed, deps.sleep(hold_ms, over.signal)]);
+        for (;;) {
+          const changed = deps.changes.next(id, over.signal);
+          // It may have changed while it was read; what else happens to it, such as that time passes, is not worth an answer.
+          const now = await look();
+          if (now.status !== first.status || over.signal.aborted) return now;
+          await changed;
+        }
       } finally {
         over.abort();
+        await held;
       }
-      return (await findView(by.account_id, id)) ?? unknown();
     },
     stop: async (by, id) => {
       const record = await find(db, by, id);
