@@ -110,4 +110,14 @@ describe('ipc bus over real processes', () => {
       await expect(lookback()).rejects.toThrow(/closed/);
     }
   });
+
+  test.each([
+    ['breaks the rules', (pipe: Duplex) => void pipe.write(Buffer.alloc(8, 0xff))],
+    ['is closed', (pipe: Duplex) => void pipe.destroy()],
+  ])('a child whose pipe %s lets go of its supervisor, and ends', async (_what, spoil) => {
+    const child = forkSensor();
+    const ended = once(child, 'exit');
+    spoil((child.stdio[4] as Duplex).on('error', () => undefined));
+    expect(await ended).toEqual([0, null]);
+  });
 });

@@ -26,7 +26,13 @@ export function busLink(): Link {
       return true;
     };
     // Read into the same memory again and again.
-    return new Socket({ fd: bus_descriptor, onread: { buffer: new Uint8Array(read_bytes), callback } });
+    const socket = new Socket({ fd: bus_descriptor, onread: { buffer: new Uint8Array(read_bytes), callback } });
+    // Without the bus this process is of no use: it ends as one without a supervisor does, and is started again.
+    const letGo = (): void => {
+      if (process.connected) process.disconnect();
+    };
+    socket.once('error', letGo).once('end', letGo);
+    return socket;
   };
   return socketLink(open, 'the supervisor');
 }

@@ -15,8 +15,6 @@ bus.serve({
   },
   estimate: async () => ({ kind: 'tally', interfaces: [] }),
 });
-void bus.closed.then(() => process.exit(0));
-await bus.request(
-  { kind: 'desired', version: wireVersion, sensor: name, epoch: String(process.pid) },
-  { timeout_ms: 10_000 },
-);
+process.once('disconnect', () => process.exit(0));
+const order = { kind: 'desired', version: wireVersion, sensor: name, epoch: String(process.pid) } as const;
+await bus.request(order, { timeout_ms: 10_000 }).catch(() => undefined);
