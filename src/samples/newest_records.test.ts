@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createNewestRecords } from './newest_records.ts';
 import { joinTime } from './split_time.ts';
 import { crowdedPacket, recordsOf, runs } from './test_packets.ts';
+import { expectShares } from './test_shares.ts';
 
 const placed = fc.record({
   packet: crowdedPacket,
@@ -37,17 +38,7 @@ test('it keeps the newest in the order of time, stream, segment and place, whate
         const { floor } = newest;
         const oldest = kept.length < limit ? undefined : kept[0]?.packet.time;
         expect(floor && joinTime(floor.seconds, floor.nanos)).toBe(oldest);
-        const pieces = newest.take(piece_max_bytes);
-        for (const stream of [0, 1, 2]) {
-          const mine = pieces.filter((piece) => piece.stream === stream);
-          const wanted = kept.filter((one) => one.stream === stream).map(({ packet }) => packet);
-          expect(Buffer.concat(mine.map(({ records }) => records))).toEqual(Buffer.from(recordsOf(wanted)));
-          expect(mine.reduce((sum, { count }) => sum + count, 0)).toBe(wanted.length);
-        }
-        for (const { records, count } of pieces) {
-          expect(count === 1 || records.length <= piece_max_bytes).toBe(true);
-          expect(count).toBeGreaterThan(0);
-        }
+        expectShares(newest.take(piece_max_bytes), kept, piece_max_bytes);
       },
     ),
     runs(300),

@@ -4,6 +4,7 @@ import { NewestRuns } from './newest_runs.ts';
 import type { ScanSegment } from './scan_job.ts';
 import { joinTime } from './split_time.ts';
 import { crowdedPacket, recordsOf, runs, type TestPacket } from './test_packets.ts';
+import { expectShares } from './test_shares.ts';
 
 interface Batch {
   readonly packets: readonly TestPacket[];
@@ -63,17 +64,7 @@ test('it keeps the newest of all batches, in order, whatever order they come in'
           expect(newest.overflowed).toBe(all.length > limit);
         }
         const kept = all.slice(-limit);
-        const pieces = newest.take(piece_max_bytes);
-        for (const stream of [0, 1]) {
-          const mine = pieces.filter((piece) => piece.stream === stream);
-          const wanted = kept.filter((one) => one.stream === stream).map(({ packet }) => packet);
-          expect(Buffer.concat(mine.map(({ records }) => records))).toEqual(Buffer.from(recordsOf(wanted)));
-          expect(mine.reduce((sum, { count }) => sum + count, 0)).toBe(wanted.length);
-        }
-        for (const { records, count } of pieces) {
-          expect(count === 1 || records.length <= piece_max_bytes).toBe(true);
-          expect(count).toBeGreaterThan(0);
-        }
+        expectShares(newest.take(piece_max_bytes), kept, piece_max_bytes);
       },
     ),
     runs(500),
