@@ -16,20 +16,22 @@ function question(): {
   return { ask, answer, given_up: () => heard?.aborted === true };
 }
 
+const nobody = new AbortController().signal;
+
 test('an answer is handed out once; what was not asked, or failed, is to be asked anew', async () => {
   const early = new EarlyAnswers<string>(4);
   const [good, bad] = [question(), question()];
   const giveUp = early.begin('good', good.ask);
   early.begin('bad', bad.ask);
-  const taken = early.take('good');
+  const taken = early.take('good', nobody);
   good.answer.resolve('here');
   bad.answer.reject(new Error('gone'));
-  expect([await taken, await early.take('good'), await early.take('bad'), await early.take('other')]).toEqual([
-    'here',
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  expect([
+    await taken,
+    await early.take('good', nobody),
+    await early.take('bad', nobody),
+    await early.take('other', nobody),
+  ]).toEqual(['here', undefined, undefined, undefined]);
   giveUp();
   expect(good.given_up()).toBe(false);
 });
@@ -39,11 +41,26 @@ test('what is given up is told so, and leaves its place to another', async () =>
   const [first, second, third] = [question(), question(), question()];
   const giveUp = early.begin('first', first.ask);
   early.begin('second', second.ask)();
-  expect(await early.take('second')).toBeUndefined();
+  expect(await early.take('second', nobody)).toBeUndefined();
   giveUp();
   expect([first.given_up(), second.given_up()]).toEqual([true, false]);
-  expect(await early.take('first')).toBeUndefined();
+  expect(await early.take('first', nobody)).toBeUndefined();
   early.begin('third', third.ask);
   early.close();
-  expect([third.given_up(), await early.take('third')]).toEqual([true, undefined]);
+  expect([third.given_up(), await early.take('third', nobody)]).toEqual([true, undefined]);
+});
+
+test('who waits for one can give it up, as the end of the process does', async () => {
+  const early = new EarlyAnswers<string>(2);
+  const [first, second] = [question(), question()];
+  early.begin('first', first.ask);
+  early.begin('second', second.ask);
+  const ending = new AbortController();
+  const taken = early.take('first', ending.signal);
+  ending.abort();
+  const late = early.take('second', ending.signal);
+  expect([first.given_up(), second.given_up()]).toEqual([true, true]);
+  first.answer.reject(new Error('given up'));
+  second.answer.resolve('all the same');
+  expect([await taken, await late]).toEqual([undefined, 'all the same']);
 });

@@ -24,11 +24,22 @@ export class EarlyAnswers<Answer> {
     };
   }
 
-  /** Waits for an answer and hands it out, once. Undefined where none was asked for, or it failed: it is to be asked for anew. */
-  async take(name: string): Promise<Answer | undefined> {
+  /**
+   * Waits for an answer and hands it out, once; `signal` gives it up. Undefined where none was asked for, or it failed: whoever then asks
+   * anew sees the failure himself.
+   */
+  async take(name: string, signal: AbortSignal): Promise<Answer | undefined> {
     const one = this.#asked.get(name);
+    if (one === undefined) return undefined;
     this.#asked.delete(name);
-    return await one?.answer.catch(() => undefined);
+    const giveUp = (): void => one.giveUp.abort();
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    try {
+      return await one.answer.catch(() => undefined);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
   }
 
   /** Gives all up that nobody has taken. */

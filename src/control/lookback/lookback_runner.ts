@@ -129,7 +129,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     const { id, spec, scope } = record;
     if (spec.type !== 'simple') return;
     const request = lookbackRequest(spec, scope);
-    const answers = (await early.take(id)) ?? (await askVisible(record, request, signal));
+    const answers = (await early.take(id, signal)) ?? (await askVisible(record, request, signal));
     if (signal.aborted) return;
     const at = await db.now();
     const arrived: readonly CaptureEvent[] = [
