@@ -11,7 +11,9 @@ import { accept, encodeInstructions } from './program.ts';
 import { Waiter } from './waiter.ts';
 
 const frame_bytes = 100;
-const batch = 64;
+const batch = 128;
+/** Of the first call: nothing is known yet of how long packets are. */
+const first_batch = 64;
 const frames = Array.from({ length: batch }, (_, index) => {
   const frame = new Uint8Array(frame_bytes).fill(0xee);
   frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb6, index]);
@@ -37,17 +39,20 @@ describe.skipIf(withoutRoot('capturing'))('memory for batches', () => {
     await pair.remove();
   });
 
-  /** A whole batch, once it is there. */
-  function appendBatch(memory: BatchMemory): number {
-    replayFrames(pair.far, frames);
+  /** Sends `sent` and moves all of it: what each call returned, up to the first that moved nothing or failed. */
+  function appendAll(memory: BatchMemory, sent: readonly Uint8Array[]): number[] {
+    replayFrames(pair.far, sent);
     waiter.wait(handle.descriptor, 1000);
-    return memory.append();
+    const counts: number[] = [];
+    do counts.push(memory.append());
+    while ((counts.at(-1) ?? 0) > 0);
+    return counts;
   }
 
   test('takes a batch that fills it to the last byte', () => {
     const memory = new BatchMemory(handle, { fill_bytes: 0, snaplen_bytes: frame_bytes });
     for (let round = 0; round < 3; round += 1) {
-      expect(appendBatch(memory)).toBe(batch);
+      expect(appendAll(memory, frames)).toEqual(round === 0 ? [first_batch, batch - first_batch, 0] : [batch, 0]);
       expect(memory.length).toBe(batch * (16 + frame_bytes));
       const records = memory.bytes(0, memory.length);
       for (const [index, frame] of frames.entries()) {
@@ -55,7 +60,6 @@ describe.skipIf(withoutRoot('capturing'))('memory for batches', () => {
         expect(records.subarray(at, at + frame_bytes)).toEqual(frame);
       }
       memory.rewind();
-      expect(memory.append()).toBe(0);
     }
     memory.close();
     memory.close();
@@ -64,12 +68,21 @@ describe.skipIf(withoutRoot('capturing'))('memory for batches', () => {
 
   test('says when it could not hold a batch, and can be filled anew', () => {
     const memory = new BatchMemory(handle, { fill_bytes: 0, snaplen_bytes: frame_bytes - 1 });
-    expect(appendBatch(memory)).toBe(-2);
+    expect(appendAll(memory, frames)).toEqual([first_batch, -2]);
     memory.rewind();
-    replayFrames(pair.far, frames.slice(0, 5));
-    waiter.wait(handle.descriptor, 1000);
-    expect([memory.append(), memory.length]).toEqual([5, 5 * (16 + frame_bytes)]);
+    expect(appendAll(memory, frames.slice(0, 5))).toEqual([5, 0]);
+    expect(memory.length).toBe(5 * (16 + frame_bytes));
     expect(memory.bytes(16, 16 + frame_bytes)).toEqual(frames[0]);
+    memory.close();
+  });
+
+  test('takes fewer at a time while packets are long', () => {
+    const long = frames.map((frame) => Buffer.concat([frame, Buffer.alloc(900)]));
+    const memory = new BatchMemory(handle, { fill_bytes: 0, snaplen_bytes: 2 * long.length * 1000 });
+    expect(appendAll(memory, frames)).toEqual([first_batch, batch - first_batch, 0]);
+    expect(appendAll(memory, long)).toEqual([batch, 0]);
+    expect(appendAll(memory, long)).toEqual([first_batch, batch - first_batch, 0]);
+    expect(appendAll(memory, frames)).toEqual([first_batch, batch - first_batch, 0]);
     memory.close();
   });
 

@@ -10,7 +10,10 @@ const fileHeaderBytes = 24;
 const recordHeaderBytes = 16;
 
 /** Packets of one `append`, at most. */
-const batchPackets = 64;
+const batchPackets = 128;
+/** And at most this many after packets longer than `small_bytes`: calls cost nothing there, and memory does. */
+const largeBatchPackets = 64;
+const small_bytes = 512;
 
 /**
  * Memory that libpcap itself fills with whole batches of packets, as records of a classic pcap file, with no call into
@@ -27,6 +30,7 @@ export class BatchMemory {
   #bytes: Uint8Array<ArrayBuffer>;
   #dumper: DumperPointer | undefined;
   #length = 0;
+  #packets = largeBatchPackets;
 
   /** Room for records until `fill_bytes` are exceeded by one more batch of packets of `snaplen_bytes` each. */
   constructor(
@@ -74,17 +78,19 @@ export class BatchMemory {
   }
 
   /**
-   * Moves up to 64 packets from the ring to the end of the memory and returns how many; 0 where none is there; -1 where
+   * Moves up to 128 packets (64 where the last ones were long) from the ring to the end of the memory and returns how many; 0 where none is there; -1 where
    * libpcap failed (then the handle's `error` has the reason); -2 where the stream could not hold what it was given.
    */
   append(): number {
     const { pcap, libc } = this.#native;
     const dumper = this.#dumper;
     if (dumper === undefined) throw new Error('the batch memory is closed');
-    const count = pcap.pcap_dispatch(this.#handle.pointer, batchPackets, pcap.pcap_dump, dumper);
+    const count = pcap.pcap_dispatch(this.#handle.pointer, this.#packets, pcap.pcap_dump, dumper);
     if (count === 0) return 0;
     const flushed = pcap.pcap_dump_flush(dumper);
+    const before = this.#length;
     this.#length = Number(libc.ftell(this.#file));
+    this.#packets = this.#length - before > count * small_bytes ? largeBatchPackets : batchPackets;
     if (count < 0) return -1;
     return flushed === 0 ? count : -2;
   }
