@@ -2,6 +2,7 @@ import { indexFormula } from '../../src/filter/index_formula.ts';
 import type { JoinedFilter } from '../../src/filter/join_filter.ts';
 import type { Program } from '../../src/libpcap/program.ts';
 import { createRecordMemory } from '../../src/libpcap/record_filter.ts';
+import { IndexShelf } from '../../src/samples/index/index_shelf.ts';
 import { limits } from '../../src/model/limits.ts';
 import { recordHeaderBytes } from '../../src/pcap/pcap_record.ts';
 import { bootId } from '../../src/samples/boot_id.ts';
@@ -36,6 +37,7 @@ export async function openWholeStore(
   });
   const stream: Stream = { ...name, directory, sealed, next_number };
   const memory = createRecordMemory(1 << 18);
+  const indexes = new IndexShelf();
   return (filter, program) => {
     const to = systemClock.now() + second_ns;
     const query = {
@@ -50,7 +52,7 @@ export async function openWholeStore(
     try {
       const ended = visitMatches(
         prepared.job,
-        { memory, cancelled: () => false },
+        { memory, indexes, cancelled: () => false },
         {
           floor: undefined,
           visit: ({ view, start, end }) => {

@@ -12,6 +12,7 @@ import { runBpf } from '../../test/support/bpf_machine.ts';
 import { indexFormula } from '../filter/index_formula.ts';
 import { joinFilter } from '../filter/join_filter.ts';
 import { createRecordMemory } from '../libpcap/record_filter.ts';
+import { IndexShelf } from './index/index_shelf.ts';
 import type { Program } from '../libpcap/program.ts';
 import { FaultError } from '../model/errors/fault.ts';
 import { prepareLookback } from './lookback.ts';
@@ -20,6 +21,7 @@ import { crowd_begin, packetsOf, runs } from './test_packets.ts';
 import { TestWriter } from './test_writer.ts';
 
 const memory = createRecordMemory(128 * 1024);
+const indexes = new IndexShelf();
 const frame = fc.oneof(
   cutFrame.map((one) => frameBytes(one).slice(0, one.captured)),
   hiddenFrame.map((bytes) => bytes.slice(0, 160)),
@@ -70,7 +72,7 @@ test('whatever the filter and the packets, the index leaves nothing out', { time
             const window = { from: crowd_begin - 1n, to: crowd_begin + 200n, packet_limit: 10_000 };
             const view = { streams: [writer.stream], samplers: [], growing: new Map() };
             const prepared = prepareLookback({ ...window, programs, formula: filter.formula }, view);
-            const result = scanSegments(prepared.job, { memory, cancelled: () => false });
+            const result = scanSegments(prepared.job, { memory, indexes, cancelled: () => false });
             prepared.close();
             const expected = packets.filter(
               ({ bytes, original }) => runBpf(filter.program.instructions, { bytes, wire_length: original }) > 0,
@@ -145,7 +147,7 @@ test('of a link type whose headers are not looked into, everything is read', asy
     };
     const view = { streams: [writer.stream], samplers: [], growing: new Map() };
     const prepared = prepareLookback({ ...query, packet_limit: 10 }, view);
-    const result = scanSegments(prepared.job, { memory, cancelled: () => false });
+    const result = scanSegments(prepared.job, { memory, indexes, cancelled: () => false });
     prepared.close();
     expect(result?.pieces.map(({ count }) => count)).toEqual([1]);
   } finally {

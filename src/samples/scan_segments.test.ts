@@ -8,6 +8,7 @@ import { compileFilter } from '../libpcap/compile_filter.ts';
 import { openCompileHandle } from '../libpcap/compile_handle.ts';
 import { indexFormula } from '../filter/index_formula.ts';
 import { createRecordMemory } from '../libpcap/record_filter.ts';
+import { IndexShelf } from './index/index_shelf.ts';
 import type { Program } from '../libpcap/program.ts';
 import type { TimeNs } from '../model/time.ts';
 import { prepareLookback } from './lookback.ts';
@@ -49,6 +50,7 @@ function programsOf(text: string): ReadonlyMap<number, Program> {
 
 const programs = texts.map(programsOf);
 const memory = createRecordMemory(128 * 1024);
+const indexes = new IndexShelf();
 
 /** IPv4 with ports, with the header of its link type in front. */
 const packetBytes = fc
@@ -210,7 +212,7 @@ function check(
   const prepared = prepareLookback({ from, to, packet_limit, programs: asked, formula }, view);
   let answer: ReturnType<typeof prepared.answer>;
   try {
-    const result = scanSegments(prepared.job, { memory, cancelled: () => false });
+    const result = scanSegments(prepared.job, { memory, indexes, cancelled: () => false });
     expect(result?.found).toEqual([]);
     if (result === undefined) throw new Error('nobody cancelled');
     answer = prepared.answer(result);

@@ -1,8 +1,6 @@
-import { readSync } from 'node:fs';
 import { BlockEntries, blocksInMemory } from './index/block_entries.ts';
 import { formulaBlocks } from './index/formula_blocks.ts';
-import { IndexDamage } from './index/index_damage.ts';
-import { IndexFile, type ReadAt } from './index/index_file.ts';
+import type { IndexShelf } from './index/index_shelf.ts';
 import { indexedLinktypes } from './index/indexed_linktypes.ts';
 import { blocksListed, blocksOf, type CandidateBlocks, everyBlock } from './candidate_blocks.ts';
 import type { ScanJob, ScanSegment } from './scan_job.ts';
@@ -16,7 +14,7 @@ export interface SegmentBlocks {
 }
 
 /** What the index of a segment has to say to a job; undefined where it has none. Throws `IndexDamage`. */
-export function segmentBlocks(segment: ScanSegment, job: ScanJob): SegmentBlocks | undefined {
+export function segmentBlocks(segment: ScanSegment, job: ScanJob, indexes: IndexShelf): SegmentBlocks | undefined {
   const { growing, index_descriptor } = segment;
   if (growing !== undefined) {
     const entries = new BlockEntries(blocksInMemory(growing.blocks, growing.end));
@@ -25,7 +23,7 @@ export function segmentBlocks(segment: ScanSegment, job: ScanJob): SegmentBlocks
     return { entries, candidates, end: growing.end };
   }
   if (index_descriptor === undefined) return undefined;
-  const file = new IndexFile(readerOf(index_descriptor), segment);
+  const file = indexes.open(index_descriptor, segment);
   if (!indexedLinktypes.has(segment.linktype)) {
     return { entries: new BlockEntries(file), candidates: everyBlock, end: segment.length };
   }
@@ -36,16 +34,4 @@ export function segmentBlocks(segment: ScanSegment, job: ScanJob): SegmentBlocks
     found.or(inside);
   }
   return { entries: new BlockEntries(file), candidates: blocksOf(found), end: segment.length };
-}
-
-function readerOf(descriptor: number): ReadAt {
-  return (offset, length) => {
-    const bytes = new Uint8Array(length);
-    try {
-      return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
-    } catch (error) {
-      if (error instanceof Error && 'errno' in error) throw new IndexDamage(error.message);
-      throw error;
-    }
-  };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRecordMemory } from '../libpcap/record_filter.ts';
+import { IndexShelf } from './index/index_shelf.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import { type SampleClock, systemClock } from './clock.ts';
 import { prepareLookback } from './lookback.ts';
@@ -89,7 +90,11 @@ describe('the ring', () => {
     const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
     await ring.evict(0, systemClock.monotonic());
     expect(segmentsOf('a')).toEqual([]);
-    const result = scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled: () => false });
+    const result = scanSegments(prepared.job, {
+      memory: createRecordMemory(1 << 20),
+      indexes: new IndexShelf(),
+      cancelled: () => false,
+    });
     prepared.close();
     if (result === undefined) throw new Error('nobody cancelled');
     const { chunks, coverage } = prepared.answer(result);
@@ -117,7 +122,11 @@ describe('the ring', () => {
         packet_limit: 10,
       };
       const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
-      const result = scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled: () => false });
+      const result = scanSegments(prepared.job, {
+        memory: createRecordMemory(1 << 20),
+        indexes: new IndexShelf(),
+        cancelled: () => false,
+      });
       prepared.close();
       if (result === undefined) throw new Error('nobody cancelled');
       return prepared.answer(result).coverage[0]?.clock_set.map((time) => time - crowd_begin);
@@ -141,7 +150,9 @@ describe('the ring', () => {
     const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
     let asked = 0;
     const cancelled = (): boolean => ++asked > 1;
-    expect(scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), cancelled })).toBeUndefined();
+    expect(
+      scanSegments(prepared.job, { memory: createRecordMemory(1 << 20), indexes: new IndexShelf(), cancelled }),
+    ).toBeUndefined();
     prepared.close();
   });
 });

@@ -7,6 +7,7 @@ import { runBpf } from '../../test/support/bpf_machine.ts';
 import { compileFilter } from '../libpcap/compile_filter.ts';
 import { openCompileHandle } from '../libpcap/compile_handle.ts';
 import { createRecordMemory } from '../libpcap/record_filter.ts';
+import { IndexShelf } from './index/index_shelf.ts';
 import type { Program } from '../libpcap/program.ts';
 import { prepareTally } from './prepare_tally.ts';
 import { segmentFiles } from './segment_name.ts';
@@ -105,13 +106,14 @@ async function write(directory: string, { segments, rate, ...name }: PlannedStre
 }
 
 const memory = createRecordMemory(128 * 1024);
+const indexes = new IndexShelf();
 const everything = { kind: 'any' } as const;
 
 function tally(query: TallyQuery, writers: readonly TestWriter[]): TallyAnswer {
   const view = { streams: writers.map((writer) => writer.stream), samplers: writers, growing: new Map() };
   const prepared = prepareTally(query, view, 99);
   try {
-    const result = tallySegments(prepared.job, { memory, cancelled: () => false });
+    const result = tallySegments(prepared.job, { memory, indexes, cancelled: () => false });
     if (result === undefined) throw new Error('nobody cancelled');
     return prepared.answer(result);
   } finally {
@@ -185,7 +187,7 @@ describe('a count of samples', () => {
     });
     const query = { from: crowd_begin - 1n, to: crowd_begin, programs: takeAll, formula: everything };
     const prepared = prepareTally(query, { streams: [writer.stream], samplers: [writer], growing: new Map() }, 1);
-    const result = tallySegments(prepared.job, { memory, cancelled: () => true });
+    const result = tallySegments(prepared.job, { memory, indexes, cancelled: () => true });
     prepared.close();
     await writer.abandon();
     expect(result).toBeUndefined();

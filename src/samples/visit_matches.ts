@@ -5,6 +5,7 @@ import type { TimeNs } from '../model/time.ts';
 import { compareSplit } from './compare_split.ts';
 import { gatherBlocks } from './gather_blocks.ts';
 import { IndexDamage, IndexNewer } from './index/index_damage.ts';
+import type { IndexShelf } from './index/index_shelf.ts';
 import { keepWindow } from './keep_window.ts';
 import type { FoundDamage, ScanDamage, ScanJob, ScanSegment } from './scan_job.ts';
 import { type SegmentBlocks, segmentBlocks } from './segment_blocks.ts';
@@ -34,6 +35,7 @@ export interface MatchVisitor {
 export interface VisitPorts {
   /** Takes 128 KiB at least. */
   readonly memory: RecordMemory;
+  readonly indexes: IndexShelf;
   /** Does nobody wait for the answer any more? Asked for every batch. */
   cancelled(): boolean;
 }
@@ -97,7 +99,7 @@ class Visit {
     /** What lies from here on has been read. */
     const read = { from: segment.length };
     try {
-      const blocks = segmentBlocks(segment, this.#job);
+      const blocks = segmentBlocks(segment, this.#job, this.#ports.indexes);
       if (blocks !== undefined) {
         // What no block has yet is newer than all that have one.
         if (!this.#readWhole(segment, blocks.end, read.from, matcher)) return false;

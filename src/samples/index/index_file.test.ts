@@ -18,7 +18,8 @@ import { encodeIndex } from './encode_index.ts';
 import { formulaBlocks, type KeySource } from './formula_blocks.ts';
 import { IndexBuilder } from './index_builder.ts';
 import { IndexDamage } from './index_damage.ts';
-import { IndexFile } from './index_file.ts';
+import { IndexDirectory, type ReadAt } from './index_directory.ts';
+import { createIndexMemory, IndexFile } from './index_file.ts';
 import type { KeyLayer } from './index_layout.ts';
 
 const number = 7;
@@ -91,8 +92,13 @@ function bytesOf(builder: IndexBuilder): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat(encodeIndex(builder, number)));
 }
 
-function fileOf(bytes: Uint8Array<ArrayBuffer>, length: number): IndexFile {
-  return new IndexFile((offset, count) => bytes.slice(offset, offset + count), { number, linktype: 1, length });
+function fileOf(bytes: Uint8Array<ArrayBuffer>, length: number, of = number): IndexFile {
+  const read: ReadAt = (offset, into) => {
+    const piece = bytes.subarray(offset, offset + into.length);
+    into.set(piece);
+    return piece.length;
+  };
+  return new IndexFile(read, new IndexDirectory(read, { number: of, linktype: 1, length }), createIndexMemory());
 }
 
 /** The packets of each block, the plain way. */
@@ -245,13 +251,6 @@ describe('an index', () => {
       runs(500),
     );
     expect(() => fileOf(good, builder.length + 1)).toThrow(IndexDamage);
-    expect(
-      () =>
-        new IndexFile((offset, count) => good.slice(offset, offset + count), {
-          number: 8,
-          linktype: 1,
-          length: builder.length,
-        }),
-    ).toThrow(/segment 7/);
+    expect(() => fileOf(good, builder.length, 8)).toThrow(/segment 7/);
   });
 });

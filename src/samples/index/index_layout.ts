@@ -14,7 +14,7 @@ export const index_magic: Uint8Array = Uint8Array.of(0x45, 0x54, 0x41, 0x50, 0x4
 export const index_header_bytes = 128;
 
 /** A page has as many whole entries as fit into so many bytes. */
-const page_bytes = 4096;
+export const page_bytes = 4096;
 
 /** Bytes of a section's place in the directory. */
 export const section_bytes = 16;
