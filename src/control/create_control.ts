@@ -111,9 +111,10 @@ export function startControl(parts: ControlParts): RunningControl {
     changes,
     refusal: () => refusing,
     ahead: (record, sensors) => lookbacks.askAhead(record, sensors),
-    begun: (record, generations) => {
+    claim: async (tx, { id, spec }) => (spec.type === 'simple' ? await lookbacks.claim(tx, id) : undefined),
+    begun: (record, generations, lease) => {
       for (const [sensor, generation] of generations) bus.nudge(sensor, generation);
-      if (record.spec.type === 'simple') lookbacks.begin(record.id);
+      if (record.spec.type === 'simple') lookbacks.begin(record.id, lease);
     },
   });
 

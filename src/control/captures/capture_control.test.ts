@@ -63,6 +63,7 @@ beforeEach(async () => {
     packets_max: 1,
     refusal: unused,
     ahead: unused,
+    claim: unused,
     begun: unused,
     buckets: never,
     results: never,

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../db/database.ts';
-import { acquireLease } from '../../db/leases.ts';
+import { acquireLease, releaseLease } from '../../db/leases.ts';
 import { openDatabase } from '../../db/open_database.ts';
 import { type Fault, raise } from '../../model/errors/fault.ts';
-import { type CaptureJobDeps, createCaptureJobs } from './capture_jobs.ts';
+import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from './capture_jobs.ts';
 
 const minute_ns = 60_000_000_000n;
 
@@ -99,5 +99,42 @@ describe('capture jobs', () => {
     expect(warned).toEqual(['database_failed']);
     expect(crashed).toEqual([new TypeError('a defect')]);
     await jobs.close();
+  });
+
+  test('work that was claimed when it was made takes no lease of its own, and may give it back with its last write', async () => {
+    const deps = jobDeps('one');
+    const held = async (): Promise<boolean> => (await acquireLease(db, 'test a', 'other', 1n)) === undefined;
+    const seen: (readonly [bigint, boolean])[] = [];
+    const jobs = createCaptureJobs('test', deps, async (_id, _signal, own) => {
+      seen.push([own.lease.fence, await held()]);
+      await db.transaction(async (tx) => await releaseLease(tx, own.lease));
+      own.released = true;
+    });
+    const claimed = await db.transaction(async (tx) => await jobs.claim(tx, 'a'));
+    expect(await held()).toBe(true);
+    jobs.begin('a', claimed);
+    await jobs.close();
+    expect(seen).toEqual([[claimed?.fence, true]]);
+    expect(await held()).toBe(false);
+  });
+
+  test('what was claimed and never begun can be begun by the same control after a restart, and by another in its time', async () => {
+    const ran: string[] = [];
+    const jobsOf = (who: string): CaptureJobs =>
+      createCaptureJobs('test', jobDeps(who), async (id) => void ran.push(`${who} ${id}`));
+    await db.transaction(async (tx) => await jobsOf('one').claim(tx, 'a'));
+    const [other, restarted] = [jobsOf('other'), jobsOf('one')];
+    other.begin('a');
+    await other.close();
+    expect(ran).toEqual([]);
+    restarted.begin('a');
+    await restarted.close();
+    expect(ran).toEqual(['one a']);
+    await db.transaction(async (tx) => await jobsOf('one').claim(tx, 'b'));
+    now += minute_ns;
+    const late = jobsOf('other');
+    late.begin('b');
+    await late.close();
+    expect(ran).toEqual(['one a', 'other b']);
   });
 });

@@ -1,11 +1,13 @@
-import type { Database } from '../../db/database.ts';
+import type { Database, Queries, Transaction } from '../../db/database.ts';
 import { acquireLease, type Lease, releaseLease, renewLease } from '../../db/leases.ts';
 import { type Fault, FaultError } from '../../model/errors/fault.ts';
 
 /** Work on captures, of which each capture's is done by one control at a time. */
 export interface CaptureJobs {
-  /** Begins a capture's, unless it is under way here or elsewhere. */
-  begin(captureId: string): void;
+  /** Begins a capture's, unless it is under way here or elsewhere; under `lease`, where that was claimed before. */
+  begin(captureId: string, lease?: Lease): void;
+  /** Takes the lease of a capture's work in the transaction that makes the work: `begin` is to have it once that has committed. */
+  claim(tx: Transaction, captureId: string): Promise<Lease | undefined>;
   /** Gives up what is under way; it is begun again by the next control. */
   close(): Promise<void>;
 }
@@ -20,6 +22,13 @@ export interface CaptureJobDeps {
   crash(error: unknown): void;
 }
 
+/** What a job runs under. */
+export interface JobLease {
+  readonly lease: Lease;
+  /** To be set by the job once it has committed that the lease is given back. */
+  released: boolean;
+}
+
 const lease_ns = 60_000_000_000n;
 const renew_ms = 20_000;
 
@@ -30,7 +39,7 @@ const renew_ms = 20_000;
 export function createCaptureJobs(
   kind: string,
   deps: CaptureJobDeps,
-  run: (captureId: string, signal: AbortSignal) => Promise<void>,
+  run: (captureId: string, signal: AbortSignal, own: JobLease) => Promise<void>,
 ): CaptureJobs {
   const { db } = deps;
   const underWay = new Map<string, Promise<void>>();
@@ -43,25 +52,30 @@ export function createCaptureJobs(
     }
   };
 
-  const work = async (captureId: string): Promise<void> => {
-    const lease = await acquireLease(db, `${kind} ${captureId}`, deps.holder, lease_ns);
+  const acquire = async (queries: Queries, captureId: string): Promise<Lease | undefined> =>
+    await acquireLease(queries, `${kind} ${captureId}`, deps.holder, lease_ns);
+
+  const work = async (captureId: string, claimed: Lease | undefined): Promise<void> => {
+    const lease = claimed ?? (await acquire(db, captureId));
     if (lease === undefined) return;
+    const own: JobLease = { lease, released: false };
     const [lost, done] = [new AbortController(), new AbortController()];
     const renewing = renew(lease, lost, done.signal);
     renewing.catch(() => lost.abort()); // a database that fails: what is not renewed is not held
     try {
-      await run(captureId, AbortSignal.any([closing.signal, lost.signal]));
+      await run(captureId, AbortSignal.any([closing.signal, lost.signal]), own);
     } finally {
       done.abort();
       await renewing.catch(() => undefined);
-      await releaseLease(db, lease);
+      if (!own.released) await releaseLease(db, lease);
     }
   };
 
   return {
-    begin: (captureId) => {
+    claim: acquire,
+    begin: (captureId, lease) => {
       if (underWay.has(captureId) || closing.signal.aborted) return;
-      const running = work(captureId)
+      const running = work(captureId, lease)
         .catch((error: unknown) => {
           if (error instanceof FaultError) deps.warn(error.faults[0], `${kind} ${captureId}`);
           else deps.crash(error);

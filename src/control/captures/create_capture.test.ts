@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { insertAccount } from '../../db/accounts.ts';
 import { listAudit } from '../../db/audit.ts';
 import type { Database } from '../../db/database.ts';
+import { acquireLease } from '../../db/leases.ts';
 import { openDatabase } from '../../db/open_database.ts';
 import { fault, raise } from '../../model/errors/fault.ts';
 import type { Caller } from '../control.ts';
@@ -50,7 +51,8 @@ const deps = (): CreateDeps => ({
     ahead.add(id);
     return () => void ahead.delete(id);
   },
-  begun: (record) => void begun.push(record.id),
+  claim: async (tx, { id }) => await acquireLease(tx, `work on ${id}`, 'me', 1_000_000_000n),
+  begun: (record, _generations, lease) => void begun.push(`${record.id} ${lease?.name}`),
 });
 
 /** Sends a create, for the first time or again; gives the id of what it got. */
@@ -74,7 +76,7 @@ describe('a create that edgetap failed is remembered: sent again, it creates, an
     expect(made).not.toBe(older);
     // From here on there is a capture to be repeated.
     expect(await send(1)).toBe(made);
-    expect(begun).toEqual([older, made]);
+    expect(begun).toEqual([older, made].map((id) => `${id} work on ${id}`));
     expect((await listAudit(db, account_id, 10)).map((row) => row.subject)).toEqual([made, older]);
   });
 
@@ -115,6 +117,8 @@ describe('what is begun ahead', () => {
     };
     await expect(createCapture(failing, by, body, { retry_count: 0 })).rejects.toThrow('the disk is full');
     expect([begins.length, ahead.size, begun]).toEqual([1, 0, []]);
+    // Nor is its work claimed.
+    expect(await acquireLease(db, `work on ${begins[0]}`, 'somebody else', 1n)).toBeDefined();
   });
 
   test('is not begun for one that is over the limit', async () => {

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../../db/database.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
 import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
+import type { Lease } from '../../db/leases.ts';
 import { ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, type SensorRecord } from '../../db/sensors.ts';
@@ -35,8 +36,10 @@ export interface CreateDeps extends CheckDeps {
    * A capture is about to be made of these sensors: begins what can be given up again. Returns how to, should it not be made.
    */
   ahead(record: CaptureRecord, sensors: readonly SensorRecord[]): () => void;
-  /** A capture was made: sees to it that it begins. */
-  begun(record: CaptureRecord, generations: ReadonlyMap<string, bigint>): void;
+  /** Claims the work that a new capture makes at once, in the transaction that makes the capture; undefined where there is none. */
+  claim(tx: Transaction, record: CaptureRecord): Promise<Lease | undefined>;
+  /** A capture was made: sees to it that it begins, with what was claimed. */
+  begun(record: CaptureRecord, generations: ReadonlyMap<string, bigint>, lease: Lease | undefined): void;
 }
 
 /** Makes a capture of a request, or answers with the one that it repeats. See `CaptureControl.create`. */
@@ -92,14 +95,17 @@ async function createNew(
   if (made.kind !== 'new') giveUp?.();
   if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
   if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
-  deps.begun(record, made.generations);
+  deps.begun(record, made.generations, made.lease);
   return { ok: true, capture: captureView(record, parts), rate: made.rate };
 }
 
 /** What became of a capture that was to be written down. */
 type Written =
   | Exclude<Admission, { kind: 'new' }>
-  | (Extract<Admission, { kind: 'new' }> & { readonly generations: ReadonlyMap<string, bigint> });
+  | (Extract<Admission, { kind: 'new' }> & {
+      readonly generations: ReadonlyMap<string, bigint>;
+      readonly lease: Lease | undefined;
+    });
 
 /** Writes a capture down, unless it must not be made, or was. */
 async function write(
@@ -123,7 +129,7 @@ async function write(
     await claimCreate(tx, attempt, record.id);
     await audit(tx, deps, by, record);
     const generations = await bumpGeneration(tx, [...new Set(parts.map((part) => part.sensor))]);
-    return { ...admission, generations };
+    return { ...admission, generations, lease: await deps.claim(tx, record) };
   });
 }
 

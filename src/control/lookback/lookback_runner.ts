@@ -1,6 +1,7 @@
 import type { Bucket, StreamedObject } from '../../bucket/bucket.ts';
 import type { ControlBus } from '../../bus/bus.ts';
 import { captureById } from '../../db/captures.ts';
+import { releaseLease } from '../../db/leases.ts';
 import { listSensors } from '../../db/sensors.ts';
 import { FaultError } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
@@ -9,7 +10,7 @@ import { isFinal } from '../../model/status.ts';
 import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
 import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
-import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
+import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
 import { Turns } from '../captures/turns.ts';
 import { resultName } from '../delivery/place_of.ts';
@@ -125,7 +126,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     });
   };
 
-  const answer = async (record: CaptureRecord, signal: AbortSignal): Promise<void> => {
+  const answer = async (record: CaptureRecord, signal: AbortSignal, own: JobLease): Promise<void> => {
     const { id, spec, scope } = record;
     if (spec.type !== 'simple') return;
     const request = lookbackRequest(spec, scope);
@@ -156,22 +157,28 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       estimated: file.estimated[index],
     }));
     const shares = answers.flatMap(({ sensor, answer: one }) => sharesOf(sensor, one, counted));
-    await take(id, ...(quick ? arrived : []), {
+    const answered: CaptureEvent = {
       kind: 'answered',
       at: await db.now(),
       packets: BigInt(file.packets.reduce((sum, packets) => sum + packets, 0)),
       size_bytes: stored.size_bytes,
       sha256: stored.sha256,
       shares,
-    });
+    };
+    // The work is done with this: its lease goes in the same write.
+    await keeper().take(
+      [{ capture_id: id, events: [...(quick ? arrived : []), answered] }],
+      async (tx) => await releaseLease(tx, own.lease),
+    );
+    own.released = true;
   };
 
-  const jobs = createCaptureJobs('look-back', deps, async (captureId, signal) => {
+  const jobs = createCaptureJobs('look-back', deps, async (captureId, signal, own) => {
     for (let tries = 1; ; tries += 1) {
       const record = await captureById(db, captureId);
       if (record === undefined || isFinal(record.status)) return;
       try {
-        return await turns.take(async () => await answer(record, signal));
+        return await turns.take(async () => await answer(record, signal, own));
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
         if (signal.aborted) return;
@@ -185,7 +192,8 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     }
   });
   return {
-    begin: (captureId) => jobs.begin(captureId),
+    begin: (captureId, lease) => jobs.begin(captureId, lease),
+    claim: async (tx, captureId) => await jobs.claim(tx, captureId),
     askAhead: ({ id, spec, scope }, sensors) => {
       if (spec.type !== 'simple') return () => undefined;
       const request = lookbackRequest(spec, scope);
