@@ -100,6 +100,23 @@ interface ViewedStream {
   readonly watermark?: TimeNs;
 }
 
+/** Is there anything in the window that has no index file: about which the index that is still being made is to be asked? */
+export function touchesGrowing(window: Window, { streams, samplers }: Omit<LookbackView, 'growing'>): boolean {
+  const sealed = streams.some(({ sealed: all }) =>
+    all.some((one) => one.index_bytes === undefined && touches(window, one)),
+  );
+  return sealed || samplers.some(({ state, open }) => open.some(({ slot }) => touches(window, state.content(slot))));
+}
+
+/** Has the segment packets that may be in the window? */
+function touches<Of extends { readonly least?: TimeNs; readonly greatest?: TimeNs }>(
+  window: Window,
+  of: Of,
+): of is Of & { readonly least: TimeNs; readonly greatest: TimeNs } {
+  const { least, greatest } = of;
+  return least !== undefined && greatest !== undefined && greatest > window.from && least <= window.to;
+}
+
 /** A look-back that is ready to scan. `close` closes its files, whatever became of them in the meantime. */
 export interface PreparedLookback {
   readonly job: NewestJob;
@@ -208,10 +225,11 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
     const segments: ViewedStream['segments'][number][] = [];
     const touch = (
       number: number,
-      { length, least, greatest }: { length: number; least?: TimeNs; greatest?: TimeNs },
+      content: { readonly length: number; readonly least?: TimeNs; readonly greatest?: TimeNs },
       has_index: boolean,
     ): void => {
-      if (least === undefined || greatest === undefined || greatest <= window.from || least > window.to) return;
+      if (!touches(window, content)) return;
+      const { length, least, greatest } = content;
       const { directory, linktype } = stream;
       const growing = has_index ? undefined : view.growing.get(segmentLabel(stream, number));
       // After a crash less may have been left than was seen before.

@@ -12,6 +12,7 @@ import {
   type LookbackQuery,
   type LookbackView,
   prepareLookback,
+  touchesGrowing,
 } from './lookback.ts';
 import { Indexer } from './indexer.ts';
 import { segmentLabel } from './segment_label.ts';
@@ -244,20 +245,20 @@ class DiskStore implements SampleStore {
   }
 
   /** What there is for a query to read, once all that it asks for is visible, or ought to be. */
-  async #view({
-    interface: name,
-    to,
-    formula,
-    inner,
-    signal,
-  }: Omit<LookbackQuery, 'packet_limit'>): Promise<LookbackView> {
+  async #view(query: Omit<LookbackQuery, 'packet_limit'>): Promise<LookbackView> {
+    const { interface: name, to, formula, inner, signal } = query;
     const isWanted = (of: { readonly interface: string }): boolean => name === undefined || of.interface === name;
     const samplers = (): InterfaceSampler[] => [...this.#samplers.values()].filter(isWanted);
     await this.#untilVisible(samplers, to, signal);
     signal?.throwIfAborted();
+    const view = (): Omit<LookbackView, 'growing'> => ({
+      streams: this.#opened.filter(isWanted),
+      samplers: samplers(),
+    });
+    if (!touchesGrowing(query, view())) return { ...view(), growing: new Map() };
     const growing = await this.#indexer.ask({ formula, ...(inner === undefined ? {} : { inner: inner.formula }) });
     signal?.throwIfAborted();
-    return { streams: this.#opened.filter(isWanted), samplers: samplers(), growing };
+    return { ...view(), growing };
   }
 
   /** Waits for the samplers that are at work, not for those whose interface is away. */
