@@ -39,8 +39,8 @@ export interface FileBucketOptions {
 }
 
 const signature_s = 900n;
-/** A look-back's file is one or two reads. */
-const read_bytes = 1_048_576;
+/** Nearly every look-back's file is one read. */
+const read_max_bytes = 2_097_152;
 const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
 /**
@@ -82,7 +82,8 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
       await started?.({ key, upload_id });
       const file = await createFile(at, hidden);
       try {
-        await file.writeFile(bytes);
+        // Not by `writeFile`, which hands out half a megabyte at a time.
+        await writeAll(file, bytes, 0);
         await file.sync();
         await rename(inside(at, hidden), inside(at, name));
       } catch (error) {
@@ -168,8 +169,10 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         const size_bytes = BigInt((await file.stat()).size);
         const [first, last] = range === undefined ? [0n, size_bytes - 1n] : [range.first, range.last];
         const part = { start: Number(first), end: Math.max(0, Number(last)) };
-        const body = file.createReadStream({ ...part, highWaterMark: read_bytes, autoClose: true });
-        return { body, length_bytes: last - first + 1n, size_bytes };
+        const length_bytes = last - first + 1n;
+        const highWaterMark = Math.max(1, Math.min(read_max_bytes, Number(length_bytes)));
+        const body = file.createReadStream({ ...part, highWaterMark, autoClose: true });
+        return { body, length_bytes, size_bytes };
       }).catch((error: unknown) => {
         if (!(error instanceof FaultError && error.faults[0].name === 'bucket_missing')) throw error;
         return raise('bucket_read_failed', { destination, reason: 'no such object' });

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { Scope } from '../model/scope.ts';
 import type { TimeNs } from '../model/time.ts';
+import { builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { AccountsTable } from './tables.ts';
 
@@ -23,9 +24,11 @@ export async function insertAccount(tx: Transaction, account: AccountRecord): Pr
   return numInsertedOrUpdatedRows === 1n;
 }
 
+const rowOfId = builtOnce((query, id: string) => query.selectFrom('accounts').selectAll().where('id', '=', id));
+
 /** The account of an id. */
 export async function accountById(db: Queries, id: string): Promise<AccountRecord | undefined> {
-  const row = await db.query.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst();
+  const [row] = await rowOfId(db, id);
   return row === undefined ? undefined : accountOfRow(row);
 }
 

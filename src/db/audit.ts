@@ -1,4 +1,5 @@
 import type { TimeNs } from '../model/time.ts';
+import { builtInsert } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 
 /** One thing that was done, by whom, to what. Rows are only ever added: there is no function that changes or deletes one. */
@@ -16,9 +17,11 @@ export interface AuditRecord {
   readonly address: string;
 }
 
+const insertRow = builtInsert('audit');
+
 /** Adds a row, in the transaction of what it tells of. */
 export async function insertAudit(tx: Transaction, record: AuditRecord): Promise<void> {
-  await tx.query.insertInto('audit').values(record).execute();
+  await insertRow(tx, record);
 }
 
 /** The newest rows of an account, newest first. */

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { CaptureRecord } from '../model/record.ts';
 import { isFinal, type Status, statuses } from '../model/status.ts';
 import type { TimeNs } from '../model/time.ts';
-import { builtByShape, builtOnce } from './built_once.ts';
+import { builtByShape, builtInsert, builtOnce } from './built_once.ts';
 import { captureOfRow, captureRow } from './capture_rows.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { Patch } from './patch.ts';
@@ -25,14 +25,18 @@ export interface CapturePage {
   readonly type?: 'simple' | 'full' | undefined;
 }
 
+const insertRow = builtInsert('captures');
+
 /** Stores a new capture; its account and its bucket must exist. */
 export async function insertCapture(tx: Transaction, record: CaptureRecord): Promise<void> {
-  await tx.query.insertInto('captures').values(captureRow(record)).execute();
+  await insertRow(tx, captureRow(record));
 }
+
+const rowOfId = builtOnce((query, id: string) => query.selectFrom('captures').selectAll().where('id', '=', id));
 
 /** The capture of an id, whosever it is: for work on captures, never for an answer to a client. */
 export async function captureById(db: Queries, id: string): Promise<CaptureRecord | undefined> {
-  const row = await db.query.selectFrom('captures').selectAll().where('id', '=', id).executeTakeFirst();
+  const [row] = await rowOfId(db, id);
   return row === undefined ? undefined : captureOfRow(row);
 }
 

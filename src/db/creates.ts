@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
+import { builtByShape } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { CreatesTable } from './tables.ts';
 
@@ -55,7 +56,7 @@ export async function mayBeRepeated(db: Queries, attempt: CreateAttempt): Promis
   if (attempt.idempotency_key !== undefined) {
     return (await rowOfKey(db, attempt, attempt.idempotency_key)) !== undefined;
   }
-  return (attempt.retry_count > 0 ? await latestOf(db, attempt) : await overtakingRow(db, attempt)) !== undefined;
+  return (attempt.retry_count > 0 ? await latestOf(db, attempt) : (await overtakingRows(db, attempt))[0]) !== undefined;
 }
 
 /**
@@ -77,20 +78,30 @@ export async function rememberRefusal(tx: Transaction, attempt: CreateAttempt): 
   await write(tx, attempt, null);
 }
 
+const countRows = builtByShape(
+  () => 'the only one',
+  ({ principal_id, account_id, since }: { principal_id: string; account_id: string; since: TimeNs }) => [
+    principal_id,
+    account_id,
+    since,
+  ],
+  (query, { principal_id, account_id, since }) =>
+    query
+      .selectFrom('creates')
+      .select((row) => [row.fn.countAll<bigint>().as('count'), row.fn.min<bigint | null>('at').as('oldest')])
+      .where('principal_id', '=', principal_id)
+      .where('account_id', '=', account_id)
+      .where('capture_id', 'is not', null)
+      .where('at', '>=', since),
+);
+
 /** How many captures a principal made since a moment (it counts too), and when it made the first of them. */
 export async function countCreates(
   db: Queries,
   by: { readonly account_id: string; readonly principal_id: string },
   since: TimeNs,
 ): Promise<{ readonly count: number; readonly oldest?: TimeNs }> {
-  const { count, oldest } = await db.query
-    .selectFrom('creates')
-    .select((row) => [row.fn.countAll<bigint>().as('count'), row.fn.min<bigint | null>('at').as('oldest')])
-    .where('principal_id', '=', by.principal_id)
-    .where('account_id', '=', by.account_id)
-    .where('capture_id', 'is not', null)
-    .where('at', '>=', since)
-    .executeTakeFirstOrThrow();
+  const [{ count, oldest } = { count: 0n, oldest: null }] = await countRows(db, { ...by, since });
   return { count: Number(count), ...(oldest === null ? {} : { oldest }) };
 }
 
@@ -124,26 +135,32 @@ async function findByKey(tx: Transaction, attempt: CreateAttempt, key: string): 
   return row.capture_id === null ? { kind: 'new' } : { kind: 'repeat', capture_id: row.capture_id };
 }
 
-async function overtakingRow(
-  db: Queries,
-  attempt: CreateAttempt,
-): Promise<Pick<Selectable<CreatesTable>, 'claim' | 'capture_id'> | undefined> {
-  return await db.query
-    .selectFrom('creates')
-    .select(['claim', 'capture_id'])
-    .where('principal_id', '=', attempt.principal_id)
-    .where('body_hash', '=', attempt.body_hash)
-    .where('unpaired', '=', 1n)
-    .where('capture_id', 'is not', null)
-    .where('received_at', '>', attempt.received_at)
-    .where('at', '>=', attempt.at - retry_window_ns)
-    .orderBy('sequence')
-    .limit(1)
-    .executeTakeFirst();
-}
+const overtakingRows = builtByShape(
+  () => 'the only one',
+  ({ principal_id, body_hash, received_at, at }: CreateAttempt) => [
+    principal_id,
+    body_hash,
+    1n,
+    received_at,
+    at - retry_window_ns,
+    1n,
+  ],
+  (query, attempt) =>
+    query
+      .selectFrom('creates')
+      .select(['claim', 'capture_id'])
+      .where('principal_id', '=', attempt.principal_id)
+      .where('body_hash', '=', attempt.body_hash)
+      .where('unpaired', '=', 1n)
+      .where('capture_id', 'is not', null)
+      .where('received_at', '>', attempt.received_at)
+      .where('at', '>=', attempt.at - retry_window_ns)
+      .orderBy('sequence')
+      .limit(1),
+);
 
 async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<Repeated> {
-  const row = await overtakingRow(tx, attempt);
+  const [row] = await overtakingRows(tx, attempt);
   if (row === undefined || row.capture_id === null) return { kind: 'new' };
   await tx.query
     .updateTable('creates')
@@ -154,17 +171,23 @@ async function findOvertaking(tx: Transaction, attempt: CreateAttempt): Promise<
   return { kind: 'repeat', capture_id: row.capture_id };
 }
 
+const latestRows = builtByShape(
+  () => 'the only one',
+  ({ principal_id, body_hash }: CreateAttempt) => [principal_id, body_hash, 0n, 1n],
+  (query, { principal_id, body_hash }) =>
+    query
+      .selectFrom('creates')
+      .selectAll()
+      .where('principal_id', '=', principal_id)
+      .where('body_hash', '=', body_hash)
+      .where('sequence', '>', 0n)
+      .orderBy('sequence', 'desc')
+      .limit(1),
+);
+
 /** The latest create without a key of the same principal and body. */
 async function latestOf(db: Queries, attempt: CreateAttempt): Promise<Selectable<CreatesTable> | undefined> {
-  return await db.query
-    .selectFrom('creates')
-    .selectAll()
-    .where('principal_id', '=', attempt.principal_id)
-    .where('body_hash', '=', attempt.body_hash)
-    .where('sequence', '>', 0n)
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst();
+  return (await latestRows(db, attempt))[0];
 }
 
 async function write(tx: Transaction, attempt: CreateAttempt, capture_id: string | null): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Ownership } from '../model/ownership.ts';
 import type { TimeNs } from '../model/time.ts';
+import { builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { present } from './present.ts';
 import type { OwnershipsTable } from './tables.ts';
@@ -62,17 +63,19 @@ export async function ownershipByDestination(
   return await live(db, account_id, 'destination_conf', destination_conf);
 }
 
-/** The buckets of an account that are not removed, newest first. */
-export async function listOwnerships(db: Queries, account_id: string): Promise<readonly OwnershipRecord[]> {
-  const rows = await db.query
+const rowsOf = builtOnce((query, account_id: string) =>
+  query
     .selectFrom('ownerships')
     .selectAll()
     .where('account_id', '=', account_id)
     .where('removed_at', 'is', null)
     .orderBy('submitted', 'desc')
-    .orderBy('id', 'desc')
-    .execute();
-  return rows.map((row) => present(row));
+    .orderBy('id', 'desc'),
+);
+
+/** The buckets of an account that are not removed, newest first. */
+export async function listOwnerships(db: Queries, account_id: string): Promise<readonly OwnershipRecord[]> {
+  return (await rowsOf(db, account_id)).map((row) => present(row));
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { isFinal, statuses } from '../model/status.ts';
 import { captureOfRow } from './capture_rows.ts';
-import { builtByShape, builtOnce } from './built_once.ts';
+import { builtInsert, builtByShape, builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { type PartPatch, partChanges, partColumns, partOfRow, partRow } from './part_rows.ts';
 import type { PartsTable } from './tables.ts';
@@ -12,9 +12,11 @@ const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
 /** Which part. */
 export type PartKey = Pick<PartRecord, 'capture_id' | 'sensor' | 'interface'>;
 
+const insertRow = builtInsert('parts');
+
 /** Stores the parts of a new capture. */
 export async function insertParts(tx: Transaction, parts: readonly PartRecord[]): Promise<void> {
-  for (const part of parts) await tx.query.insertInto('parts').values(partRow(part)).execute();
+  for (const part of parts) await insertRow(tx, partRow(part));
 }
 
 const rowsOf = builtOnce((query, capture_id: string) =>
@@ -66,16 +68,13 @@ function placesFor(ids: readonly string[]): number {
   return 2 ** Math.ceil(Math.log2(ids.length));
 }
 
-const rowsOfMany = builtByShape(
-  placesFor,
-  // The last one again where places are left.
-  (ids) => Array.from({ length: placesFor(ids) }, (_, index) => ids[Math.min(index, ids.length - 1)] ?? ''),
-  (query, ids: readonly string[]) =>
-    query
-      .selectFrom('parts')
-      .selectAll()
-      .where('capture_id', 'in', Array<string>(placesFor(ids)).fill(''))
-      .orderBy('ordinal'),
+/** The ids, and the last one again where places are left. */
+function inPlaces(ids: readonly string[]): string[] {
+  return Array.from({ length: placesFor(ids) }, (_, index) => ids[Math.min(index, ids.length - 1)] ?? '');
+}
+
+const rowsOfMany = builtByShape(placesFor, inPlaces, (query, ids: readonly string[]) =>
+  query.selectFrom('parts').selectAll().where('capture_id', 'in', inPlaces(ids)).orderBy('ordinal'),
 );
 
 /** The parts of several captures (one page of a list), by capture, each in its total order. */

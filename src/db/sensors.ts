@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { TimeNs } from '../model/time.ts';
+import { builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { SensorsTable } from './tables.ts';
@@ -63,9 +64,11 @@ export async function sensorByName(db: Queries, name: string): Promise<SensorRec
   return row === undefined ? undefined : sensorOfRow(row);
 }
 
+const allRows = builtOnce((query) => query.selectFrom('sensors').selectAll().orderBy('name'));
+
 /** Every sensor ever heard of, by name. */
 export async function listSensors(db: Queries): Promise<readonly SensorRecord[]> {
-  const rows = await db.query.selectFrom('sensors').selectAll().orderBy('name').execute();
+  const rows = await allRows(db);
   return rows.map(sensorOfRow);
 }
 
