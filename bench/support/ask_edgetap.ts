@@ -1,5 +1,5 @@
-import { Agent, request } from 'node:http';
 import type { Served } from '../../test/support/serve.ts';
+import { HttpConnection } from './http_connection.ts';
 
 /** What a look-back's file holds, and how long it took to get it. */
 export interface EdgetapAnswer {
@@ -11,19 +11,26 @@ export interface EdgetapAnswer {
  * Takes a simple capture as a client does, over a connection of its own: creates it, asks for it until it is there, downloads it.
  */
 export async function askEdgetap(served: Served, body: Readonly<Record<string, unknown>>): Promise<EdgetapAnswer> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const account = `${served.base_url}/accounts/${served.account_id}`;
+  const { pathname } = new URL(served.base_url);
+  const captures = `${pathname}/accounts/${served.account_id}/pcaps`;
+  const text = JSON.stringify(body);
   const begun = performance.now();
+  const connection = await HttpConnection.open(served.base_url);
+  const call = async (method: string, path: string, sent?: string): Promise<Buffer> => {
+    const { status, body: bytes } = await connection.ask(method, path, served.token, sent);
+    if (status !== 200) throw new Error(`${method} ${path} answered ${status}: ${bytes.toString()}`);
+    return bytes;
+  };
   try {
-    let { result } = envelope(await call(agent, served, 'POST', `${account}/pcaps`, JSON.stringify(body)));
+    let { result } = envelope(await call('POST', captures, text));
     while (unfinished.includes(result.status)) {
-      ({ result } = envelope(await call(agent, served, 'GET', `${account}/pcaps/${result.id}`)));
+      ({ result } = envelope(await call('GET', `${captures}/${result.id}`)));
     }
     if (result.status !== 'success') throw new Error(`a look-back ended as ${JSON.stringify(result)}`);
-    const bytes = await call(agent, served, 'GET', `${account}/pcaps/${result.id}/download`);
+    const bytes = await call('GET', `${captures}/${result.id}/download`);
     return { ms: performance.now() - begun, bytes };
   } finally {
-    agent.destroy();
+    connection.close();
   }
 }
 
@@ -35,25 +42,4 @@ interface Envelope {
 
 function envelope(bytes: Buffer): Envelope {
   return JSON.parse(bytes.toString()) as Envelope;
-}
-
-async function call(agent: Agent, served: Served, method: string, url: string, body?: string): Promise<Buffer> {
-  return await new Promise((resolve, reject) => {
-    const headers = {
-      authorization: `Bearer ${served.token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    };
-    const sending = request(url, { agent, method, headers }, (response) => {
-      const pieces: Buffer[] = [];
-      response.on('data', (piece: Buffer) => pieces.push(piece));
-      response.once('error', reject);
-      response.once('end', () => {
-        const bytes = Buffer.concat(pieces);
-        if (response.statusCode === 200) resolve(bytes);
-        else reject(new Error(`${method} ${url} answered ${response.statusCode}: ${bytes.toString()}`));
-      });
-    });
-    sending.once('error', reject);
-    sending.end(body);
-  });
 }

@@ -9,11 +9,13 @@ import { defaultRouteInterface } from '../libpcap/default_route.ts';
 import { readHostClock } from '../libpcap/host_clock.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
 import { FaultError, fault } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
 import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { systemClock } from '../samples/clock.ts';
 import { defaultByteBudget } from '../samples/default_byte_budget.ts';
 import { openSampleStore } from '../samples/open_sample_store.ts';
+import { keepSampling } from '../sensor/keep_sampling.ts';
 import { createPartSender } from '../sensor/part_sender.ts';
 import { startSensor } from '../sensor/sensor.ts';
 import { busLink } from './bus_link.ts';
@@ -57,7 +59,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     own: guardedAgents({ policy: anywhere }),
   };
   const bus = ipcSensorBus(link, settings.sensor);
-  const interfaces = (): readonly HostInterface[] => served(settings);
+  const interfaces = (): readonly HostInterface[] => named(settings).slice(0, limits.interfaces_max);
   const sensor = await startSensor({
     who: { sensor: settings.sensor, colo: settings.colo, epoch: randomUUID() },
     bus,
@@ -81,46 +83,36 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     crash,
   });
 
-  const { sample_rate } = settings;
   const sampling = new AbortController();
-  const warnings = new Set<string>();
-  const sampleOne = async (name: string): Promise<void> => {
-    try {
-      await samples.startSampling({ interface: name, ...(sample_rate === undefined ? {} : { rate: sample_rate }) });
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      if (!warnings.has(error.message)) warn(error.faults[0], `sampling ${name}`);
-      warnings.add(error.message);
-    }
-  };
-  /** All at once: from then on an answer says what is missing of each. */
-  const sampleNew = async (): Promise<void> => {
-    const known = samples.status().interfaces.filter((one) => one.sampling !== undefined);
-    const fresh = interfaces().filter(({ name }) => !known.some((one) => one.interface === name));
-    await Promise.all(fresh.map(async ({ name }) => await sampleOne(name)));
-  };
-  for (const name of missing(settings)) {
-    const absent = fault('interface_unknown', { interface: name });
-    warn(absent, 'it is taken as soon as it is there');
-    warnings.add(`${absent.message} It is taken as soon as it is there.`);
-  }
-  await sampleNew();
-  const keepSampling = (async (): Promise<void> => {
+  const keeper = keepSampling({
+    samples,
+    rate: settings.sample_rate,
+    present: () => named(settings).map(({ name }) => name),
+    isAwaited: (name) => typeof settings.interfaces !== 'string' && settings.interfaces.includes(name),
+    warn,
+  });
+  const absent = missing(settings).map((name) => fault('interface_unknown', { interface: name }));
+  for (const one of absent) warn(one, 'it is taken as soon as it is there');
+  await keeper.look();
+  const looking = (async (): Promise<void> => {
     while (!sampling.signal.aborted) {
       await wallClock.sleep(5000, sampling.signal);
-      if (!sampling.signal.aborted) await sampleNew();
+      if (!sampling.signal.aborted) await keeper.look();
     }
   })();
-  keepSampling.catch(crash);
+  looking.catch(crash);
   // Ready is when it can be asked for; without control, it is ready to be found.
   await Promise.race([sensor.known, wallClock.sleep(known_ms, ending)]);
 
   return {
-    details: { interfaces: interfaces().map((port) => port.name), warnings: [...warnings] },
+    details: {
+      interfaces: interfaces().map((port) => port.name),
+      warnings: [...absent.map(({ message }) => `${message} It is taken as soon as it is there.`), ...keeper.warnings],
+    },
     shutDown: async (hurry) => {
       sampling.abort();
       await sensor.stop(hurry);
-      await Promise.all([engine.close('shutdown'), samples.close(), keepSampling]);
+      await Promise.all([engine.close('shutdown'), samples.close(), looking]);
       await compiler.close();
       agents.users.close();
       agents.own.close();
@@ -129,9 +121,9 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   };
 });
 
-/** The interfaces that the settings name, as they are now; a name that is not there now may come. */
-function served(settings: ServeSettings): readonly HostInterface[] {
-  const all = listInterfaces();
+/** The interfaces that the settings name, as they are now, the oldest first; a name that is not there now may come. */
+function named(settings: ServeSettings): readonly HostInterface[] {
+  const all = listInterfaces().toSorted((one, other) => one.ifindex - other.ifindex);
   if (settings.interfaces === 'all') return all.filter((port) => port.up);
   const names = settings.interfaces === 'default' ? [defaultRouteInterface() ?? 'lo'] : settings.interfaces;
   return all.filter((port) => names.includes(port.name));

@@ -15,6 +15,8 @@ export const limits = {
   sample_snaplen_bytes: 160,
   /** Bytes kept of a packet of a full capture: GRO makes frames of more than 64 KiB. */
   full_snaplen_bytes: 262_144,
+  /** Interfaces of one sensor. */
+  interfaces_max: 256,
   arm_timeout_s: 30,
   lookback_answer_ms: 300,
   conversion_wait_s: 60,

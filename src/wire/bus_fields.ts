@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { limits } from '../model/limits.ts';
 
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
@@ -48,7 +49,7 @@ export type FilterOrder = Static<typeof FilterOrder>;
 /** One capture that a sensor should be at work on. All of it, every time: the sensor compares. */
 export const Assignment = Type.Object({
   capture_id: id,
-  interfaces: Type.Array(name, { maxItems: 256 }),
+  interfaces: Type.Array(name, { maxItems: limits.interfaces_max }),
   filter: FilterOrder,
   snaplen_bytes: Type.Integer({ minimum: 1, maximum: 262_144 }),
   packet_limit: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { limits } from '../model/limits.ts';
 import { Assignment, FaultValue, InterfaceState, PartReport, UploadedPiece } from './bus_fields.ts';
 
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
@@ -11,7 +12,7 @@ const Heartbeat = Type.Object({
   ...from,
   colo: name,
   generation: Type.BigInt(),
-  interfaces: Type.Array(InterfaceState, { maxItems: 256 }),
+  interfaces: Type.Array(InterfaceState, { maxItems: limits.interfaces_max }),
   spool_used_bytes: Type.BigInt(),
   spool_limit_bytes: Type.BigInt(),
   samples: Type.Array(
@@ -24,7 +25,7 @@ const Heartbeat = Type.Object({
       oldest: Type.Optional(Type.BigInt()),
       fault: Type.Optional(FaultValue),
     }),
-    { maxItems: 256 },
+    { maxItems: limits.interfaces_max },
   ),
 });
 

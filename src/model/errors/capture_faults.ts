@@ -64,4 +64,10 @@ export const captureFaults = {
     retry: 'soon',
     text: 'Interface {interface} has link type {linktype} now, and the filter was made for {expected}.',
   },
+  interfaces_too_many: {
+    code: 1514,
+    status: 500,
+    retry: 'no',
+    text: 'More than {limit} interfaces are there to be served: {limit} are, the others are left out. Name those that matter in EDGETAP_INTERFACES.',
+  },
 } as const;
