@@ -337,3 +337,28 @@ test('an index that was made again is good at the next start', async () => {
   expect((await second.query(asking('port 1000'))).packets).toBe(each);
   expect(faults).toEqual([]);
 });
+
+test('what was read before a damage in the index was met is not read again', async () => {
+  // 334 blocks on two pages of 170. What matches on the second page is what the first read takes; the rest is on the first page.
+  const [count, matching] = [12_000, new Set([100, 101, ...Array.from({ length: 16 }, (_, index) => 300 + index)])];
+  const isMatch = (index: number): boolean => matching.has(Math.floor(index / block_records));
+  const writer = new TestWriter(root, { interface: 'eth1', linktype: 1 });
+  await writer.begin(timeOf(0) - 1n);
+  writer.write(
+    Array.from({ length: count }, (_, index) => {
+      const one = packet(index);
+      new DataView(one.bytes.buffer).setUint16(34, isMatch(index) ? 7777 : 2000 + (index % 1000));
+      return one;
+    }),
+    timeOf(count) - 1n,
+  );
+  await writer.seal('size', timeOf(count) - 1n);
+  writer.index(1);
+  const index_file = join(root, 'eth1@1', '0000000001.idx');
+  change(index_file, (bytes) => flip(sectionOf(bytes, 0) + 50)(bytes));
+  const opened_store = await opened();
+  const query = { ...asking('src port 7777'), to: timeOf(count) };
+  const expected = Array.from({ length: count }, (_, index) => index).filter(isMatch);
+  expect(packetsIn(await opened_store.query(query)).map(indexOf)).toEqual(expected);
+  expect(faults.map(({ name }) => name)).toEqual(['segment_index_damaged']);
+});

@@ -8,7 +8,7 @@ import type { SplitTime } from './split_time.ts';
 export interface GatheredBlocks {
   /** Their first byte in the memory; the last is the memory's last. */
   readonly start: number;
-  /** Where the first of them begins in the packet file. */
+  /** Where the first block that was read begins in the packet file; 0 where none was. */
   readonly offset: number;
   /** The number to go on below; 0 where there is nothing left. */
   readonly next: number;

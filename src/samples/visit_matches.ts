@@ -151,7 +151,8 @@ class Visit {
       for (const { from, to } of got.damaged) this.#damaged(segment, from, to);
       this.#take(segment, got.start, memory.capacity_bytes, got.offset, got.within ? undefined : after, matcher);
       below = got.next;
-      read.from = blocks.entries.offset(below);
+      // Whatever the next page of the index is like, this has been read.
+      if (got.offset > 0) read.from = got.offset;
       enough_bytes = Math.min(enough_bytes * 4, most_bytes);
     }
   }

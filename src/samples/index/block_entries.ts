@@ -1,5 +1,6 @@
 import type { SplitTime } from '../split_time.ts';
 import { blocks_section, pageEntries, sections } from './index_layout.ts';
+import { runningGreatest } from './running_greatest.ts';
 
 const entry_bytes = sections[blocks_section]?.entry_bytes ?? 0;
 const per_page = pageEntries({ entry_bytes, page_note_bytes: 0 });
@@ -11,8 +12,8 @@ export interface BlockPages {
   readonly end: number;
   /** The entries of a page; throws `IndexDamage` where they are not as they were written. */
   page(page: number): DataView;
-  /** No packet of the page is newer. */
-  pageGreatest(page: number): SplitTime;
+  /** For each page: no packet of it, or of a page before it, is newer. */
+  readonly newestThrough: readonly SplitTime[];
 }
 
 /** The blocks of a packet file, as its index has them: see docs/formats/index.md. */
@@ -21,8 +22,6 @@ export class BlockEntries {
   readonly #pages: BlockPages;
   #loaded = -1;
   #view: DataView = new DataView(new ArrayBuffer(0));
-  /** For each page, the greatest time of it and of all before. */
-  #greatest: readonly SplitTime[] | undefined;
 
   constructor(pages: BlockPages) {
     this.#pages = pages;
@@ -66,8 +65,7 @@ export class BlockEntries {
   /** No packet of this block, or of one before it, is newer. */
   newestUpTo(block: number): SplitTime {
     const page = Math.floor(block / per_page);
-    this.#greatest ??= this.#pagesGreatest();
-    let newest = this.#greatest[page - 1] ?? { seconds: 0, nanos: 0 };
+    let newest = this.#pages.newestThrough[page - 1] ?? { seconds: 0, nanos: 0 };
     for (let one = page * per_page; one <= block; one += 1) {
       const at = this.#seek(one);
       if (this.#later(at + 8, newest)) newest = this.greatest(one);
@@ -78,17 +76,6 @@ export class BlockEntries {
   #later(at: number, than: SplitTime): boolean {
     const seconds = this.#view.getUint32(at, true);
     return seconds > than.seconds || (seconds === than.seconds && this.#view.getUint32(at + 4, true) > than.nanos);
-  }
-
-  #pagesGreatest(): readonly SplitTime[] {
-    const all: SplitTime[] = [];
-    let newest: SplitTime = { seconds: 0, nanos: 0 };
-    for (let page = 0; page * per_page < this.count; page += 1) {
-      const one = this.#pages.pageGreatest(page);
-      if (one.seconds > newest.seconds || (one.seconds === newest.seconds && one.nanos > newest.nanos)) newest = one;
-      all.push(newest);
-    }
-    return all;
   }
 
   /** Makes sure of a block's page; gives where its entry begins in it. */
@@ -110,18 +97,14 @@ export function blocksInMemory(bytes: Uint8Array, end: number): BlockPages {
     const entries = Math.min(per_page, count - first);
     return new DataView(bytes.buffer, bytes.byteOffset + first * entry_bytes, entries * entry_bytes);
   };
-  return {
-    count,
-    end,
-    page,
-    pageGreatest: (number) => {
-      const view = page(number);
-      let [seconds, nanos] = [0, 0];
-      for (let at = 0; at < view.byteLength; at += entry_bytes) {
-        const [s, ns] = [view.getUint32(at + 8, true), view.getUint32(at + 12, true)];
-        if (s > seconds || (s === seconds && ns > nanos)) [seconds, nanos] = [s, ns];
-      }
-      return { seconds, nanos };
-    },
+  const greatestOf = (number: number): SplitTime => {
+    const view = page(number);
+    let [seconds, nanos] = [0, 0];
+    for (let at = 0; at < view.byteLength; at += entry_bytes) {
+      const [s, ns] = [view.getUint32(at + 8, true), view.getUint32(at + 12, true)];
+      if (s > seconds || (s === seconds && ns > nanos)) [seconds, nanos] = [s, ns];
+    }
+    return { seconds, nanos };
   };
+  return { count, end, page, newestThrough: runningGreatest(Math.ceil(count / per_page), greatestOf) };
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { SplitTime } from '../split_time.ts';
 import { IndexDamage, IndexNewer } from './index_damage.ts';
 import {
   block_log2,
@@ -10,6 +11,7 @@ import {
   section_bytes,
   sections,
 } from './index_layout.ts';
+import { runningGreatest } from './running_greatest.ts';
 
 /** Reads bytes of an index file from `offset` on into memory; gives how many there were: fewer where the file ends before. */
 export type ReadAt = (offset: number, into: Uint8Array) => number;
@@ -43,6 +45,8 @@ export class IndexDirectory {
   /** Where the last block ends in the packet file. */
   readonly end: number;
   readonly view: DataView;
+  /** For each page of blocks: no packet of it, or of a page before it, is newer. */
+  readonly newestThrough: readonly SplitTime[];
   readonly #sections: readonly Section[];
 
   /** @throws IndexDamage where it is damaged, of another version, or of another segment. */
@@ -64,6 +68,10 @@ export class IndexDirectory {
     this.view = new DataView(directory.buffer);
     this.#sections = readSections(this.view, header.file_bytes);
     if (this.section(blocks_section).entries !== this.blocks) throw new IndexDamage('its blocks are not all there');
+    this.newestThrough = runningGreatest(this.section(blocks_section).pages, (page) => {
+      const at = this.noteOf(blocks_section, page);
+      return { seconds: this.view.getUint32(at, true), nanos: this.view.getUint32(at + 4, true) };
+    });
   }
 
   section(number: number): Section {

@@ -66,10 +66,8 @@ export class IndexFile implements KeySource, BlockPages {
     return view;
   }
 
-  pageGreatest(page: number): SplitTime {
-    const at = this.#directory.noteOf(blocks_section, page);
-    const { view } = this.#directory;
-    return { seconds: view.getUint32(at, true), nanos: view.getUint32(at + 4, true) };
+  get newestThrough(): readonly SplitTime[] {
+    return this.#directory.newestThrough;
   }
 
   addTerm(term: IndexTerm, layer: KeyLayer, into: BlockBits): void {
