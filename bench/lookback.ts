@@ -60,6 +60,10 @@ async function* newest(
   cleanStore(store);
   const pair = await createNamespacePair();
   const env = { EDGETAP_SAMPLE_BYTES: '20000000000' };
+  // The first start after an installation compiles everything, in every thread: its memory is another matter.
+  const first = await startServe({ interfaces: [pair.near.name] });
+  await first.stop();
+  await first.remove();
   const served = await startServe({ interfaces: [pair.near.name], data_dir: dataDirectoryOf(store), env });
   try {
     progress('waiting for the store to have indexed all segments');
