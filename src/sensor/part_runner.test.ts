@@ -22,6 +22,7 @@ import { type PartRunner, runPart } from './part_runner.ts';
 import { partPaths } from './part_shelf.ts';
 import type { PartState } from './part_state.ts';
 import type { PartShipment } from './send_part.ts';
+import { plainAssignment } from './test_assignment.ts';
 
 const skip = withoutRoot('running parts');
 const capture_id = 'c'.repeat(32);
@@ -74,17 +75,7 @@ function tellControl(): void {
 const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
 function assignment(change: Partial<Assignment> = {}): Assignment {
-  return {
-    capture_id,
-    interfaces: [pair.near.name],
-    filter: { expression_text: '', any_tags_text: '', own_tags_text: '' },
-    snaplen_bytes: 262_144,
-    time_limit_s: 60,
-    arm_before: now() + 30n * second,
-    piece_bytes: 8_388_608,
-    deliver_before: now() + 60n * second,
-    ...change,
-  };
+  return plainAssignment(capture_id, now(), { interfaces: [pair.near.name], ...change });
 }
 
 interface Begun {

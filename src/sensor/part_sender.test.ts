@@ -11,26 +11,17 @@ import { anywhere } from '../model/endpoint_policy.ts';
 import { type Fault, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
-import type { Assignment } from '../wire/bus_fields.ts';
 import type { ControlReply } from '../wire/sensor_messages.ts';
 import type { AskControl, Question } from './ask_control.ts';
 import { createPartSender } from './part_sender.ts';
 import type { PartShipment } from './send_part.ts';
+import { plainAssignment } from './test_assignment.ts';
 
 const capture_id = 'c'.repeat(32);
 const start: TimeNs = 1_800_000_000_000_000_000n;
 const content = Buffer.from('a part of two pieces');
 const agents = guardedAgents({ policy: anywhere });
-const assignment: Assignment = {
-  capture_id,
-  interfaces: ['eth0'],
-  filter: { expression_text: '', any_tags_text: '', own_tags_text: '' },
-  snaplen_bytes: 262_144,
-  time_limit_s: 60,
-  arm_before: start,
-  piece_bytes: 12,
-  deliver_before: start + 60_000_000_000n,
-};
+const assignment = plainAssignment(capture_id, start, { piece_bytes: 12 });
 
 let server: Server;
 let origin: string;

@@ -6,25 +6,17 @@ import { Spool } from '../capture/spool.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { encodePcapHeader } from '../pcap/pcap_header.ts';
 import { encodeRecordHeader, recordHeaderBytes } from '../pcap/pcap_record.ts';
-import type { Assignment, PartReport } from '../wire/bus_fields.ts';
+import type { PartReport } from '../wire/bus_fields.ts';
 import { Outbox } from './outbox.ts';
 import { partPaths, writeState } from './part_shelf.ts';
 import type { PartState } from './part_state.ts';
 import type { PartShipment } from './send_part.ts';
+import { plainAssignment } from './test_assignment.ts';
 import { createWork, type Work } from './work.ts';
 
 const capture_id = 'c'.repeat(32);
 const now = 1_000_000n * 1_000_000_000n;
-const assignment: Assignment = {
-  capture_id,
-  interfaces: ['eth0'],
-  filter: { expression_text: '', any_tags_text: '', own_tags_text: '' },
-  snaplen_bytes: 262_144,
-  time_limit_s: 60,
-  arm_before: now - 1n,
-  piece_bytes: 8_388_608,
-  deliver_before: now + 60_000_000_000n,
-};
+const assignment = plainAssignment(capture_id, now, { arm_before: now - 1n });
 
 let directory: string;
 let outbox: Outbox;
