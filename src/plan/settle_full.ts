@@ -1,6 +1,7 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { awaitedPasts } from './awaited_pasts.ts';
 import type { CaptureState, Step } from './capture_state.ts';
+import { earlier } from './earlier.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { partialReasons } from './partial_reasons.ts';
 import { seconds } from './seconds.ts';
@@ -37,10 +38,6 @@ export function settleFull(state: CaptureState, at: bigint, times: MachineTimes)
     case 'failed':
       return undefined;
   }
-}
-
-function earlier(one: bigint | undefined, other: bigint): bigint {
-  return one === undefined || other < one ? other : one;
 }
 
 function expired(state: CaptureState, at: bigint, times: MachineTimes): boolean {

@@ -28,7 +28,7 @@ function part(ordinal: number): PartRecord {
 
 function full(
   parts: number,
-  spec: { packet_limit?: number; byte_limit?: number; lookback_s?: number } = {},
+  spec: { packet_limit?: number; byte_limit?: number; lookback_s?: number; time_limit_s?: number } = {},
 ): CaptureState {
   const record: CaptureRecord = {
     id: 'c'.repeat(32),
@@ -282,6 +282,32 @@ describe('a full capture on several interfaces', () => {
     });
   });
 
+  const day = { time_limit_s: 86_400 };
+
+  test.each([
+    ['a stop', {}, [stop()]],
+    ['a shutdown', {}, [stop('shutdown')]],
+    ['the packet limit of all', { packet_limit: 5 }, []],
+    ['the byte limit of all', { byte_limit: 500 }, []],
+  ] as const)('the 60 s for a part that does not come count from %s, not from the deadline', (_what, limit, events) => {
+    const waiting = run(full(3, { ...day, ...limit }), armed(0), armed(1), armed(2), ...events, ended(0), uploaded(0));
+    // The end of capturing is at 1 s or 2 s; the sensor of the third is dead.
+    const still = run(waiting, ended(1), uploaded(1), tick(61, 61));
+    expect(still.parts[2]?.phase).toBe('armed');
+    const dead = { kind: 'tick', at: at(63), heard: new Map([['s0', at(63)]]) } as const;
+    const gone = step(still, dead, machineTimes);
+    expect(gone.state.record.status).toBe('conversion_running');
+    expect(gone.effects.map((effect) => effect.kind)).toEqual(['convert']);
+    expect(run(gone.state, converted).record.error_message).toContain('s1/eth0: its part did not arrive within 60 s');
+  });
+
+  test('what is given up for good is so a day after the stop', () => {
+    const stopped = run(full(2, day), armed(0), armed(1), stop());
+    expect(stopped.record.deadline).toBe(at(2));
+    expect(run(stopped, tick(86_402)).record.status).toBe('running');
+    expect(run(stopped, tick(86_403)).record.status).toBe('failed');
+  });
+
   test('an excluded interface does not make it partial', () => {
     const done = run(
       full(2),
@@ -496,6 +522,13 @@ test('random lives: only ways of the table, ends are for ever, repeats are no-op
       const next = step(current, event, machineTimes);
       if (isFinal(current.record.status)) expect(next).toEqual({ state: current, effects: [] });
       if (next.state.record.status === 'conversion_running') expect(awaitedPasts(next.state)).toEqual([]);
+      if (next.state.record.stop_cause !== undefined && current.record.stop_cause === undefined) {
+        // Whatever ends the capturing, the wait for its parts begins then.
+        expect(next.state.record.deadline).toBeLessThanOrEqual(event.at);
+      }
+      if (current.record.deadline !== undefined && next.state.record.deadline !== undefined) {
+        expect(next.state.record.deadline).toBeLessThanOrEqual(current.record.deadline);
+      }
       if (isFinal(next.state.record.status)) {
         expect(next.state.record.ended_at).toBeDefined();
         if (next.state.record.status !== 'success') expect(next.state.record.error_message).toBeTruthy();

@@ -3,6 +3,7 @@ import { awaitedPasts } from './awaited_pasts.ts';
 import type { CaptureEvent, PartNews } from './capture_event.ts';
 import type { CaptureState, Effect, Step } from './capture_state.ts';
 import { deliveredPast } from './delivered_past.ts';
+import { earlier } from './earlier.ts';
 import { giveUpPasts } from './give_up_pasts.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { isWhole, partialReasons } from './partial_reasons.ts';
@@ -13,7 +14,7 @@ import { sensorsOf } from './sensors_of.ts';
 export function takeFull(state: CaptureState, event: CaptureEvent, times: MachineTimes): Step {
   switch (event.kind) {
     case 'report':
-      return takeReport(state, event.news);
+      return takeReport(state, event.at, event.news);
     case 'uploaded':
       return keep(
         mapPart(state, event.sensor, event.interface, (part) =>
@@ -103,7 +104,7 @@ function armedFirst(part: PartRecord, news: PartNews): Pick<PartRecord, 'armed_a
 }
 
 /** A sensor's word on a part counts once, in its order, and never takes back an end. */
-function takeReport(state: CaptureState, news: PartNews): Step {
+function takeReport(state: CaptureState, at: bigint, news: PartNews): Step {
   const before = state.parts.find((part) => part.sensor === news.sensor && part.interface === news.interface);
   if (before === undefined || !mayFollow(before.phase, news.phase)) return keep(state);
   if (before.epoch === news.epoch && news.sequence <= before.sequence) return keep(state);
@@ -133,7 +134,9 @@ function takeReport(state: CaptureState, news: PartNews): Step {
   const limit = limitReached(counted);
   if (limit === undefined) return { state: counted, effects };
   effects.push({ kind: 'work_changed', sensors: sensorsOf(state) });
-  return { state: { ...counted, record: { ...counted.record, stop_cause: limit } }, effects };
+  // Capturing is over: from here on the parts are awaited.
+  const deadline = earlier(counted.record.deadline, at);
+  return { state: { ...counted, record: { ...counted.record, stop_cause: limit, deadline } }, effects };
 }
 
 function add(total: bigint | undefined, one: bigint | undefined): bigint | undefined {
@@ -192,6 +195,7 @@ function takeStop(state: CaptureState, at: bigint, cause: 'stopped' | 'shutdown'
         ...record,
         ...(cause === 'stopped' ? { stop_requested: at } : {}),
         stop_cause: record.stop_cause ?? cause,
+        deadline: earlier(record.deadline, at),
       },
       parts,
     },
