@@ -28,6 +28,10 @@ export interface RunEnd {
   readonly first: RecordTime | undefined;
   readonly last: RecordTime | undefined;
   readonly error: Fault | undefined;
+  /** `dropped` and `unread` are bounds: at most so many of the packets asked for were lost. */
+  readonly dropped_is_upper_bound?: boolean;
+  /** What is or may be missing of the file, each with its reason, for people: the capture is then partial. */
+  readonly missing?: readonly string[];
   /** What else happened, for people. */
   readonly notes: readonly string[];
 }

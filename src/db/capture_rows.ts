@@ -55,6 +55,8 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
     ended_at: record.ended_at ?? null,
     packets_captured: record.packets_captured ?? null,
     packets_dropped: record.packets_dropped ?? null,
+    packets_dropped_is_upper_bound:
+      record.packets_dropped_is_upper_bound === undefined ? null : BigInt(record.packets_dropped_is_upper_bound),
     packets_past: record.packets_past ?? null,
     sample_rate: record.sample_rate ?? null,
     packets_estimated: record.packets_estimated ?? null,
@@ -69,10 +71,12 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
 
 /** The capture of a row; its JSON was written by `captureRow`. */
 export function captureOfRow(row: Selectable<CapturesTable>): CaptureRecord {
+  const { packets_dropped_is_upper_bound: bound } = row;
   return {
     ...presentOf(row, plain),
     spec: specOf(row.spec),
     scope: scopeOf(row.scope),
     piece_bytes: Number(row.piece_bytes),
+    ...(bound === null ? {} : { packets_dropped_is_upper_bound: bound !== 0n }),
   };
 }

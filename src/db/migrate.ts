@@ -2,6 +2,7 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
 import { pastOfCaptures } from './migrations/past_of_captures.ts';
+import { whatIsMissing } from './migrations/what_is_missing.ts';
 import { packetsEstimated } from './migrations/packets_estimated.ts';
 import type { Tables } from './tables.ts';
 
@@ -10,6 +11,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001_initial_schema': initialSchema,
   '0002_past_of_captures': pastOfCaptures,
   '0003_packets_estimated': packetsEstimated,
+  '0004_what_is_missing': whatIsMissing,
 };
 
 /**

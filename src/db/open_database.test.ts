@@ -4,10 +4,14 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { sql } from 'kysely';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { migrate, migrations } from './migrate.ts';
 import { openDatabase } from './open_database.ts';
 import { readSetting, writeSetting } from './settings.ts';
+import { sqliteDialect } from './sqlite_dialect.ts';
+import type { Tables } from './tables.ts';
 
 let directory = '';
 beforeAll(async () => {
@@ -87,18 +91,26 @@ describe('openDatabase', () => {
     await expect(openDatabase({ url: `sqlite:${path}` })).rejects.toThrow(`The database failed: ${path}: ENOENT`);
   });
 
-  test('one that was made before there were estimates gets a place for them', async () => {
-    const url = `sqlite:${join(directory, 'older.db')}`;
-    const older = await openDatabase({ url });
-    for (const table of ['captures', 'parts']) {
-      await older.query.schema.alterTable(table).dropColumn('packets_estimated').execute();
-    }
-    await sql`delete from kysely_migration where name = '0003_packets_estimated'`.execute(older.query);
-    await older.close();
+  /** The columns of all tables, by `table.column`. */
+  const columnsOf = async (url: string): Promise<readonly string[]> => {
     const db = await openDatabase({ url });
-    expect(await db.query.selectFrom('captures').select('packets_estimated').execute()).toEqual([]);
-    expect(await db.query.selectFrom('parts').select('packets_estimated').execute()).toEqual([]);
+    const tables = await db.query.introspection.getTables();
     await db.close();
+    return tables.flatMap(({ name, columns }) => columns.map((column) => `${name}.${column.name}`)).toSorted();
+  };
+
+  test('one of every older schema gets all that a new one has', async () => {
+    const names = Object.keys(migrations).toSorted();
+    const fresh = await columnsOf(`sqlite:${join(directory, 'fresh.db')}`);
+    expect(fresh).toContain('parts.covered');
+    for (const [count, name] of names.entries()) {
+      const path = join(directory, `older-${name}.db`);
+      const dialect = sqliteDialect(() => new DatabaseSync(path, { readBigInts: true }));
+      const known = Object.fromEntries(Object.entries(migrations).filter(([one]) => names.indexOf(one) <= count));
+      await migrate(new Kysely<Tables>({ dialect }), known);
+      await dialect.close();
+      expect(await columnsOf(`sqlite:${path}`)).toEqual(fresh);
+    }
   });
 
   test('the database of a newer edgetap is left alone', async () => {
@@ -108,7 +120,7 @@ describe('openDatabase', () => {
       db.query,
     );
     await db.close();
-    const told = 'The database has schema 0999_from_the_future, newer than this edgetap knows (0003_packets_estimated)';
+    const told = `The database has schema 0999_from_the_future, newer than this edgetap knows (${Object.keys(migrations).toSorted().at(-1)})`;
     await expect(openDatabase({ url })).rejects.toMatchObject({
       faults: [{ name: 'database_newer', message: expect.stringContaining(told) as string }],
     });

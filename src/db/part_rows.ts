@@ -26,6 +26,8 @@ const plain = [
   'cut',
   'stop_reason',
   'error',
+  'missing',
+  'note',
   'upload_id',
   'object_key',
   'size_bytes',
@@ -33,6 +35,8 @@ const plain = [
   'sample_rate',
   'packets_estimated',
   'coverage',
+  'covered',
+  'samples_from',
 ] as const satisfies readonly (keyof PartsTable & keyof PartRecord)[];
 
 /** All columns of a part's row. */
@@ -42,6 +46,7 @@ export const partColumns = [
   'sequence',
   'linktype',
   'unordered',
+  'dropped_is_upper_bound',
   'upload_attempt',
   'past',
 ] as const satisfies readonly (keyof PartsTable)[];
@@ -63,11 +68,14 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     packets: part.packets ?? null,
     bytes: part.bytes ?? null,
     dropped: part.dropped ?? null,
+    dropped_is_upper_bound: whole(part.dropped_is_upper_bound ?? null),
     interface_dropped: part.interface_dropped ?? null,
     cut: part.cut ?? null,
     stop_reason: part.stop_reason ?? null,
-    unordered: part.unordered === undefined ? null : BigInt(part.unordered),
+    unordered: whole(part.unordered ?? null),
     error: part.error ?? null,
+    missing: part.missing ?? null,
+    note: part.note ?? null,
     upload_id: part.upload_id ?? null,
     upload_attempt: part.upload_attempt === undefined ? null : BigInt(part.upload_attempt),
     object_key: part.object_key ?? null,
@@ -76,13 +84,15 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     sample_rate: part.sample_rate ?? null,
     packets_estimated: part.packets_estimated ?? null,
     coverage: part.coverage ?? null,
+    covered: part.covered ?? null,
+    samples_from: part.samples_from ?? null,
     past: part.past === undefined ? null : toJsonText(part.past),
   } satisfies Record<keyof PartRecord, unknown>;
 }
 
 /** The part of a row; its JSON was written by `partRow` or `partChanges`. */
 export function partOfRow(row: Selectable<PartsTable>): PartRecord {
-  const { ordinal, sequence, linktype, unordered, upload_attempt, past } = row;
+  const { ordinal, sequence, linktype, unordered, dropped_is_upper_bound, upload_attempt, past } = row;
   return {
     ...presentOf(row, plain),
     ordinal: Number(ordinal),
@@ -90,19 +100,21 @@ export function partOfRow(row: Selectable<PartsTable>): PartRecord {
     ...(linktype === null ? {} : { linktype: Number(linktype) }),
     ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
     ...(unordered === null ? {} : { unordered: unordered !== 0n }),
+    ...(dropped_is_upper_bound === null ? {} : { dropped_is_upper_bound: dropped_is_upper_bound !== 0n }),
     ...(past === null ? {} : { past: fromJsonText(past) as PartPast }),
   };
 }
 
 /** Changes of a part as changes of its row. */
 export function partChanges(patch: PartPatch): Updateable<PartsTable> {
-  const { sequence, linktype, upload_attempt, unordered, past, ...plain } = patch;
+  const { sequence, linktype, upload_attempt, unordered, dropped_is_upper_bound, past, ...plain } = patch;
   return {
     ...plain,
     ...(sequence === undefined ? {} : { sequence: BigInt(sequence) }),
     ...(linktype === undefined ? {} : { linktype: whole(linktype) }),
     ...(upload_attempt === undefined ? {} : { upload_attempt: whole(upload_attempt) }),
     ...(unordered === undefined ? {} : { unordered: whole(unordered) }),
+    ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound: whole(dropped_is_upper_bound) }),
     ...(past === undefined ? {} : { past: past === null ? null : toJsonText(past) }),
   };
 }

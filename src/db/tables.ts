@@ -1,3 +1,4 @@
+import type { Covered } from '../model/covered.ts';
 import type { Permission } from '../model/principal.ts';
 import type { Delivery, PartPhase, StopCause } from '../model/record.ts';
 import type { Status } from '../model/status.ts';
@@ -86,6 +87,7 @@ export interface CapturesTable {
   ended_at: bigint | null;
   packets_captured: bigint | null;
   packets_dropped: bigint | null;
+  packets_dropped_is_upper_bound: bigint | null;
   packets_past: bigint | null;
   sample_rate: number | null;
   packets_estimated: bigint | null;
@@ -113,11 +115,14 @@ export interface PartsTable {
   packets: bigint | null;
   bytes: bigint | null;
   dropped: bigint | null;
+  dropped_is_upper_bound: bigint | null;
   interface_dropped: bigint | null;
   cut: bigint | null;
   stop_reason: StopReason | null;
   unordered: bigint | null;
   error: string | null;
+  missing: string | null;
+  note: string | null;
   upload_id: string | null;
   upload_attempt: bigint | null;
   object_key: string | null;
@@ -126,6 +131,8 @@ export interface PartsTable {
   sample_rate: number | null;
   packets_estimated: bigint | null;
   coverage: string | null;
+  covered: Covered | null;
+  samples_from: bigint | null;
   past: string | null;
 }
 

@@ -1,3 +1,4 @@
+import type { Covered } from './covered.ts';
 import type { FilterV1 } from './filter_v1.ts';
 import type { Status } from './status.ts';
 import type { StopReason } from './stop_reason.ts';
@@ -49,9 +50,13 @@ export interface PastResult {
   readonly packets?: bigint;
   readonly bytes?: bigint;
   readonly dropped?: bigint;
+  /** At most `dropped` of the packets asked for were lost: how many exactly is not known. */
+  readonly dropped_is_upper_bound?: boolean;
   readonly sample_rate?: number;
   /** There may be older ones that match: the limit has kept them out. */
   readonly truncated?: boolean;
+  /** How much of its window the samples cover; left out where it is not known. */
+  readonly covered?: Covered;
   readonly coverage?: string;
   readonly error?: string;
 }
@@ -67,18 +72,28 @@ export interface PartResult {
   readonly bytes?: bigint;
   /** Lost in the kernel's ring (`ps_drop` and unread). */
   readonly dropped?: bigint;
+  /** At most `dropped` of the packets asked for were lost: how many exactly is not known. */
+  readonly dropped_is_upper_bound?: boolean;
   /** Lost by the interface itself, unfiltered (`ps_ifdrop`): never part of a sum. */
   readonly interface_dropped?: bigint;
   /** Packets written that the limits cut from the delivered file. */
   readonly cut?: bigint;
   readonly stop_reason?: StopReason;
   readonly error?: string;
+  /** What of it is or may be missing, and why: with it the capture is `complete`. */
+  readonly missing?: string;
+  /** What else its owner should know; it changes no status. */
+  readonly note?: string;
   /** Simple: 1 in N was kept; the greatest N over the window. */
   readonly sample_rate?: number;
   /** Simple: how many packets passed for those of the answer to be kept. */
   readonly packets_estimated?: bigint;
   /** Simple: what the answer does not cover, for people. */
   readonly coverage?: string;
+  /** Simple: how much of the window the samples cover. */
+  readonly covered?: Covered;
+  /** Simple: the oldest moment from which there are samples, whatever was asked. */
+  readonly samples_from?: TimeNs;
   /** Of a full capture that looks back: the samples from before it. All else here is of what came after. */
   readonly past?: PastResult;
 }
@@ -95,6 +110,8 @@ export interface Capture {
   readonly deadline?: TimeNs;
   readonly packets_captured?: bigint;
   readonly packets_dropped?: bigint;
+  /** At most `packets_dropped` of the packets asked for were lost: how many exactly is not known. */
+  readonly packets_dropped_is_upper_bound?: boolean;
   /** Samples of the past, which `packets_captured` does not count. */
   readonly packets_past?: bigint;
   readonly sample_rate?: number;

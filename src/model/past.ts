@@ -1,3 +1,5 @@
+import type { Covered } from './covered.ts';
+
 /** Samples of one link type in the past of a part. */
 export interface PastStream {
   readonly linktype: number;
@@ -6,6 +8,8 @@ export interface PastStream {
   readonly bytes: bigint;
   /** Packets that matched or not, sampled and lost on the way. */
   readonly dropped: bigint;
+  /** At most `dropped` of the packets asked for were lost. */
+  readonly dropped_is_upper_bound?: boolean;
   /** 1 in N was kept; the greatest N over the past. Left out where nothing was sampled. */
   readonly sample_rate?: number;
   /** There may be older ones that match: the limit has kept them out. */
@@ -21,6 +25,8 @@ export interface PastStream {
 export interface PartPast {
   /** One for each link type that the interface had; none where nothing was sampled or it failed. */
   readonly streams: readonly PastStream[];
+  /** How much of its window the samples cover; left out where it is not known. */
+  readonly covered?: Covered;
   /** What the samples do not cover, and what makes their times doubtful, for people. */
   readonly coverage?: string;
   /** Why it could not be had. */

@@ -1,4 +1,5 @@
 import type { CaptureSpec } from './capture.ts';
+import type { Covered } from './covered.ts';
 import type { PartPast } from './past.ts';
 import type { Scope } from './scope.ts';
 import type { Status } from './status.ts';
@@ -30,6 +31,8 @@ export interface CaptureRecord {
   readonly ended_at?: TimeNs;
   readonly packets_captured?: bigint;
   readonly packets_dropped?: bigint;
+  /** At most `packets_dropped` of the packets asked for were lost: how many exactly is not known. */
+  readonly packets_dropped_is_upper_bound?: boolean;
   /** Samples of the past in the delivered file. */
   readonly packets_past?: bigint;
   readonly sample_rate?: number;
@@ -67,11 +70,17 @@ export interface PartRecord {
   readonly packets?: bigint;
   readonly bytes?: bigint;
   readonly dropped?: bigint;
+  /** At most `dropped` of the packets asked for were lost: how many exactly is not known. */
+  readonly dropped_is_upper_bound?: boolean;
   readonly interface_dropped?: bigint;
   readonly cut?: bigint;
   readonly stop_reason?: StopReason;
   readonly unordered?: boolean;
   readonly error?: string;
+  /** What of it is or may be missing, and why: with it the capture is `complete`. */
+  readonly missing?: string;
+  /** What else its owner should know; it changes no status. */
+  readonly note?: string;
   /** The multipart upload, stored before it is used. */
   readonly upload_id?: string;
   /** Which try of the sensor that upload belongs to: a part that had to be sorted is sent anew with the next number. */
@@ -83,6 +92,10 @@ export interface PartRecord {
   readonly sample_rate?: number;
   readonly packets_estimated?: bigint;
   readonly coverage?: string;
+  /** How much of the window of a look-back its samples cover. */
+  readonly covered?: Covered;
+  /** The oldest moment from which there are samples, whatever was asked. */
+  readonly samples_from?: TimeNs;
   /** Of a full capture with a look-back, once it was fetched or given up. */
   readonly past?: PartPast;
 }

@@ -1,3 +1,4 @@
+import type { Covered } from '../model/covered.ts';
 import type { PartPast } from '../model/past.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { TimeNs } from '../model/time.ts';
@@ -15,10 +16,15 @@ export interface PartNews {
   readonly packets?: bigint;
   readonly bytes?: bigint;
   readonly dropped?: bigint;
+  readonly dropped_is_upper_bound?: boolean;
   readonly interface_dropped?: bigint;
   readonly unordered?: boolean;
   readonly stop_reason?: StopReason;
   readonly error?: string;
+  /** What is or may be missing of the part, and why. */
+  readonly missing?: string;
+  /** What else is worth knowing of it. */
+  readonly note?: string;
 }
 
 /** What one part contributed to the delivered file. */
@@ -42,9 +48,14 @@ export interface LookbackShare {
   readonly packets?: bigint;
   readonly bytes?: bigint;
   readonly dropped?: bigint;
+  readonly dropped_is_upper_bound?: boolean;
   readonly sample_rate?: number;
   readonly packets_estimated?: bigint;
   readonly coverage?: string;
+  /** Of the window. */
+  readonly covered?: Covered;
+  /** The oldest moment from which there are samples, whatever was asked. */
+  readonly samples_from?: TimeNs;
   readonly error?: string;
 }
 

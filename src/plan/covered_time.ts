@@ -1,3 +1,4 @@
+import type { Covered } from '../model/covered.ts';
 import type { TimeNs } from '../model/time.ts';
 
 interface Stretch {
@@ -14,4 +15,11 @@ export function coveredTime(window: Stretch, gaps: readonly Stretch[]): bigint {
     if (gap.to > reached) reached = gap.to;
   }
   return reached < window.to ? covered + window.to - reached : covered;
+}
+
+/** How much of a window is in none of these gaps, in a word. */
+export function coveredShare(window: Stretch, gaps: readonly Stretch[]): Covered {
+  const covered = coveredTime(window, gaps);
+  if (covered === 0n) return 'nothing';
+  return covered === window.to - window.from ? 'whole' : 'part';
 }

@@ -27,10 +27,27 @@ export function partialReasons(state: CaptureState): readonly string[] {
     const where = `${part.sensor}/${part.interface}`;
     return [
       ...(reason === undefined ? [] : [`${where}: ${reason}`]),
+      ...missingTexts(part).map((text) => `${where}: ${text}`),
       ...(part.past?.error === undefined ? [] : [`${where}, before it began: ${part.past.error}`]),
     ];
   });
   return state.record.stop_cause === 'shutdown' ? ['edgetap was shut down', ...reasons] : reasons;
+}
+
+/** What is known to be missing, or may be, of what a part delivered. */
+function missingTexts(part: PartRecord): readonly string[] {
+  if (part.phase !== 'uploaded') return [];
+  return [part.missing, lossText(part)].filter((text) => text !== undefined);
+}
+
+/** How many of the packets asked for were lost, for people; undefined where none were. */
+function lossText({
+  dropped = 0n,
+  dropped_is_upper_bound,
+}: Pick<PartRecord, 'dropped' | 'dropped_is_upper_bound'>): string | undefined {
+  if (dropped === 0n) return undefined;
+  const most = dropped_is_upper_bound === true ? 'at most ' : '';
+  return `${most}${dropped} of the packets that match were lost before they could be written`;
 }
 
 function reasonOf(part: PartRecord, shutDown: boolean): string | undefined {

@@ -91,7 +91,7 @@ const ended = (ordinal: number, change: Partial<PartNews> = {}): CaptureEvent =>
     sequence: 9,
     packets: 5n,
     bytes: 500n,
-    dropped: 1n,
+    dropped: 0n,
     stop_reason: 'time_limit',
     ...change,
   });
@@ -141,7 +141,7 @@ describe('a full capture on one interface', () => {
     expect(done.record).toMatchObject({
       status: 'success',
       packets_captured: 5n,
-      packets_dropped: 1n,
+      packets_dropped: 0n,
       sha256: 'f'.repeat(64),
     });
     expect(done.parts[0]).toMatchObject({ cut: 0n });
@@ -267,7 +267,7 @@ describe('a full capture on several interfaces', () => {
     expect(parts.record.status).toBe('conversion_pending');
     expect(effectsOf(parts, uploaded(1))).toEqual(['convert']);
     const done = run(parts, uploaded(1), converted);
-    expect(done.record).toMatchObject({ status: 'success', packets_captured: 7n, packets_dropped: 2n });
+    expect(done.record).toMatchObject({ status: 'success', packets_captured: 7n, packets_dropped: 0n });
     expect(done.parts.map((one) => one.cut)).toEqual([1n, 2n]);
   });
 
@@ -326,6 +326,52 @@ describe('a full capture on several interfaces', () => {
       status: 'failed',
       error_message: 'bucket gone',
     });
+  });
+});
+
+describe('packets that are missing', () => {
+  const settled = (change: Partial<PartNews>): CaptureState => run(full(1), armed(0), ended(0, change), uploaded(0));
+
+  test('a capture that lost some is partial, and says how many, where and why', () => {
+    const { record } = settled({ dropped: 42n });
+    expect(record).toMatchObject({ status: 'complete', packets_dropped: 42n });
+    expect(record.error_message).toBe('s0/eth0: 42 of the packets that match were lost before they could be written');
+    expect(record).not.toHaveProperty('packets_dropped_is_upper_bound');
+  });
+
+  test('a bound is told as a bound', () => {
+    const { record } = settled({ dropped: 42n, dropped_is_upper_bound: true });
+    expect(record).toMatchObject({
+      status: 'complete',
+      packets_dropped: 42n,
+      packets_dropped_is_upper_bound: true,
+      error_message: 's0/eth0: at most 42 of the packets that match were lost before they could be written',
+    });
+  });
+
+  test('what a sensor says is missing makes it partial; what it notes does not', () => {
+    expect(settled({ missing: 'its file was cut on the disk' }).record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth0: its file was cut on the disk',
+    });
+    const noted = settled({ note: 'the interface was down for 3 s' });
+    expect(noted.record.status).toBe('success');
+    expect(noted.parts[0]?.note).toBe('the interface was down for 3 s');
+  });
+
+  test('of several interfaces each says its own', () => {
+    const { record } = run(
+      full(2),
+      armed(0),
+      armed(1),
+      ended(0, { dropped: 3n }),
+      ended(1),
+      uploaded(0),
+      uploaded(1),
+      converted,
+    );
+    expect(record).toMatchObject({ status: 'complete', packets_dropped: 3n });
+    expect(record.error_message).toMatch(/^s0\/eth0: 3 of the packets [^;]+$/);
   });
 });
 

@@ -91,7 +91,7 @@ function withoutTrouble(part: PartRecord): PartRecord {
 function lasting(part: PartRecord, news: PartNews): PartRecord {
   const { error: _error, ...rest } = part;
   if (news.stop_reason !== 'crashed') return rest;
-  const { dropped: _dropped, interface_dropped: _interfaceDropped, ...known } = rest;
+  const { dropped: _dropped, dropped_is_upper_bound: _bound, interface_dropped: _interfaceDropped, ...known } = rest;
   return known;
 }
 
@@ -153,11 +153,13 @@ function countSoFar(state: CaptureState): CaptureState {
   }
   // One crashed part, and the sum of the losses is not known any more.
   const unknown = state.parts.some((part) => part.stop_reason === 'crashed');
-  const { packets_dropped: _before, ...rest } = state.record;
+  const bound = state.parts.some((part) => part.dropped_is_upper_bound === true);
+  const { packets_dropped: _before, packets_dropped_is_upper_bound: _bound, ...rest } = state.record;
   const record: CaptureRecord = {
     ...rest,
     ...(packets === undefined ? {} : { packets_captured: packets }),
     ...(dropped === undefined || unknown ? {} : { packets_dropped: dropped }),
+    ...(bound && !unknown ? { packets_dropped_is_upper_bound: true } : {}),
   };
   return { ...state, record };
 }

@@ -55,6 +55,7 @@ function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: '
   const estimates = answered.flatMap((share) => share.packets_estimated ?? []);
   const known = answered.every((share) => share.dropped !== undefined);
   const dropped = answered.reduce((total, share) => total + (share.dropped ?? 0n), 0n);
+  const bound = answered.some((share) => share.dropped_is_upper_bound === true);
   const record: CaptureRecord = {
     ...state.record,
     status: missing.length === 0 ? 'success' : 'complete',
@@ -63,6 +64,7 @@ function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: '
     size_bytes: event.size_bytes,
     sha256: event.sha256,
     ...(known ? { packets_dropped: dropped } : {}),
+    ...(known && bound ? { packets_dropped_is_upper_bound: true } : {}),
     ...(rates.length === 0 ? {} : { sample_rate: Math.max(...rates) }),
     ...(estimates.length === 0 ? {} : { packets_estimated: estimates.reduce((sum, one) => sum + one, 0n) }),
     ...(missing.length === 0 ? {} : { error_message: why }),

@@ -24,6 +24,6 @@ export async function* answerLookback(
     giveBack(before);
     before = records;
   }
-  const coverage = answer.coverage.map((one) => coverageMessage(one, excluded));
+  const coverage = answer.coverage.map((one) => coverageMessage(one, request, excluded));
   yield { kind: 'end', coverage, clock_offset: clockOffset() };
 }

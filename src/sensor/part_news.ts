@@ -8,6 +8,7 @@ export function newsOf(state: PartState, trouble: Fault | undefined): PartNews {
   const phase = state.phase === 'arming' ? 'armed' : state.phase === 'delivered' ? 'ended' : state.phase;
   const { armed_at, clock_offset, linktype, packets, bytes, dropped, interface_dropped, stop_reason, unordered } =
     state;
+  const { dropped_is_upper_bound, missing, note } = state;
   const why = both(state.fault, trouble);
   return {
     capture_id: state.assignment.capture_id,
@@ -19,16 +20,20 @@ export function newsOf(state: PartState, trouble: Fault | undefined): PartNews {
     ...(packets === undefined ? {} : { packets }),
     ...(bytes === undefined ? {} : { bytes }),
     ...(dropped === undefined ? {} : { dropped }),
+    ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
     ...(interface_dropped === undefined ? {} : { interface_dropped }),
     ...(stop_reason === undefined ? {} : { stop_reason }),
     ...(unordered === undefined ? {} : { unordered }),
     ...(why === undefined ? {} : { fault: why }),
+    ...(missing === undefined ? {} : { missing }),
+    ...(note === undefined ? {} : { note }),
   };
 }
 
 /** What a part's end changes in its state. */
 export function endOf(end: PartEnd, interfaceName: string): Partial<PartState> {
-  const { packets, bytes, dropped, unread, interface_dropped, stop_reason, unordered } = end;
+  const { packets, bytes, dropped, unread, dropped_is_upper_bound, interface_dropped, stop_reason, unordered } = end;
+  const [missing, note] = [textOf(end.missing), textOf(end.notes)];
   const removed = stop_reason === 'interface_removed';
   const why = end.error ?? (removed ? fault('interface_removed', { interface: interfaceName }) : undefined);
   return {
@@ -37,9 +42,17 @@ export function endOf(end: PartEnd, interfaceName: string): Partial<PartState> {
     dropped: dropped + unread,
     stop_reason,
     unordered,
+    ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
     ...(interface_dropped === undefined ? {} : { interface_dropped }),
     ...(why === undefined ? {} : { fault: why }),
+    ...(missing === undefined ? {} : { missing }),
+    ...(note === undefined ? {} : { note }),
   };
+}
+
+/** Several remarks as the one text that the bus carries. */
+function textOf(remarks: readonly string[] | undefined): string | undefined {
+  return remarks === undefined || remarks.length === 0 ? undefined : remarks.join('; ').slice(0, 4096);
 }
 
 function both(own: Fault | undefined, trouble: Fault | undefined): PartNews['fault'] {

@@ -20,10 +20,15 @@ export interface PartState {
   readonly packets?: bigint;
   readonly bytes?: bigint;
   readonly dropped?: bigint;
+  readonly dropped_is_upper_bound?: boolean;
   readonly interface_dropped?: bigint;
   readonly stop_reason?: StopReason;
   readonly unordered?: boolean;
   readonly fault?: Fault;
+  /** What of it is or may be missing, and why. */
+  readonly missing?: string;
+  /** What else its owner should know. */
+  readonly note?: string;
   /** The file to deliver is the sorted one. */
   readonly sorted?: boolean;
   /** The upload's try, from 0: a new one begins with the first byte again. */

@@ -4,6 +4,7 @@ import { limits } from '../model/limits.ts';
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
 const count = Type.BigInt({ minimum: 0n });
+const text = Type.String({ minLength: 1, maxLength: 4096 });
 
 /** A fault as the bus carries it. */
 export const FaultValue = Type.Object({
@@ -97,6 +98,8 @@ export const PartReport = Type.Object({
   packets: Type.Optional(count),
   bytes: Type.Optional(count),
   dropped: Type.Optional(count),
+  /** At most `dropped` of the packets asked for were lost. */
+  dropped_is_upper_bound: Type.Optional(Type.Boolean()),
   interface_dropped: Type.Optional(count),
   file_bytes: Type.Optional(count),
   unordered: Type.Optional(Type.Boolean()),
@@ -114,6 +117,10 @@ export const PartReport = Type.Object({
     ]),
   ),
   fault: Type.Optional(FaultValue),
+  /** What is or may be missing of the part, and why: the capture is then partial. */
+  missing: Type.Optional(text),
+  /** What else is worth knowing of it, as a pause of the interface: it changes no status. */
+  note: Type.Optional(text),
 });
 
 /** The whole state of one part. */

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { coveredShares } from '../model/covered.ts';
 import { FaultValue, FilterOrder } from './bus_fields.ts';
 
 const name = Type.String({ minLength: 1, maxLength: 64 });
@@ -50,6 +51,12 @@ export const InterfaceCoverage = Type.Object({
   watermark: Type.Optional(Type.BigInt()),
   gaps: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), reason: Type.String({ maxLength: 512 }) })),
   dropped: Type.BigInt(),
+  /** At most `dropped` of the packets asked for were lost. */
+  dropped_is_upper_bound: Type.Optional(Type.Boolean()),
+  /** How much of the window the samples cover. A sensor of before leaves it out: then the gaps say it. */
+  covered: Type.Optional(Type.Enum([...coveredShares])),
+  /** The oldest moment from which the interface has samples, whatever was asked; absent where there are none. */
+  samples_from: Type.Optional(Type.BigInt()),
   rates: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), rate: Type.Integer({ minimum: 1 }) })),
   /** The wall clock was set, and where it stood before that; near or in the window. */
   clock_set: Type.Optional(Type.Array(Type.BigInt())),

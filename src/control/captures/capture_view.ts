@@ -20,6 +20,7 @@ export function captureView(record: CaptureRecord, parts: readonly PartRecord[])
     'deadline',
     'packets_captured',
     'packets_dropped',
+    'packets_dropped_is_upper_bound',
     'packets_past',
     'sample_rate',
     'packets_estimated',
@@ -35,20 +36,25 @@ function partView(part: PartRecord): PartResult {
     'packets',
     'bytes',
     'dropped',
+    'dropped_is_upper_bound',
     'interface_dropped',
     'cut',
     'stop_reason',
     'error',
+    'missing',
+    'note',
     'sample_rate',
     'packets_estimated',
     'coverage',
+    'covered',
+    'samples_from',
   ]);
   const past = part.past === undefined ? {} : { past: pastView(part.past) };
   return { sensor, interface: part.interface, colo, status: partStatus[part.phase], ...optional, ...past };
 }
 
 /** A part's past, over all link types that its interface had. What failed has no figures. */
-function pastView({ streams, coverage, error }: PartPast): PastResult {
+function pastView({ streams, covered, coverage, error }: PartPast): PastResult {
   const rates = streams.flatMap((stream) => stream.sample_rate ?? []);
   const sum = (of: (stream: PartPast['streams'][number]) => bigint): bigint =>
     streams.reduce((total, stream) => total + of(stream), 0n);
@@ -56,11 +62,13 @@ function pastView({ streams, coverage, error }: PartPast): PastResult {
     packets: sum((stream) => stream.packets),
     bytes: sum((stream) => stream.bytes),
     dropped: sum((stream) => stream.dropped),
+    ...(streams.some((stream) => stream.dropped_is_upper_bound === true) ? { dropped_is_upper_bound: true } : {}),
     ...(rates.length === 0 ? {} : { sample_rate: Math.max(...rates) }),
     ...(streams.some((stream) => stream.truncated) ? { truncated: true } : {}),
   };
   return {
     ...(error === undefined ? figures : { error }),
+    ...(covered === undefined ? {} : { covered }),
     ...(coverage === undefined ? {} : { coverage }),
   };
 }

@@ -8,6 +8,7 @@ import { limits } from '../../model/limits.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
+import { coveredShare } from '../../plan/covered_time.ts';
 import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease } from '../captures/capture_jobs.ts';
@@ -156,7 +157,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       bytes: file.bytes[index],
       estimated: file.estimated[index],
     }));
-    const shares = answers.flatMap(({ sensor, answer: one }) => sharesOf(sensor, one, counted));
+    const shares = answers.flatMap(({ sensor, answer: one }) => sharesOf(sensor, one, request, counted));
     const answered: CaptureEvent = {
       kind: 'answered',
       at: await db.now(),
@@ -270,6 +271,7 @@ function coverageOf(
 function sharesOf(
   sensor: FleetMember,
   answer: SensorAnswer,
+  window: Pick<LookbackRequest, 'from' | 'to'>,
   counted: readonly {
     readonly stream: LabelledStream;
     readonly packets: number | undefined;
@@ -283,6 +285,7 @@ function sharesOf(
     return sensor.interfaces.map((port) => ({ ...base, interface: port.name, outcome, error: answer.fault.message }));
   }
   return answer.coverage.map((coverage): LookbackShare => {
+    const { dropped_is_upper_bound, samples_from } = coverage;
     const of = counted.find(
       ({ stream }) => stream.sensor === sensor.name && coverageOf([coverage], stream) !== undefined,
     );
@@ -298,6 +301,9 @@ function sharesOf(
       packets: BigInt(of?.packets ?? 0),
       bytes: BigInt(of?.bytes ?? 0),
       dropped: coverage.dropped,
+      ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
+      covered: coverage.covered ?? coveredShare(window, coverage.gaps),
+      ...(samples_from === undefined ? {} : { samples_from }),
       ...(coverage.rates.length === 0 ? {} : { sample_rate: greatestRate(coverage) }),
       ...(estimated.packets === undefined ? {} : { packets_estimated: estimated.packets }),
       ...(text === undefined ? {} : { coverage: text }),

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import type { CaptureSpec } from '../../model/capture.ts';
+import { coveredShares } from '../../model/covered.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import { statuses } from '../../model/status.ts';
 import { stopReasons } from '../../model/stop_reason.ts';
@@ -84,6 +85,7 @@ export const captureChanges = {
   ended_at: anyBigint,
   packets_captured: anyBigint,
   packets_dropped: anyBigint,
+  packets_dropped_is_upper_bound: fc.boolean(),
   packets_past: anyBigint,
   sample_rate: anyDouble,
   packets_estimated: anyBigint,
@@ -128,6 +130,7 @@ const anyPast = fc.record(
           packets: anyBigint,
           bytes: anyBigint,
           dropped: anyBigint,
+          dropped_is_upper_bound: fc.boolean(),
           sample_rate: anyCount,
           truncated: fc.boolean(),
           key: anyText,
@@ -136,6 +139,7 @@ const anyPast = fc.record(
       ),
       { maxLength: 2 },
     ),
+    covered: fc.constantFrom(...coveredShares),
     coverage: anyText,
     error: anyText,
   },
@@ -153,11 +157,14 @@ export const partChoices = {
   packets: anyBigint,
   bytes: anyBigint,
   dropped: anyBigint,
+  dropped_is_upper_bound: fc.boolean(),
   interface_dropped: anyBigint,
   cut: anyBigint,
   stop_reason: fc.constantFrom(...stopReasons),
   unordered: fc.boolean(),
   error: anyText,
+  missing: anyText,
+  note: anyText,
   upload_id: anyText,
   upload_attempt: anyCount,
   object_key: anyText,
@@ -166,6 +173,8 @@ export const partChoices = {
   sample_rate: anyDouble,
   packets_estimated: anyBigint,
   coverage: anyText,
+  covered: fc.constantFrom(...coveredShares),
+  samples_from: anyBigint,
   past: anyPast,
 };
 

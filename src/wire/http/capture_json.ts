@@ -20,6 +20,7 @@ export function captureJson(capture: Capture): CaptureResponse {
   };
   const ours = {
     ...known('packets_dropped', capture.packets_dropped),
+    ...(capture.packets_dropped_is_upper_bound === true ? { packets_dropped_is_upper_bound: true } : {}),
     ...(capture.parts.length === 0 ? {} : { sensors: capture.parts.map(sensorJson) }),
   };
   if (spec.type === 'simple') {
@@ -55,7 +56,7 @@ export function captureJson(capture: Capture): CaptureResponse {
 }
 
 function sensorJson(part: PartResult): SensorResult {
-  const { stop_reason, error, sample_rate, coverage, past } = part;
+  const { stop_reason, error, missing, note, sample_rate, coverage, covered, samples_from, past } = part;
   return {
     name: part.sensor,
     interface: part.interface,
@@ -64,13 +65,18 @@ function sensorJson(part: PartResult): SensorResult {
     ...known('packets', part.packets),
     ...known('bytes', part.bytes),
     ...known('dropped', part.dropped),
+    ...(part.dropped_is_upper_bound === true ? { dropped_is_upper_bound: true } : {}),
     ...known('interface_dropped', part.interface_dropped),
     ...known('cut', part.cut),
     ...(stop_reason === undefined ? {} : { stop_reason }),
     ...(error === undefined ? {} : { error }),
+    ...(missing === undefined ? {} : { missing }),
+    ...(note === undefined ? {} : { note }),
     ...(sample_rate === undefined ? {} : { sample_rate }),
     ...known('packets_estimated', part.packets_estimated),
     ...(coverage === undefined ? {} : { coverage }),
+    ...(covered === undefined ? {} : { covered }),
+    ...(samples_from === undefined ? {} : { samples_from: formatTime(samples_from) }),
     ...(past === undefined ? {} : { past: pastJson(past) }),
   };
 }

@@ -1,10 +1,17 @@
 import { type Static, Type } from 'typebox';
+import { coveredShares } from '../../model/covered.ts';
 import { statuses } from '../../model/status.ts';
 import { stopReasons } from '../../model/stop_reason.ts';
 import { byType } from './by_type.ts';
 import { FilterSchema } from './filter_schema.ts';
 
 const time = (description: string) => Type.String({ format: 'date-time', description });
+const bound = (of: string) =>
+  Type.Boolean({ description: `At most \`${of}\` of the packets asked for were lost: how many exactly is not known.` });
+const covered = Type.Enum([...coveredShares], {
+  type: 'string',
+  description: 'How much of its window the samples cover.',
+});
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 
 /** What one interface's samples gave to a full capture that looks back. */
@@ -13,10 +20,12 @@ const PastResult = Type.Object(
     packets: Type.Optional(count('Sampled packets from before the capture: of the delivered file, once there is one.')),
     bytes: Type.Optional(count('Bytes of these packets, of which the first 160 are kept.')),
     dropped: Type.Optional(count('Samples that were lost, matching or not.')),
+    dropped_is_upper_bound: Type.Optional(bound('dropped')),
     sample_rate: Type.Optional(Type.Integer({ minimum: 1, description: 'One of this many packets was kept.' })),
     truncated: Type.Optional(
       Type.Boolean({ description: 'There may be older ones: the newest 10,000 of all interfaces are taken.' }),
     ),
+    covered: Type.Optional(covered),
     coverage: Type.Optional(Type.String({ description: 'What the samples do not cover, or may have wrong.' })),
     error: Type.Optional(Type.String({ description: 'Why they could not be had.' })),
   },
@@ -40,12 +49,15 @@ export const SensorResult = Type.Object(
     packets: Type.Optional(count('Packets written. Of a full capture: delivered and cut together.')),
     bytes: Type.Optional(count('Bytes of these packets.')),
     dropped: Type.Optional(count('Matching packets that were lost before they could be written.')),
+    dropped_is_upper_bound: Type.Optional(bound('dropped')),
     interface_dropped: Type.Optional(
       count('Packets that the interface itself lost, matching or not: no part of any sum.'),
     ),
     cut: Type.Optional(count('Packets written here that the limits cut from the delivered file.')),
     stop_reason: Type.Optional(Type.Enum([...stopReasons], { type: 'string', description: 'Why it ended.' })),
     error: Type.Optional(Type.String({ description: 'What went wrong.' })),
+    missing: Type.Optional(Type.String({ description: 'What is or may be missing here, and why.' })),
+    note: Type.Optional(Type.String({ description: 'What else is worth knowing; it changes no status.' })),
     sample_rate: Type.Optional(
       Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
     ),
@@ -55,6 +67,8 @@ export const SensorResult = Type.Object(
     coverage: Type.Optional(
       Type.String({ description: 'What the answer does not cover, and the sampling rates where there were several.' }),
     ),
+    covered: Type.Optional(covered),
+    samples_from: Type.Optional(time('The oldest moment from which there are samples here, whatever was asked.')),
     past: Type.Optional(PastResult),
   },
   { title: 'SensorResult', additionalProperties: false },
@@ -77,6 +91,7 @@ const common = {
 
 const ours = {
   packets_dropped: Type.Optional(count('Matching packets that were lost, on all sensors together.')),
+  packets_dropped_is_upper_bound: Type.Optional(bound('packets_dropped')),
   sensors: Type.Optional(Type.Array(SensorResult, { description: 'What happened where.' })),
 };
 
