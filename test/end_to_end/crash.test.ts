@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { type NumberedTraffic, numberOf, startNumberedTraffic } from '../support/numbered_traffic.ts';
 import { parsePcap, type SamplePacket } from '../support/packet_samples.ts';
+import { seededRandom } from '../support/seeded_random.ts';
 import { type Served, startServe } from '../support/serve.ts';
 import {
   captureBecomes,
@@ -52,17 +53,6 @@ interface Machine {
 let pairs: NamespacePair[] = [];
 let machines: Machine[] = [];
 
-/** Uniform numbers from a seed (mulberry32). */
-function randomFrom(start: number): (below: number) => number {
-  let state = start >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 async function startMachine(ports: readonly NamespacePair[], number: number): Promise<Machine> {
   // Every packet is sampled, bursts too: what is missing was lost.
   const served = await startServe({
@@ -77,7 +67,7 @@ async function startMachine(ports: readonly NamespacePair[], number: number): Pr
       traffic: startNumberedTraffic(pair.far, { frames_per_s: 500, frame_bytes, first: index * series_size }),
     })),
     segments: new Map(),
-    random: randomFrom(seed + number),
+    random: seededRandom(seed + number),
   };
 }
 

@@ -24,6 +24,8 @@ export interface ShownSensor {
   readonly cut?: number;
   readonly stop_reason?: string;
   readonly error?: string;
+  /** What is or may be missing, and why. */
+  readonly missing?: string;
   readonly sample_rate?: number;
   readonly packets_estimated?: number;
   readonly coverage?: string;

@@ -24,7 +24,9 @@ export function startNumberedTraffic(
   const begun = performance.now();
   let [turns, sent] = [0, 0];
   const send = (count: number): void => {
-    sender.send(Array.from({ length: count }, (_, index) => numbered(rate.first + sent + index, rate.frame_bytes)));
+    sender.send(
+      Array.from({ length: count }, (_, index) => numberedFrame(rate.first + sent + index, rate.frame_bytes)),
+    );
     sent += count;
   };
   const timer = setInterval(() => {
@@ -45,7 +47,8 @@ export function startNumberedTraffic(
   };
 }
 
-function numbered(number: number, frame_bytes: number): Uint8Array {
+/** An Ethernet frame of an experimental type with a number in it. */
+export function numberedFrame(number: number, frame_bytes: number): Uint8Array {
   const frame = Buffer.alloc(frame_bytes, number & 0xff);
   frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb6]);
   frame.writeUInt32BE(number, 14);

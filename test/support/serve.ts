@@ -95,7 +95,7 @@ export async function startServe(options: ServeOptions): Promise<Served> {
   const url = await Promise.race([
     waitFor(() => /URL\s+(\S+)\/client\/v4/.exec(written)?.[1], {
       what: 'edgetap serve to be ready',
-      limit_ms: 30_000,
+      limit_ms: 120_000,
     }),
     exited.then(() => {
       throw new Error(`edgetap serve ended with ${child.exitCode}`);
