@@ -1,6 +1,18 @@
 import { type StopReason, stopReasons } from '../model/stop_reason.ts';
 
-const words = { deadline: 0, packets: 1, bytes: 2, file_bytes: 3, accepted: 4, dropped: 5, command: 6 } as const;
+const words = {
+  deadline: 0,
+  packets: 1,
+  bytes: 2,
+  file_bytes: 3,
+  accepted: 4,
+  dropped: 5,
+  command: 6,
+  /** Odd while packets, bytes and length are being written. */
+  sequence: 7,
+} as const;
+/** The writer needs nanoseconds: who still finds it at work has looked at a thread that is not running. */
+const looks_max = 1000;
 
 /** How far a capture has come. Totals since it was armed. */
 export interface CaptureProgress {
@@ -52,9 +64,11 @@ export class CaptureControl {
 
   /** After write(2) has returned. */
   publishWritten(packets: bigint, bytes: bigint, file_bytes: number): void {
+    Atomics.add(this.#words, words.sequence, 1n);
     Atomics.store(this.#words, words.packets, packets);
     Atomics.store(this.#words, words.bytes, bytes);
     Atomics.store(this.#words, words.file_bytes, BigInt(file_bytes));
+    Atomics.add(this.#words, words.sequence, 1n);
   }
 
   publishKernel(accepted: bigint, dropped: bigint): void {
@@ -70,5 +84,15 @@ export class CaptureControl {
       Atomics.load(this.#words, words.dropped),
     ];
     return { packets, bytes, dropped, file_bytes: Number(file_bytes) };
+  }
+
+  /** As `progress`, its counts those of exactly so long a file; undefined where the writer was stopped amid writing them. */
+  get exactProgress(): CaptureProgress | undefined {
+    for (let looks = 0; looks < looks_max; looks += 1) {
+      const before = Atomics.load(this.#words, words.sequence);
+      const { progress } = this;
+      if (before % 2n === 0n && Atomics.load(this.#words, words.sequence) === before) return progress;
+    }
+    return undefined;
   }
 }

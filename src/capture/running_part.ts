@@ -11,6 +11,9 @@ import type { SpoolFile } from './spool.ts';
 import type { FromWorker } from './worker_messages.ts';
 import type { WorkerPool } from './worker_pool.ts';
 
+/** A file as far as the disk has confirmed it, with the packets in it. */
+type Synced = Pick<PartProgress, 'packets' | 'bytes' | 'file_bytes'>;
+
 /** A part while a worker captures it: joins the worker, its file and what is seen of the interface from outside. */
 export class RunningPart implements Part {
   readonly path: string;
@@ -33,8 +36,11 @@ export class RunningPart implements Part {
   /** How the worker ended it: from then on its control may be another capture's. */
   #run: RunEnd | undefined;
   #over = false;
-  #synced_bytes = 0;
-  #syncing = false;
+  /** What the disk has confirmed: nothing that came after it is surely on it. */
+  #synced: Synced = { packets: 0n, bytes: 0n, file_bytes: 0 };
+  #syncing: Promise<void> | undefined;
+  /** The first thing that the disk refused. From then on the file is finished: Linux tells a lost write once, and then that all is well. */
+  #refused: Fault | undefined;
 
   /** The worker goes back to its pool by itself. */
   constructor(
@@ -113,20 +119,26 @@ export class RunningPart implements Part {
     if (this.#over) return;
     this.#name = interfaces.find((one) => one.ifindex === this.#request.interface.ifindex)?.name ?? this.#name;
     this.#countDrops();
-    void this.#sync(this.#worker.control.progress.file_bytes);
+    const written = this.#worker.control.exactProgress;
+    if (written !== undefined) this.#syncing ??= this.#sync(written);
   }
 
-  async #sync(file_bytes: number): Promise<void> {
-    if (this.#syncing || file_bytes === this.#synced_bytes) return;
-    this.#syncing = true;
+  async #sync(written: Synced): Promise<void> {
     try {
+      if (this.#refused !== undefined || written.file_bytes === this.#synced.file_bytes) return;
       await this.#file.handle.datasync();
-      this.#synced_bytes = file_bytes;
-    } catch {
-      // Told again, and then heard, when the file is closed.
+      this.#synced = written;
+    } catch (error) {
+      this.#refuse(error);
+      this.stop('error');
     } finally {
-      this.#syncing = false;
+      this.#syncing = undefined;
     }
+  }
+
+  #refuse(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#refused ??= fault('spool_write_failed', { reason: `${reason} (${this.path}, ${this.#name})` });
   }
 
   #heard(message: FromWorker): void {
@@ -177,34 +189,65 @@ export class RunningPart implements Part {
     this.#over = true;
     this.#run = run;
     this.#countDrops();
+    await this.#close(run);
     const { first, last, error, ...counts } = run;
-    const failure = await this.#close(run.file_bytes);
-    const shown = error ?? failure;
+    const kept = this.#refused === undefined ? run : this.#synced;
+    const lost = run.packets - kept.packets;
+    const shown = this.#refused ?? error;
     this.#final = {
       ...counts,
-      ...(failure === undefined ? {} : { stop_reason: 'error' as const }),
+      packets: kept.packets,
+      bytes: kept.bytes,
+      file_bytes: kept.file_bytes,
+      unread: run.unread + lost,
+      ...(this.#refused === undefined ? {} : { stop_reason: 'error' as const }),
       ...this.#interfaceDropped(),
-      ...(first === undefined ? {} : { first_time: timeNs(first) }),
-      ...(last === undefined ? {} : { last_time: timeNs(last) }),
+      ...(first === undefined || lost > 0n ? {} : { first_time: timeNs(first) }),
+      ...(last === undefined || lost > 0n ? {} : { last_time: timeNs(last) }),
       ...(shown === undefined ? {} : { error: shown }),
-      notes: [...this.#notes, ...run.notes],
+      notes: [
+        ...this.#notes,
+        ...run.notes,
+        ...(this.#refused === undefined
+          ? []
+          : [`${lost} packets that were written are not surely on the disk, and left out`]),
+      ],
     };
     this.#ended.resolve(this.#final);
   }
 
-  async #close(file_bytes: number): Promise<Fault | undefined> {
+  /** Completes the file. Once the disk has refused something, what it then says of the file means nothing: it is not asked again. */
+  async #close(run: RunEnd): Promise<void> {
     const { handle, named } = this.#file;
+    await this.#syncing;
     try {
-      // A worker that failed may have left a piece of a record.
-      await handle.truncate(file_bytes);
-      await handle.sync();
-      await named;
-    } catch (cause) {
-      return fault('spool_write_failed', { reason: cause instanceof Error ? cause.message : String(cause) });
-    } finally {
-      await handle.close().catch(() => undefined);
+      if (this.#refused === undefined) {
+        // A worker that failed may have left a piece of a record.
+        await handle.truncate(run.file_bytes);
+        await handle.sync();
+        this.#synced = run;
+        await named;
+      }
+    } catch (error) {
+      this.#refuse(error);
     }
-    return undefined;
+    // What the disk has not confirmed goes, where that can be done; who reads the file goes by its length in the state.
+    if (this.#refused !== undefined) await this.#cut(run.file_bytes);
+    try {
+      await handle.close();
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  async #cut(file_bytes: number): Promise<void> {
+    const { handle } = this.#file;
+    try {
+      await handle.truncate(this.#synced.file_bytes);
+      this.#file.giveBack(Math.max(0, file_bytes - this.#synced.file_bytes));
+    } catch {
+      // The disk that refuses this has refused more already, and that is told.
+    }
   }
 
   #countDrops(): void {

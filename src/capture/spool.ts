@@ -20,6 +20,8 @@ export interface SpoolFile {
   readonly handle: FileHandle;
   /** Resolves when the file's name would survive a power cut. */
   readonly named: Promise<void>;
+  /** Gives bytes that were cut off back to the spool's budget. */
+  giveBack(bytes: number): void;
 }
 
 /**
@@ -81,7 +83,7 @@ export class Spool {
     const named = syncDirectory(directory).then(() => syncDirectory(this.directory));
     // Heard by whoever awaits it.
     named.catch(() => undefined);
-    return { path, handle, named };
+    return { path, handle, named, giveBack: (bytes) => this.budget.release(bytes) };
   }
 
   /** Removes a part's file and gives its bytes back to the budget. No error where there is none. */
