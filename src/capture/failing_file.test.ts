@@ -141,7 +141,7 @@ describe('a part whose file fails', () => {
       for (const [index, packets] of [100n, 200n].entries()) {
         write(packets);
         part.lookAround([]);
-        await syncs(calls, fails === 'datasync' ? 1 : index + 1);
+        await syncs(part, calls, fails === 'datasync' ? 1 : index + 1);
       }
       write(300n);
       end();

@@ -194,6 +194,8 @@ export class RunningPart implements Part {
     const kept = this.#refused === undefined ? run : this.#synced;
     const lost = run.packets - kept.packets;
     const shown = this.#refused ?? error;
+    const left_out = `${lost} packets that were written are left out: the disk has not confirmed them`;
+    const missing = [...(run.missing ?? []), ...(lost > 0n ? [left_out] : [])];
     this.#final = {
       ...counts,
       packets: kept.packets,
@@ -205,13 +207,8 @@ export class RunningPart implements Part {
       ...(first === undefined || lost > 0n ? {} : { first_time: timeNs(first) }),
       ...(last === undefined || lost > 0n ? {} : { last_time: timeNs(last) }),
       ...(shown === undefined ? {} : { error: shown }),
-      notes: [
-        ...this.#notes,
-        ...run.notes,
-        ...(this.#refused === undefined
-          ? []
-          : [`${lost} packets that were written are not surely on the disk, and left out`]),
-      ],
+      notes: [...this.#notes, ...run.notes],
+      ...(missing.length === 0 ? {} : { missing }),
     };
     this.#ended.resolve(this.#final);
   }
