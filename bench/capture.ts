@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { type CaptureCost, capturePeers, measurePeer, requirePeers } from './support/capture_peer.ts';
-import { compared, type Figure } from './support/figure.ts';
-import { startLines } from './support/line_process.ts';
-import { sensor_options } from './support/sensor_options.ts';
+import { compared, comparedTrees, type Figure } from './support/figure.ts';
+import type { LineProcess } from './support/line_process.ts';
+import { takeTurns } from './support/take_turns.ts';
 import { startTraffic, type Traffic } from './support/traffic.ts';
+import { startSubject, this_tree, type Tree } from './support/tree.ts';
 import { warmMemory } from './support/warm_memory.ts';
 
 /** Runs of each; the first of all is not counted. */
@@ -17,6 +18,9 @@ const orders = [
   [2, 3, 1, 0],
   [3, 0, 2, 1],
 ];
+
+/** Of a loss in percent. */
+const resolution = 0.001;
 
 interface Case {
   readonly name: string;
@@ -41,38 +45,55 @@ interface Run {
 }
 
 /** What capturing costs and loses, against the capture programs of the field, on one cable with as many packets as it takes. */
-export async function* benchmark(): AsyncGenerator<Figure> {
-  await requirePeers();
+export async function* benchmark(against: Tree | undefined): AsyncGenerator<Figure> {
+  if (against === undefined) await requirePeers();
   // Before whatever else runs on this machine, all of them alike.
   setPriority(-20);
   // In memory: what is compared is capturing, not the disk.
   const directory = await mkdtemp('/dev/shm/edgetap-bench-');
   const traffic = await startTraffic();
-  const subject = startLines(process.execPath, [
-    ...sensor_options,
-    new URL('support/capture_subject.ts', import.meta.url).pathname,
-    join(directory, 'spool'),
-    traffic.interface.name,
-  ]);
+  const subjects: LineProcess[] = [];
+  const start = async (tree: Tree): Promise<Capture> => {
+    const subject = await startSubject(tree, 'capture', [join(directory, tree.name), traffic.interface.name]);
+    subjects.push(subject);
+    return captureBy(subject);
+  };
   try {
-    for (const one of cases)
-      yield* measure(one, traffic, directory, async (count, send) => {
-        subject.tell(`arm ${count}`);
-        await subject.read();
-        await send();
-        subject.tell('stop');
-        return JSON.parse(await subject.read()) as CaptureCost;
-      });
+    const ours = await start(this_tree);
+    const theirs = against === undefined ? undefined : { tree: against, capture: await start(against) };
+    for (const one of cases) {
+      const bench = { one, traffic, directory };
+      yield* theirs === undefined ? measure(bench, ours) : measureTrees(bench, ours, theirs);
+    }
   } finally {
-    await subject.end();
+    for (const subject of subjects) await subject.end();
     await traffic.close();
     await rm(directory, { recursive: true });
   }
 }
 
+/** One case, and what it needs. */
+interface Bench {
+  readonly one: Case;
+  readonly traffic: Traffic;
+  /** In memory. */
+  readonly directory: string;
+}
+
+function captureBy(subject: LineProcess): Capture {
+  return async (count, send) => {
+    subject.tell(`arm ${count}`);
+    await subject.read();
+    await send();
+    subject.tell('stop');
+    return JSON.parse(await subject.read()) as CaptureCost;
+  };
+}
+
 type Capture = (count: number, send: () => Promise<void>) => Promise<CaptureCost>;
 
-async function* measure(one: Case, traffic: Traffic, directory: string, ours: Capture): AsyncGenerator<Figure> {
+async function* measure(bench: Bench, ours: Capture): AsyncGenerator<Figure> {
+  const { one, traffic, directory } = bench;
   const all = new Map<string, Run[]>();
   const programs: readonly [string, Capture][] = [
     ['ours', ours],
@@ -81,12 +102,10 @@ async function* measure(one: Case, traffic: Traffic, directory: string, ours: Ca
       async (count, send) => await measurePeer(peer, { interface: traffic.interface.name, directory, count }, send),
     ]),
   ];
-  const file_bytes = one.packets * one.captures * (one.frame_bytes + 32);
   for (let run = 0; run <= runs; run += 1) {
     for (const program of orders[run % orders.length] ?? []) {
       const [name, capture] = programs[program] ?? none(program);
-      await warmMemory(directory, file_bytes);
-      const result = await oneRun(one, traffic, capture);
+      const result = await oneRun(bench, capture);
       if (run > 0) all.set(name, [...(all.get(name) ?? []), result]);
     }
   }
@@ -96,13 +115,31 @@ async function* measure(one: Case, traffic: Traffic, directory: string, ours: Ca
       const figures = { ours: of('ours', unit), theirs: of(peer, unit) };
       // The small ring of the defaults stays in the processor's cache, and loses packets for it: no goal for its cost.
       const cpu_goal = peer === 'tcpdump' ? 0 : one.cpu_goal;
-      const goal = unit === 'loss_percent' ? { goal: 1, resolution: 0.001 } : { goal: cpu_goal };
+      const goal = unit === 'loss_percent' ? { goal: 1, resolution } : { goal: cpu_goal };
       yield compared({ bench: 'capture', case: one.name, unit, better: 'less', peer, ...figures, ...goal });
     }
   }
 }
 
-async function oneRun(one: Case, traffic: Traffic, capture: Capture): Promise<Run> {
+/** The same with another tree as the peer. */
+async function* measureTrees(
+  bench: Bench,
+  ours: Capture,
+  theirs: { readonly tree: Tree; readonly capture: Capture },
+): AsyncGenerator<Figure> {
+  // The first run of each is not counted.
+  for (const capture of [ours, theirs.capture]) await oneRun(bench, capture);
+  const turns = await takeTurns([ours, theirs.capture], async (capture) => await oneRun(bench, capture));
+  for (const unit of ['loss_percent', 'cpu_s_per_Mpkt'] as const) {
+    const of = (all: readonly Run[]): number[] => all.map((run) => run[unit]);
+    const pair = { turns: { ours: of(turns.ours), theirs: of(turns.theirs) }, against: theirs.tree };
+    const more = unit === 'loss_percent' ? { ...pair, resolution } : pair;
+    yield comparedTrees({ bench: 'capture', case: bench.one.name, unit, better: 'less', ...more });
+  }
+}
+
+async function oneRun({ one, traffic, directory }: Bench, capture: Capture): Promise<Run> {
+  await warmMemory(directory, one.packets * one.captures * (one.frame_bytes + 32));
   let offered = 0;
   const cost = await capture(one.captures, async () => {
     const { packets, seconds } = await traffic.send(one.frame_bytes, one.packets);

@@ -1,23 +1,20 @@
 import { execFile } from 'node:child_process';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { joinFilter } from '../src/filter/join_filter.ts';
-import { accept, accept_bytes, decodeInstructions, encodeInstructions, type Program } from '../src/libpcap/program.ts';
-import { createRecordMemory, openRecordFilter, type RecordMemory } from '../src/libpcap/record_filter.ts';
-import { programHere } from '../test/filters/compile_here.ts';
-import { alone, compared, type Figure } from './support/figure.ts';
-import { record_bytes, sampleFlow, writeRecordFile } from './support/record_file.ts';
+import { alone, compared, comparedTrees, type Figure } from './support/figure.ts';
+import type { LineProcess } from './support/line_process.ts';
+import { percentile } from './support/percentile.ts';
+import { sampleFlow, writeRecordFile } from './support/record_file.ts';
+import { takeTurns } from './support/take_turns.ts';
+import { startSubject, this_tree, type Tree } from './support/tree.ts';
 
 const run = promisify(execFile);
 
-const runs = 5;
 const openings = 200;
-const records_wanted = 5_000_000;
-const file_header_bytes = 24;
-/** As much as stays in a processor's own cache. */
-const chunk_bytes = Math.floor((1 << 18) / record_bytes) * record_bytes;
+/** Of a tree in each of its turns. */
+const openings_of_turn = 40;
+const records_wanted = Number(process.env['EDGETAP_BENCH_PACKETS'] ?? 5_000_000);
 
 const { source, destination, source_port, destination_port } = sampleFlow;
 const cases: readonly { readonly name: string; readonly expression: string }[] = [
@@ -37,96 +34,86 @@ const cases: readonly { readonly name: string; readonly expression: string }[] =
  * Running filters over a capture file that is in memory, against tcpdump: from opening the file to the last packet written to nowhere.
  * CPU time is counted, all threads and the filter's compilation included, so that a busy machine does not show.
  */
-export async function* benchmark(): AsyncGenerator<Figure> {
+export async function* benchmark(against: Tree | undefined): AsyncGenerator<Figure> {
   await run('tcpdump', ['--version']).catch((cause: unknown) => {
     throw new Error('the peer tcpdump is not installed', { cause });
   });
   const directory = await mkdtemp('/dev/shm/edgetap-bench-');
+  const subjects: LineProcess[] = [];
   try {
     const file = join(directory, 'records.pcap');
     const records = writeRecordFile(file, records_wanted);
-    const memory = createRecordMemory(chunk_bytes);
-    for (const { name, expression } of cases) {
-      const program = programHere(joinFilter({ filter_v1: {}, expression, networks: 'all' }));
-      if (program === undefined) throw new Error(`no packet can match ${expression}`);
-      const hits = await countByTcpdump(file, expression);
-      const [ours, theirs]: [number[], number[]] = [[], []];
-      for (let round = 0; round < runs; round += 1) {
-        theirs.push(records / (await costOfTcpdump(file, expression)) / 1e6);
-        const scan = scanFile(file, unseen(program), memory);
-        if (scan.hits !== hits) throw new Error(`${name}: ${scan.hits} packets match, and ${hits} by tcpdump`);
-        ours.push(records / scan.cpu_s / 1e6);
-      }
-      yield compared({
-        bench: 'match',
-        case: name,
-        unit: 'Mpps_per_core',
-        better: 'more',
-        ours,
-        peer: 'tcpdump -r',
-        theirs,
-        goal: 2,
-      });
-    }
-    yield timeToReady(memory);
+    const start = async (tree: Tree): Promise<LineProcess> => {
+      const subject = await startSubject(tree, 'match', [file]);
+      subjects.push(subject);
+      return subject;
+    };
+    const bench = { file, records, ours: await start(this_tree) };
+    yield* against === undefined
+      ? besideTcpdump(bench)
+      : besideTree(bench, { tree: against, subject: await start(against) });
   } finally {
+    for (const subject of subjects) await subject.end();
     await rm(directory, { recursive: true });
   }
 }
 
-/** From a program to what it says of a first packet. */
-function timeToReady(memory: RecordMemory): Figure {
-  const program = programHere(joinFilter({ filter_v1: {}, expression: cases[0]?.expression, networks: 'all' }));
-  if (program === undefined) throw new Error('no packet can match the first case');
-  const times = Array.from({ length: openings }, () => {
-    const one = unseen(program);
-    const started = performance.now();
-    openRecordFilter(one, memory).matches(0, record_bytes, record_bytes);
-    return performance.now() - started;
-  });
-  const ours = times.toSorted((a, b) => a - b)[times.length >> 1] ?? Number.NaN;
-  return alone({ bench: 'match', case: 'ready', unit: 'p50_ms', better: 'less', ours, goal: 1 });
+interface Bench {
+  readonly file: string;
+  /** How many it holds. */
+  readonly records: number;
+  readonly ours: LineProcess;
 }
 
-let programs_made = 0;
-
-/** The same program with another number for "yes": the engine keeps the code of a module that it has seen. */
-function unseen(program: Program): Program {
-  programs_made += 1;
-  const other = accept(accept_bytes - programs_made);
-  const instructions = decodeInstructions(program.instructions).map((one) =>
-    one.code === other.code && one.k === accept_bytes ? other : one,
-  );
-  return { ...program, instructions: encodeInstructions(instructions) };
-}
-
-interface Scan {
-  readonly hits: number;
-  readonly cpu_s: number;
-}
-
-function scanFile(path: string, program: Program, memory: RecordMemory): Scan {
-  const before = process.cpuUsage();
-  const filter = openRecordFilter(program, memory);
-  const file = openSync(path, 'r');
-  const nowhere = openSync('/dev/null', 'w');
-  let [hits, position] = [0, file_header_bytes];
-  for (;;) {
-    const got = readSync(file, memory.bytes, 0, chunk_bytes, position);
-    if (got === 0) break;
-    position += got;
-    const kept_end = filter.filter(0, got);
-    if (kept_end > 0) writeSync(nowhere, memory.bytes, 0, kept_end);
-    hits += kept_end / record_bytes;
+async function* besideTcpdump({ file, records, ours }: Bench): AsyncGenerator<Figure> {
+  for (const { name, expression } of cases) {
+    const hits = await countByTcpdump(file, expression);
+    const rates = await takeTurns([scanBy(ours, hits), costOfTcpdump], async (costOf) => {
+      return records / (await costOf(file, expression)) / 1e6;
+    });
+    const of = { bench: 'match', case: name, unit: 'Mpps_per_core', better: 'more' } as const;
+    yield compared({ ...of, ...rates, peer: 'tcpdump -r', goal: 2 });
   }
-  closeSync(file);
-  closeSync(nowhere);
-  return { hits, cpu_s: cpuSince(before) };
+  const ready = percentile(await timesToReady(ours, openings), 0.5);
+  yield alone({ bench: 'match', case: 'ready', unit: 'p50_ms', better: 'less', ours: ready, goal: 1 });
 }
 
-function cpuSince(before: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1e6;
+async function* besideTree(
+  { file, records, ours }: Bench,
+  theirs: { readonly tree: Tree; readonly subject: LineProcess },
+): AsyncGenerator<Figure> {
+  const against = theirs.tree;
+  for (const { name, expression } of cases) {
+    const hits = await countByTcpdump(file, expression);
+    const turns = await takeTurns([ours, theirs.subject], async (subject) => {
+      return records / (await scanBy(subject, hits)(file, expression)) / 1e6;
+    });
+    yield comparedTrees({ bench: 'match', case: name, unit: 'Mpps_per_core', better: 'more', turns, against });
+  }
+  const turns = await takeTurns([ours, theirs.subject], async (subject) =>
+    percentile(await timesToReady(subject, openings_of_turn), 0.5),
+  );
+  yield comparedTrees({ bench: 'match', case: 'ready', unit: 'p50_ms', better: 'less', turns, against });
+}
+
+/** Has a subject scan its file; gives the CPU time in seconds. Rejects where it does not find so many. */
+function scanBy(subject: LineProcess, wanted: number): (file: string, expression: string) => Promise<number> {
+  return async (_file, expression) => {
+    subject.tell(`scan ${expression}`);
+    const { hits, cpu_s } = JSON.parse(await subject.read()) as { readonly hits: number; readonly cpu_s: number };
+    if (hits !== wanted) throw new Error(`${expression}: ${hits} packets match, and ${wanted} by tcpdump`);
+    return cpu_s;
+  };
+}
+
+/** Milliseconds from a program to what it says of a first packet, so many times. */
+async function timesToReady(subject: LineProcess, times: number): Promise<number[]> {
+  const all: number[] = [];
+  for (let time = 0; time < times; time += 1) {
+    subject.tell(`ready ${cases[0]?.expression}`);
+    all.push((JSON.parse(await subject.read()) as { readonly ms: number }).ms);
+  }
+  return all;
 }
 
 async function costOfTcpdump(file: string, expression: string): Promise<number> {

@@ -1,3 +1,6 @@
+import type { Tree } from './tree.ts';
+import type { Turns } from './take_turns.ts';
+
 /** What is told of one measurement: one JSON line on standard output (design, section 9). */
 export interface Figure {
   readonly bench: string;
@@ -14,8 +17,14 @@ export interface Figure {
   readonly met: boolean;
 }
 
-/** A benchmark: gives its figures as it goes. Throws where it cannot be done, a missing peer included. */
-export type Benchmark = () => AsyncIterable<Figure>;
+/**
+ * A benchmark: gives its figures as it goes. Against another tree, that one is the peer of every figure; otherwise other programs are. Throws
+ * where it cannot be done, a missing peer included.
+ */
+export type Benchmark = (against: Tree | undefined) => AsyncIterable<Figure>;
+
+/** Against another tree: at most 5 % slower. */
+const against_goal = 0.95;
 
 /** Is less of this unit better, or more? */
 export type Better = 'less' | 'more';
@@ -48,6 +57,20 @@ export function compared(options: {
     goal,
     met: ratio >= goal,
   };
+}
+
+/** Compares what came of the turns of this tree and another one. */
+export function comparedTrees(options: {
+  readonly bench: string;
+  readonly case: string;
+  readonly unit: string;
+  readonly better: Better;
+  readonly turns: Turns<number>;
+  readonly against: Tree;
+  readonly resolution?: number;
+}): Figure {
+  const { turns, against, ...of } = options;
+  return compared({ ...of, ...turns, peer: against.name, goal: against_goal });
 }
 
 /** Judges the median of our own runs by itself. */

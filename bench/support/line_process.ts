@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { stop } from './stop.ts';
 
 /** A child process that one talks with in lines: what it says on standard output, what it is told on standard input. */
 export interface LineProcess {
@@ -14,12 +15,16 @@ export interface LineProcess {
   end(signal?: NodeJS.Signals): Promise<string>;
 }
 
-/** Starts one, with a process group of its own: a signal reaches its children, too. `env` is added to this process's own. */
+/**
+ * Starts one, with a process group of its own: a signal reaches its children, too. `env` is added to this process's own. Throws where the benchmark
+ * is being ended.
+ */
 export function startLines(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): LineProcess {
+  stop.signal.throwIfAborted();
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
@@ -32,6 +37,8 @@ export function startLines(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
+  // One that has ended hears nothing: `read` says so.
+  child.stdin.on('error', () => undefined);
   const pid = pidOf(child, command);
   return {
     pid,
@@ -45,8 +52,8 @@ export function startLines(
     },
     tell: (line) => void child.stdin.write(`${line}\n`),
     async end(signal) {
-      if (signal !== undefined) process.kill(-pid, signal);
-      else child.stdin.end();
+      if (signal === undefined) child.stdin.end();
+      else if (child.exitCode === null && child.signalCode === null) process.kill(-pid, signal);
       await ended;
       return said;
     },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { streamDirectory } from '../../src/samples/stream_name.ts';
 import { startLines } from './line_process.ts';
 import { progress } from './progress.ts';
@@ -33,24 +34,30 @@ interface Manifest {
   readonly addresses: number;
   readonly begin_s: number;
   readonly end_s: number;
+  /** The digest of the sources that made it. */
+  readonly made_by: string;
 }
+
+/** What writes segments, and what is in them. */
+const makers = ['src/samples', 'src/pcap', 'bench/support/make_store.ts', 'bench/support/packet_mix.ts'];
 
 /** Samples are kept, and can be asked for, one day: one that was made before this is too old. */
 const age_max_s = 20 * 3600;
 const stream = { interface: 'bench0', linktype: 1 };
 
-/** Makes a store of so many packets that end about now; takes the one in `directory` where that is not too old. */
+/** Makes a store of so many packets that end about now; takes the one in `directory` where that is not too old, and of these sources. */
 export async function prepareStore(directory: string, packets: number): Promise<PreparedStore> {
   const written = join(directory, 'store.json');
   const samples = join(directory, 'samples');
   const now_s = Math.floor(Date.now() / 1000);
   let manifest = existsSync(written) ? (JSON.parse(readFileSync(written, 'utf8')) as Manifest) : undefined;
-  if (manifest === undefined || now_s - manifest.begin_s > age_max_s) {
+  const made_by = digestOf(makers);
+  if (manifest?.made_by !== made_by || now_s - manifest.begin_s > age_max_s) {
     rmSync(written, { force: true });
     rmSync(samples, { recursive: true, force: true });
     mkdirSync(samples, { recursive: true, mode: 0o700 });
     progress(`making a store of ${packets} packets in ${samples}`);
-    manifest = await makeStore(samples, packets, now_s - 301);
+    manifest = { ...(await makeStore(samples, packets, now_s - 301)), made_by };
     writeFileSync(written, JSON.stringify(manifest));
   }
   const folder = join(samples, streamDirectory(stream));
@@ -84,7 +91,7 @@ export function cleanStore({ samples }: PreparedStore): void {
   }
 }
 
-async function makeStore(samples: string, packets: number, begin_s: number): Promise<Manifest> {
+async function makeStore(samples: string, packets: number, begin_s: number): Promise<Omit<Manifest, 'made_by'>> {
   const script = new URL('make_store.ts', import.meta.url).pathname;
   const maker = startLines(process.execPath, [script, samples, stream.interface, String(packets), String(begin_s)]);
   const made = JSON.parse(await maker.read()) as {
@@ -95,4 +102,17 @@ async function makeStore(samples: string, packets: number, begin_s: number): Pro
   await maker.end();
   const end_s = Number(BigInt(made.last_ns) / 1_000_000_000n) + 1;
   return { packets, segments: made.segments, addresses: made.addresses, begin_s, end_s };
+}
+
+/** Of all sources, tests left out, in files and directories of this tree. */
+function digestOf(paths: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const place = resolve(import.meta.dirname, '../..', path);
+    const names = path.endsWith('.ts') ? [''] : readdirSync(place, { recursive: true, encoding: 'utf8' }).toSorted();
+    for (const name of names.map((one) => join(place, one))) {
+      if (name.endsWith('.ts') && !name.endsWith('.test.ts')) hash.update(readFileSync(name));
+    }
+  }
+  return hash.digest('hex');
 }

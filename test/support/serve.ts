@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from './wait_for.ts';
 
-const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
+const this_root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A real `edgetap serve` in processes of its own. */
 export interface Served {
@@ -48,6 +48,8 @@ export interface ServeOptions {
   /** Goes on with the data of an earlier one. */
   readonly data_dir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The sources that are served, and the Node that runs them; by default those that this file is one of, and this one. */
+  readonly tree?: { readonly root: string; readonly node: string };
   /** A program that becomes edgetap in the end, and its arguments up to there: `unshare --mount …`. */
   readonly via?: readonly string[];
   /** In a process group of its own, as a shell's foreground job. */
@@ -60,7 +62,8 @@ const account_id = 'a'.repeat(32);
 /** Starts edgetap on a free port and waits until both its children are ready. */
 export async function startServe(options: ServeOptions): Promise<Served> {
   const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
-  const [command, ...args] = [...(options.via ?? []), process.execPath, program, 'serve'];
+  const { root, node } = options.tree ?? { root: this_root, node: process.execPath };
+  const [command, ...args] = [...(options.via ?? []), node, join(root, 'src/main/edgetap.ts'), 'serve'];
   const child = spawn(command, args, {
     detached: options.detached ?? false,
     stdio: ['ignore', 'pipe', 'pipe'],
