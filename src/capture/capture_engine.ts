@@ -22,7 +22,10 @@ export interface CaptureEngineOptions {
   readonly workers_warm?: number;
   /** 64 MiB by default. */
   readonly ring_bytes?: number;
-  /** After this long a packet is handed over at the latest, and so long records wait to be put in order; 20 by default. */
+  /**
+   * After this long a packet is handed over at the latest, and so long the end of a capture may take; 130 by default. The ring of
+   * 64 MiB, which gives up at most one block of 256 KiB for each such time, then lasts for 33 s of few packets.
+   */
   readonly block_timeout_ms?: number;
   /** See also what is addressed to others; on by default. */
   readonly promiscuous?: boolean;
@@ -97,7 +100,7 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     interface: of,
     snaplen_bytes,
     ring_bytes,
-    block_timeout_ms: options.block_timeout_ms ?? 20,
+    block_timeout_ms: options.block_timeout_ms ?? 130,
     promiscuous: options.promiscuous ?? true,
   });
 

@@ -20,10 +20,11 @@ const sleep_max_ms = 200;
 /** After the filter has closed, a packet that was just passing it may still be on its way into the ring. */
 const settle_ns = 2e6;
 /** What the kernel has counted and not handed over after so long, many times a block's timeout, is given up. */
-const handover_max_ns = 500e6;
-
-/** Packets from before the arming are out of the ring at the latest so many block timeouts after it, once it has run empty. */
-const earlier_blocks = 10;
+const handover_max_ns = 1e9;
+/** So much later than it was stamped a packet may come into the ring, behind others: processors that receive at once. */
+const disorder_ns = 20e6;
+/** Packets from before the arming are out of the ring at the latest so long after it and a block's timeout, once it has run empty. */
+const earlier_ns = 200e6;
 
 /** What a run needs. Everything is open and armed; the caller closes it. */
 export interface CaptureRunOptions {
@@ -49,6 +50,7 @@ export class CaptureRun {
   readonly #sorter: RecordSorter;
   readonly #memories: BatchMemories;
   readonly #runs = new ByteRuns();
+  /** Where nothing came for so long, nothing that belongs before what waits is still in a block. */
   readonly #hold_ns: number;
   #error: Fault | undefined;
   /** Packets that libpcap has handed over, and of these the ones that were lost on the way into the file. */
@@ -68,7 +70,7 @@ export class CaptureRun {
 
   constructor(options: CaptureRunOptions) {
     this.#options = options;
-    this.#hold_ns = options.block_timeout_ms * 1e6;
+    this.#hold_ns = options.block_timeout_ms * 1e6 + disorder_ns;
     const { handle, limits, snaplen_bytes, native } = options;
     this.#sorter = new RecordSorter({ limits, nanosecond: handle.nanosecond, memories_max });
     this.#memories = new BatchMemories(handle, snaplen_bytes, this.#sorter.waitingIn, native);
@@ -82,7 +84,7 @@ export class CaptureRun {
   /** What is stamped before this moment, just now, is left to the samples: see `RecordSorter.leaveOutBefore`. */
   leaveOutBefore(time: RecordTime): void {
     this.#sorter.leaveOutBefore(time);
-    this.#earlierUntil = this.#options.now() + earlier_blocks * this.#hold_ns;
+    this.#earlierUntil = this.#options.now() + this.#hold_ns + earlier_ns;
   }
 
   /** Captures to the end. */
@@ -110,7 +112,7 @@ export class CaptureRun {
     if (this.#error !== undefined) return 'error';
     if (count > 0) {
       if (this.#gathered_bytes >= fill_bytes || now - this.#lastWrite >= write_interval_ns) {
-        this.#write(now, this.#sorter.newest - this.#hold_ns, write_max_bytes);
+        this.#write(now, this.#sorter.newest - disorder_ns, write_max_bytes);
       }
       return undefined;
     }
@@ -118,7 +120,9 @@ export class CaptureRun {
     if (this.#gone) return 'interface_removed';
     const held = this.#sorter.waiting > 0 && now - this.#lastArrival >= this.#hold_ns;
     if (held) this.#write(now, Number.POSITIVE_INFINITY);
-    else waiter.wait(handle.descriptor, this.#sleep_ms(now));
+    else if (this.#gathered_bytes > 0 && now - this.#lastWrite >= write_interval_ns) {
+      this.#write(now, this.#sorter.newest - disorder_ns);
+    } else waiter.wait(handle.descriptor, this.#sleep_ms(now));
     this.#lookForInterface(now);
     return undefined;
   }
@@ -133,6 +137,7 @@ export class CaptureRun {
   #sleep_ms(now: number): number {
     let until = Math.min(this.#options.control.deadline_ns, this.#nextStatistics);
     if (this.#sorter.waiting > 0) until = Math.min(until, this.#lastArrival + this.#hold_ns);
+    if (this.#gathered_bytes > 0) until = Math.min(until, this.#lastWrite + write_interval_ns);
     return Math.max(0, Math.min(sleep_max_ms, Math.ceil((until - now) / 1e6)));
   }
 
@@ -255,7 +260,7 @@ export class CaptureRun {
         this.#error === undefined && this.#options.file.fault === undefined ? this.#readBatch(at) : this.#skipBatch();
       if (count > 0) {
         idleSince = at;
-        if (this.#gathered_bytes >= fill_bytes) this.#write(at, this.#sorter.newest - this.#hold_ns);
+        if (this.#gathered_bytes >= fill_bytes) this.#write(at, this.#sorter.newest - disorder_ns);
         continue;
       }
       if (at - closed >= settle_ns) {

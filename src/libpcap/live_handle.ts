@@ -1,10 +1,9 @@
 import { raise } from '../model/errors/fault.ts';
 import type { Libpcap } from './binding.ts';
-import { nativeBytes } from './native_bytes.ts';
 import { bindPacketSocket, packetAddress } from './packet_address.ts';
+import { takePacketStatistics } from './packet_statistics.ts';
 import type { PcapPointer } from './pointer.ts';
 import { attachSocketFilter, rejectAllInstructions } from './socket_filter.ts';
-import { WrappingCounter } from './wrapping_counter.ts';
 
 const ETH_P_ALL = 0x0003;
 
@@ -33,9 +32,7 @@ export class LiveHandle {
   /** Packet times have nanoseconds, not microseconds. */
   readonly nanosecond: boolean;
   readonly #native: Libpcap;
-  readonly #accepted = new WrappingCounter();
-  readonly #dropped = new WrappingCounter();
-  readonly #stats = nativeBytes(12);
+  #statistics: LiveStatistics = { accepted: 0n, dropped: 0n };
   #pointer: PcapPointer | undefined;
 
   constructor(native: Libpcap, pointer: PcapPointer, of: InterfaceRef, nanosecond: boolean) {
@@ -78,16 +75,14 @@ export class LiveHandle {
     return packetAddress(this.descriptor, this.#native).ifindex === -1;
   }
 
-  /** 64-bit totals; to be asked for now and then (the kernel's counters wrap at 32 bits). */
+  /** Totals. To be asked for now and then: what the kernel counts in between has 32 bits. */
   statistics(): LiveStatistics {
-    if (this.#native.pcap.pcap_stats(this.pointer, this.#stats) < 0) {
-      raise('native_call_failed', { call: 'pcap_stats', reason: this.error });
-    }
-    const view = new DataView(this.#stats.buffer);
-    return {
-      accepted: this.#accepted.advance(view.getUint32(0, true)),
-      dropped: this.#dropped.advance(view.getUint32(4, true)),
+    const { accepted, dropped } = takePacketStatistics(this.descriptor, this.#native);
+    this.#statistics = {
+      accepted: this.#statistics.accepted + BigInt(accepted),
+      dropped: this.#statistics.dropped + BigInt(dropped),
     };
+    return this.#statistics;
   }
 
   /** Gives ring and socket back. Safe to call twice. */

@@ -34,8 +34,12 @@ export interface LiveOptions {
   readonly snaplen_bytes: number;
   /** The kernel's ring: what can be held while nobody reads. */
   readonly ring_bytes: number;
-  /** After this long, packets are handed over though their block of the ring is not full. */
-  readonly block_timeout_ms: number;
+  /**
+   * After this long, packets are handed over though their block of the ring is not full: the ring then holds at most one block
+   * of 256 KiB for each such time in which a packet came. Absent: every packet is handed over at once, and takes a place that
+   * has room for a whole snaplen (TPACKET_V2; a ring of blocks is TPACKET_V3), so for small snaplens.
+   */
+  readonly block_timeout_ms?: number;
   /** See packets that are addressed to others, as on a mirror port. */
   readonly promiscuous: boolean;
 }
@@ -64,10 +68,10 @@ function open(
   if (pointer === null) return raise('capture_open_failed', { interface: name, reason: nativeText(errorText) });
   try {
     pcap.pcap_set_snaplen(pointer, options.snaplen_bytes);
-    pcap.pcap_set_timeout(pointer, options.block_timeout_ms);
+    pcap.pcap_set_timeout(pointer, options.block_timeout_ms ?? 0);
     pcap.pcap_set_buffer_size(pointer, options.ring_bytes);
     pcap.pcap_set_promisc(pointer, options.promiscuous ? 1 : 0);
-    pcap.pcap_set_immediate_mode(pointer, 0);
+    pcap.pcap_set_immediate_mode(pointer, options.block_timeout_ms === undefined ? 1 : 0);
     pcap.pcap_set_protocol_linux(pointer, protocol);
     if (pcap.pcap_set_tstamp_precision(pointer, PCAP_TSTAMP_PRECISION_NANO) < 0) {
       pcap.pcap_set_tstamp_precision(pointer, PCAP_TSTAMP_PRECISION_MICRO);

@@ -27,8 +27,6 @@ export interface PcapFunctions {
   pcap_fileno(pcap: PcapPointer): number;
   pcap_get_selectable_fd(pcap: PcapPointer): number;
   pcap_dispatch(pcap: PcapPointer, count: number, callback: FunctionPointer, user: DumperPointer): number;
-  /** Fills `struct pcap_stat`: three 32-bit counters, received, dropped, dropped by the interface. */
-  pcap_stats(pcap: PcapPointer, stats: Uint8Array): number;
   pcap_dump_fopen(pcap: PcapPointer, file: FilePointer): DumperPointer | null;
   pcap_dump_flush(dumper: DumperPointer): number;
   /** Closes the FILE too. */
@@ -77,7 +75,6 @@ export function pcapFunctions(library: LibraryHandle): PcapFunctions {
     pcap_fileno: declare('int pcap_fileno(void *p)'),
     pcap_get_selectable_fd: declare('int pcap_get_selectable_fd(void *p)'),
     pcap_dispatch: declare('int pcap_dispatch(void *p, int count, void *callback, void *user)'),
-    pcap_stats: declare('int pcap_stats(void *p, void *stats)'),
     pcap_dump_fopen: declare('void *pcap_dump_fopen(void *p, void *file)'),
     pcap_dump_flush: declare('int pcap_dump_flush(void *dumper)'),
     pcap_dump_close: declare('void pcap_dump_close(void *dumper)'),

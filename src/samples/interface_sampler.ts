@@ -50,7 +50,6 @@ export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 
 }
 
 const retry_ms = 1000;
-const block_timeout_ms = 50;
 
 /** Samples one interface: a worker thread that captures, and here the files that it writes into. */
 export class InterfaceSampler {
@@ -146,7 +145,7 @@ export class InterfaceSampler {
     const { rate = 1 } = this.#options;
     this.#state.rate = rate;
     if (this.adapts) this.#state.budget_pps = this.#budget_pps;
-    const order: SamplerOrder = { ...this.#options, rate, block_timeout_ms, state: this.#state.buffer };
+    const order: SamplerOrder = { ...this.#options, rate, state: this.#state.buffer };
     const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
     this.#worker = worker;
     this.#wake_descriptor = undefined;

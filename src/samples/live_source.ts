@@ -16,7 +16,8 @@ export interface LiveSourceOptions {
   /** 1 in this many packets is kept at first. */
   readonly rate: number;
   readonly ring_bytes: number;
-  readonly block_timeout_ms: number;
+  /** Absent: a packet can be taken out as soon as it has come; see `LiveOptions`. */
+  readonly block_timeout_ms?: number;
   readonly promiscuous: boolean;
 }
 
@@ -43,8 +44,7 @@ export class LiveSource {
     this.#name = options.interface;
     this.#loopback = found.loopback;
     const snaplen_bytes = limits.sample_snaplen_bytes;
-    const { ring_bytes, block_timeout_ms, promiscuous } = options;
-    this.#handle = openLive({ interface: found, snaplen_bytes, ring_bytes, block_timeout_ms, promiscuous });
+    this.#handle = openLive({ ...options, interface: found, snaplen_bytes });
     let memory: BatchMemory | undefined;
     try {
       memory = new BatchMemory(this.#handle, { fill_bytes, snaplen_bytes });

@@ -7,6 +7,7 @@ import { replayFrames } from '../../test/support/replay_frames.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { Waiter } from '../libpcap/waiter.ts';
 import { systemClock } from './clock.ts';
+import { LiveSource } from './live_source.ts';
 import { runSampleLoop, type SampleLoopPorts } from './sample_loop.ts';
 import type { FromSampler, ToSampler } from './sampler_messages.ts';
 import { SamplerState } from './sampler_state.ts';
@@ -31,7 +32,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
   function run(
     name: string,
     round: (count: number, clock: { offset: bigint }, state: SamplerState) => void,
-    more: { readonly offers?: boolean; readonly block_timeout_ms?: number } = {},
+    more: { readonly offers?: boolean; readonly ring?: { readonly block_timeout_ms: number } } = {},
   ): { sent: FromSampler[]; file: (slot: number) => string } {
     const state = new SamplerState();
     const clock = { offset: 0n };
@@ -54,17 +55,16 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
         if (message.kind === 'opened') offer(message.generation);
         if (message.kind === 'taken') offer(1);
       },
+      open: (source) => new LiveSource({ ...source, ...(more.ring ?? {}) }),
       receive: () => {
         const message = inbox.shift();
         if (message === undefined) round(++count, clock, state);
         return message;
       },
     };
-    const block_timeout_ms = more.block_timeout_ms ?? 50;
     const order = {
       rate: 1,
       ring_bytes: 1 << 20,
-      block_timeout_ms,
       promiscuous: true,
       segment_age_ms: 60_000,
       state: state.buffer,
@@ -77,7 +77,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     const begun = systemClock.now();
     const { sent, file } = run(pair.near.name, (count, clock, state) => {
       if (count === 4) replayFrames(pair.far, [numberedFrame(1)]);
-      // The ring hands a packet over within 50 ms; each round waits as long.
+      // Each round takes out what came, and waits for up to 50 ms where nothing did.
       if (count === 10) clock.offset = hour;
       if (count === 12) replayFrames(pair.far, [numberedFrame(2)]);
       if (count === 18) state.stop();
@@ -121,7 +121,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
         // Until it can be said, after the packet was found.
         if (records > 0 && (state.watermark ?? 0n) > packet_time + 500_000_000n) state.stop();
       },
-      { block_timeout_ms: 800 },
+      { ring: { block_timeout_ms: 800 } },
     );
     expect(packetsOf(new Uint8Array(readFileSync(file(0)).subarray(24)))).toHaveLength(1);
     const before = seen.filter(({ found }) => !found);

@@ -2,7 +2,7 @@ import { type Fault, fault, FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
 import { adaptRate, fresh_rate_state } from './adapt_rate.ts';
-import { LiveSource } from './live_source.ts';
+import type { LiveSource } from './live_source.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
 import { SamplerState } from './sampler_state.ts';
 import { SegmentSink } from './segment_sink.ts';
@@ -16,6 +16,8 @@ export interface SampleLoopPorts {
   now(): TimeNs;
   monotonic(): bigint;
   send(message: FromSampler): void;
+  /** Opens the interface; throws what keeps it from that. */
+  open(order: SamplerOrder): LiveSource;
   /** The next message of the store; undefined where none is there. Never waits. */
   receive(): ToSampler | undefined;
 }
@@ -28,6 +30,12 @@ const level_interval_ns = 20n * ms;
 /** Packets that the kernel has counted and does not hand over after so long never come. */
 const level_patience_ns = 2000n * ms;
 const idle_wait_ms = 50;
+/** While packets come, the ring is looked at when about so many of them have gathered: each look costs as much as hundreds of packets. */
+const look_packets = 1024;
+/** But not less often than this, and not more often than every millisecond. */
+const nap_most_ms = 10;
+/** What is still in the ring at the end is given up after so long. */
+const end_patience_ns = 500n * ms;
 const settle_ns = 2n * ms;
 const statistics_interval_ns = 200n * ms;
 const adapt_interval_ns = 200n * ms;
@@ -44,8 +52,8 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
   const loop = new SampleLoop(order, ports, state);
   let wait_ms = reopen_first_ms;
   while (!state.stopping) {
-    const source = openSource({ ...order, rate: loop.rate });
-    if (source instanceof LiveSource) {
+    const source = openSource({ ...order, rate: loop.rate }, ports);
+    if (!('name' in source)) {
       wait_ms = reopen_first_ms;
       loop.sample(source);
     } else if (hopeless.includes(source.name)) {
@@ -59,9 +67,9 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
   ports.send({ kind: 'ended' });
 }
 
-function openSource(order: SamplerOrder): LiveSource | Fault {
+function openSource(order: SamplerOrder, ports: SampleLoopPorts): LiveSource | Fault {
   try {
-    return new LiveSource(order);
+    return ports.open(order);
   } catch (error) {
     return faultOf(error, order.interface);
   }
@@ -82,6 +90,9 @@ class SampleLoop {
   /** A moment, and how many packets had been put into the ring by then: once so many were read, all until then are out of it. */
   #level: { readonly time: TimeNs; readonly packets: bigint } | undefined;
   #presence_at = 0n;
+  /** When the ring was last found empty, and how long was slept after that. */
+  #looked_at = 0n;
+  #nap_ms = 1;
   #rate_state = fresh_rate_state;
   /** When the rate was last decided, and the kernel's counts by then. */
   #decided = { at: 0n, accepted: 0n, dropped: 0n };
@@ -116,8 +127,8 @@ class SampleLoop {
     try {
       while (!this.#state.stopping) {
         this.#receive();
-        // Without a segment only an offer of one is worth waking up for.
-        if (!this.#step(source)) this.#ports.waiter.wait(this.#sink.open ? source.descriptor : -1, idle_wait_ms);
+        const before = source.read;
+        if (!this.#step(source)) this.#rest(source, Number(source.read - before));
       }
       this.#end(source);
       this.#sink.finish('shutdown', this.#watermark.time);
@@ -144,6 +155,24 @@ class SampleLoop {
   /** Waits until it is time to try again, or to stop. */
   pause(wait_ms: number): void {
     this.#waitUntil(this.#ports.monotonic() + BigInt(wait_ms) * ms, () => this.#state.stopping);
+  }
+
+  /**
+   * Sleeps until it is worth to look again. A packet wakes it only where none had come: each would otherwise, and cost as much as
+   * hundreds of them.
+   */
+  #rest(source: LiveSource, packets: number): void {
+    const { waiter } = this.#ports;
+    const looked = this.#looked_at;
+    this.#looked_at = this.#ports.monotonic();
+    if (packets === 0 || !this.#sink.open) {
+      this.#nap_ms = 1;
+      // Without a segment only an offer of one is worth waking up for.
+      return waiter.wait(this.#sink.open ? source.descriptor : -1, idle_wait_ms);
+    }
+    const expected_ms = (Number(this.#looked_at - looked) / 1e6) * (look_packets / packets);
+    this.#nap_ms = Math.max(1, Math.min(nap_most_ms, 2 * this.#nap_ms, Math.floor(expected_ms)));
+    waiter.wait(-1, this.#nap_ms);
   }
 
   /** One round; true where more may be there at once. */
@@ -239,7 +268,7 @@ class SampleLoop {
       const emptied = this.#drain(source, this.#ports.now());
       // A packet that was just passing the filter may still be on its way into the ring.
       if (emptied && late >= settle_ns && source.read >= this.#count(source)) return this.#watermark.reach(closed);
-      if (late >= 10n * BigInt(this.#order.block_timeout_ms) * ms) return;
+      if (late >= end_patience_ns) return;
       if (emptied) this.#ports.waiter.wait(source.descriptor, 2);
     }
   }

@@ -29,7 +29,7 @@ export interface StartSampling {
   readonly interface: string;
   /** 1 in this many packets is kept. By default the rate adapts to the interface's share of the store's budget. */
   readonly rate?: number;
-  /** 16 MiB by default. */
+  /** 28 MiB by default. */
   readonly ring_bytes?: number;
   /** True by default. */
   readonly promiscuous?: boolean;

@@ -2,6 +2,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Waiter } from '../libpcap/waiter.ts';
 import { fault, FaultError } from '../model/errors/fault.ts';
 import { systemClock } from './clock.ts';
+import { LiveSource } from './live_source.ts';
 import { runSampleLoop } from './sample_loop.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
 
@@ -15,6 +16,7 @@ try {
   runSampleLoop(order, {
     waiter,
     send,
+    open: (source) => new LiveSource(source),
     now: () => systemClock.now(),
     monotonic: () => systemClock.monotonic(),
     receive: () => receiveMessageOnPort(port)?.message as ToSampler | undefined,

@@ -7,8 +7,6 @@ export interface SamplerOrder {
   /** 1 in this many packets is kept at first, and for ever where the state has no budget. */
   readonly rate: number;
   readonly ring_bytes: number;
-  /** After so long the ring hands over what it has, though the block is not full. */
-  readonly block_timeout_ms: number;
   readonly promiscuous: boolean;
   /** A segment is full once it is so old. */
   readonly segment_age_ms: number;

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatTime } from '../../src/model/time.ts';
+import { type FrameLedger, openFrameLedger } from '../support/frame_ledger.ts';
+import { freeze } from '../support/freeze.ts';
+import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
+import { numberOf } from '../support/numbered_traffic.ts';
+import { parsePcap } from '../support/packet_samples.ts';
+import { type Served, startServe } from '../support/serve.ts';
+import {
+  captureBecomes,
+  createCapture,
+  deliveredFile,
+  downloadFile,
+  provedFileBucket,
+  stopCapture,
+} from '../support/take_captures.ts';
+import { waitFor } from '../support/wait_for.ts';
+
+const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
+/** A ring of blocks of which each is given up to one tick of a short timer lasts 3 to 5 s. */
+const pause_ms = soak > 1 ? 30_000 : 7000;
+const frames_per_s = 500;
+const second = 1_000_000_000n;
+
+let pair: NamespacePair;
+let served: Served;
+let ledger: FrameLedger;
+
+beforeAll(async () => {
+  pair = await createNamespacePair();
+  served = await startServe({ interfaces: [pair.near.name] });
+  ledger = await openFrameLedger(pair.far, { frames_per_s, frame_bytes: 1400, first: 0 });
+});
+afterAll(async () => {
+  await ledger?.stop();
+  await served?.remove();
+  await pair?.remove();
+});
+
+const rest = async (ms: number): Promise<void> => {
+  await new Promise((settle) => setTimeout(settle, ms));
+};
+const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
+const numbersOf = (file: Uint8Array): readonly number[] => parsePcap(file).packets.map(({ data }) => numberOf(data));
+
+/** The frames that were surely sent in (from, to]. */
+async function sentIn(from: bigint, to: bigint): Promise<readonly number[]> {
+  const batches = (await ledger.sent()).filter(({ before, after }) => before > from && after <= to);
+  return batches.flatMap(({ first, count }) => Array.from({ length: count }, (_, index) => first + index));
+}
+
+const missingOf = (wanted: readonly number[], there: readonly number[]): readonly number[] => {
+  const found = new Set(there);
+  return wanted.filter((number) => !found.has(number));
+};
+
+test(`a sensor that stands for ${pause_ms} ms loses nothing of ${frames_per_s} packets a second`, {
+  timeout: 120_000,
+}, async () => {
+  const bucket = await provedFileBucket(served);
+  const { id } = await createCapture(served, {
+    type: 'full',
+    colo_name: 'lab01',
+    destination_conf: bucket,
+    time_limit: 600,
+  });
+  await captureBecomes(served, id, ['running']);
+  const begun = now();
+  await rest(500);
+  const goOn = await freeze([served.pidOf('sensor')]);
+  await rest(pause_ms);
+  goOn();
+  await rest(500);
+  const over = now();
+  await stopCapture(served, id);
+  const full = await captureBecomes(served, id);
+  const sent = await sentIn(begun, over);
+  expect(sent.length).toBeGreaterThan((0.8 * pause_ms * frames_per_s) / 1000);
+  expect(full).toMatchObject({ status: 'success', packets_dropped: 0 });
+  expect(missingOf(sent, numbersOf(deliveredFile(bucket, id)))).toEqual([]);
+
+  await waitFor(() => now() > over + second, { what: 'all of it is visible' });
+  for (let from = begun; from < over; from += 10n * second) {
+    const to = from + 10n * second < over ? from + 10n * second : over;
+    const look = await createCapture(served, {
+      type: 'simple',
+      // Whole seconds: what is asked for reaches a little farther back.
+      time_limit: Number((to - from + second - 1n) / second),
+      packet_limit: 10_000,
+      offset_time: formatTime(to),
+    });
+    const capture = await captureBecomes(served, look.id);
+    expect(capture).toMatchObject({ packets_dropped: 0 });
+    const file = await downloadFile(served, look.id);
+    expect(missingOf(await sentIn(from, to), numbersOf(file))).toEqual([]);
+  }
+});
