@@ -146,6 +146,8 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         method: 'PUT',
         headers: { 'content-length': String(piece.length_bytes), 'content-md5': piece.md5_base64 },
         expires_at: expires_s * 1_000_000_000n,
+        // In whole seconds, cut: no longer than the ticket.
+        valid_ns: (signature_s - 1n) * 1_000_000_000n,
         own: true,
       };
     },

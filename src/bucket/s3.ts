@@ -170,6 +170,8 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
         method: 'PUT',
         headers: { 'content-length': String(piece.length_bytes), 'content-md5': piece.md5_base64 },
         expires_at: (signed_at + BigInt(signature_s)) * 1_000_000_000n,
+        // In whole seconds, cut: no longer than the signature.
+        valid_ns: BigInt(signature_s - 1) * 1_000_000_000n,
         own: false,
       };
     },

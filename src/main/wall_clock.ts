@@ -5,6 +5,8 @@ import type { TimeNs } from '../model/time.ts';
 interface WallClock {
   /** The host's clock, to the microsecond; it follows when that is set. */
   readonly now: () => TimeNs;
+  /** CLOCK_MONOTONIC, in nanoseconds. */
+  readonly monotonic: () => bigint;
   /** Resolves after so many milliseconds, or early when the signal fires. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -36,6 +38,7 @@ export function createWallClock(wall_ms: () => number, monotonic_ns: () => bigin
       if (known === undefined || isOff(at, known)) ahead_ns = at.coarse - at.fine;
       return ((at.fine + (ahead_ns ?? 0n)) / 1000n) * 1000n;
     },
+    monotonic: monotonic_ns,
     sleep: async (ms, signal) => {
       try {
         await delay(ms, undefined, { signal });

@@ -25,7 +25,10 @@ export interface SignedPiece {
   readonly method: 'PUT';
   /** To be sent exactly so: they are part of the signature. */
   readonly headers: Readonly<Record<string, string>>;
+  /** A moment of the clock of whoever has this. */
   readonly expires_at: TimeNs;
+  /** How long it was good for when it was signed, in nanoseconds: for those with another clock. */
+  readonly valid_ns?: bigint;
   /** The URL is edgetap's own, not a user's: it may lead to a private address. */
   readonly own: boolean;
 }

@@ -22,7 +22,7 @@ export interface CaptureRecord {
   readonly scope: Scope;
   readonly status: Status;
   readonly submitted: TimeNs;
-  /** When the first sensor armed. */
+  /** When the first sensor armed, by the database's clock. */
   readonly armed_at?: TimeNs;
   /** When capturing ends; once it has ended, when it did. */
   readonly deadline?: TimeNs;
@@ -62,7 +62,7 @@ export interface PartRecord {
   /** The sensor's epoch and the sequence of the newest report taken; 0 before the first. */
   readonly epoch?: string;
   readonly sequence: number;
-  /** From here on the interface is captured: its past ends here, its present begins. */
+  /** From here on the interface is captured: its past ends here, its present begins. By the sensor's wall clock. */
   readonly armed_at?: TimeNs;
   /** The sensor's wall clock less its monotonic one at `armed_at`, in nanoseconds: another one later says that it was set. */
   readonly clock_offset?: bigint;

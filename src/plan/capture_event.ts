@@ -10,7 +10,10 @@ export interface PartNews {
   readonly epoch: string;
   readonly sequence: number;
   readonly phase: 'armed' | 'ended' | 'failed' | 'excluded';
+  /** By the sensor's wall clock. */
   readonly armed_at?: TimeNs;
+  /** How long before the event that was; absent where the sensor did not say. */
+  readonly armed_ago_ns?: bigint;
   readonly clock_offset?: bigint;
   readonly linktype?: number;
   readonly packets?: bigint;

@@ -19,7 +19,9 @@ export function settleFull(state: CaptureState, at: bigint, times: MachineTimes)
     case 'pending':
       if (record.armed_at !== undefined) return became({ status: 'running' });
       if (has('assigned')) return undefined;
-      return has('uploaded') ? became({ status: 'conversion_pending', deadline: at }) : giveUp(state, at);
+      return has('uploaded')
+        ? became({ status: 'conversion_pending', deadline: earlier(record.deadline, at) })
+        : giveUp(state, at);
     case 'running':
       // A sensor that goes on living and never tells of an end has lost its part.
       if (has('assigned', 'armed')) return expired(state, at, times) ? giveUp(state, at) : undefined;

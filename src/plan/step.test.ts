@@ -84,7 +84,11 @@ function news(ordinal: number, change: Partial<PartNews>): CaptureEvent {
   };
 }
 
-const armed = (ordinal: number, second = 1): CaptureEvent => news(ordinal, { armed_at: at(second), packets: 0n });
+/** A part armed at that second, as control hears by its own clock; what the sensor's clock showed matters only for packets. */
+const armed = (ordinal: number, second = 1, change: Partial<PartNews> = {}): CaptureEvent => ({
+  ...news(ordinal, { armed_at: at(second), packets: 0n, ...change }),
+  at: at(second),
+});
 const ended = (ordinal: number, change: Partial<PartNews> = {}): CaptureEvent =>
   news(ordinal, {
     phase: 'ended',

@@ -110,7 +110,7 @@ function takeReport(state: CaptureState, at: bigint, news: PartNews): Step {
   if (before.epoch === news.epoch && news.sequence <= before.sequence) return keep(state);
   // A part that goes on never changes hands: another epoch of the sensor can only tell how it ended.
   if (before.phase === 'armed' && news.phase === 'armed' && before.epoch !== news.epoch) return keep(state);
-  const { sensor: _sensor, interface: _interface, armed_at, clock_offset: _offset, ...told } = news;
+  const { sensor: _sensor, interface: _interface, armed_at, armed_ago_ns, clock_offset: _offset, ...told } = news;
   const state1 = mapPart(state, news.sensor, news.interface, (part) => ({
     ...lasting(part, news),
     ...told,
@@ -120,14 +120,11 @@ function takeReport(state: CaptureState, at: bigint, news: PartNews): Step {
   const effects: Effect[] = [];
   if (awaitedPasts(state1).length > awaitedPasts(state).length) effects.push({ kind: 'past' });
   let record = state1.record;
-  if (armed_at !== undefined && record.spec.type === 'full') {
-    const deadline = armed_at + seconds(record.spec.time_limit_s);
-    if (record.armed_at === undefined || armed_at < record.armed_at) {
-      record = { ...record, armed_at };
-      if (record.deadline === undefined || deadline < record.deadline) {
-        record = { ...record, deadline };
-        if (state.parts.length > 1) effects.push({ kind: 'work_changed', sensors: sensorsOf(state) });
-      }
+  // One that armed before is not asked again: what it says now is later by all that held it up.
+  if (armed_at !== undefined && before.armed_at === undefined) {
+    record = armedAt(record, at - (armed_ago_ns ?? 0n));
+    if (record.deadline !== state1.record.deadline && state.parts.length > 1) {
+      effects.push({ kind: 'work_changed', sensors: sensorsOf(state) });
     }
   }
   const counted = countSoFar({ ...state1, record });
@@ -137,6 +134,15 @@ function takeReport(state: CaptureState, at: bigint, news: PartNews): Step {
   // Capturing is over: from here on the parts are awaited.
   const deadline = earlier(counted.record.deadline, at);
   return { state: { ...counted, record: { ...counted.record, stop_cause: limit, deadline } }, effects };
+}
+
+/** A part of it armed then, by the database's clock: no sensor's clock has a say in when it ends. */
+function armedAt(record: CaptureRecord, armed_at: bigint): CaptureRecord {
+  return {
+    ...record,
+    armed_at: earlier(record.armed_at, armed_at),
+    deadline: earlier(record.deadline, armed_at + seconds(record.spec.time_limit_s)),
+  };
 }
 
 function add(total: bigint | undefined, one: bigint | undefined): bigint | undefined {

@@ -21,7 +21,10 @@ function beating(control: (question: Question) => ControlReply): {
   const asked: Question[] = [];
   const warned: string[] = [];
   let reconciled = 0;
-  const outbox: Outbox = new Outbox(() => beat.soon());
+  const outbox: Outbox = new Outbox(
+    () => beat.soon(),
+    () => 0n,
+  );
   const ask: AskControl = async (question, kind) => {
     asked.push(question);
     const reply = control(question);
@@ -35,6 +38,7 @@ function beating(control: (question: Question) => ControlReply): {
     signal: over.signal,
     clock: {
       now: () => 0n,
+      monotonic: () => 0n,
       sleep: async (ms, signal) => {
         if (signal.aborted) return;
         const { promise, resolve } = Promise.withResolvers<void>();

@@ -11,7 +11,13 @@ const news = (change: Partial<PartNews> = {}): PartNews => ({
 /** An outbox, and how often it has asked to be emptied at once. */
 function outbox(): { box: Outbox; urgent: () => number } {
   let count = 0;
-  return { box: new Outbox(() => (count += 1)), urgent: () => count };
+  return {
+    box: new Outbox(
+      () => (count += 1),
+      () => 70n,
+    ),
+    urgent: () => count,
+  };
 }
 
 describe('the outbox', () => {
@@ -23,6 +29,19 @@ describe('the outbox', () => {
     box.put(news({ phase: 'ended', packets: 1n }));
     expect(urgent()).toBe(2);
     expect(box.pending()).toEqual([{ ...news({ phase: 'ended', packets: 1n }), sequence: 3 }]);
+  });
+
+  test('how long ago a part armed is told as it is when it is sent', () => {
+    let now = 100n;
+    const box = new Outbox(
+      () => undefined,
+      () => now,
+    );
+    box.put(news({ armed_at: 5n, armed_monotonic: 90n }));
+    const sent = { ...news({ armed_at: 5n }), sequence: 1 };
+    expect(box.pending()).toEqual([{ ...sent, armed_ago_ns: 10n }]);
+    now = 3_600_000_000_000n;
+    expect(box.pending()).toEqual([{ ...sent, armed_ago_ns: now - 90n }]);
   });
 
   test('what somebody waits for is urgent even where nothing has changed', async () => {

@@ -1,11 +1,14 @@
 import type { PartReport } from '../wire/bus_fields.ts';
 import { partKey } from './part_state.ts';
 
-/** A report before it is numbered. */
-export type PartNews = Omit<PartReport, 'sequence'>;
+/** A report before it is numbered and sent. */
+export interface PartNews extends Omit<PartReport, 'sequence' | 'armed_ago_ns'> {
+  /** When this process armed the part, by the monotonic clock: control hears how long ago that was. */
+  readonly armed_monotonic?: bigint;
+}
 
 interface Entry {
-  report: PartReport;
+  report: PartNews & Pick<PartReport, 'sequence'>;
   committed: number;
   waiting: { readonly sequence: number; resolve(): void }[];
 }
@@ -14,10 +17,15 @@ interface Entry {
 export class Outbox {
   readonly #entries = new Map<string, Entry>();
   readonly #urgent: () => void;
+  readonly #monotonic: () => bigint;
 
-  /** `urgent` is called when something should be told at once: a part's phase has changed, or somebody waits. */
-  constructor(urgent: () => void) {
+  /**
+   * `urgent` is called when something should be told at once: a part's phase has changed, or somebody waits. `monotonic` is the
+   * clock of the news.
+   */
+  constructor(urgent: () => void, monotonic: () => bigint) {
     this.#urgent = urgent;
+    this.#monotonic = monotonic;
   }
 
   /** Puts the newest state of a part. */
@@ -34,11 +42,14 @@ export class Outbox {
     return promise;
   }
 
-  /** What control has not committed yet, the oldest first. */
+  /** What control has not committed yet, the oldest first, as it is to be sent now. */
   pending(): readonly PartReport[] {
-    return [...this.#entries.values()].flatMap((entry) =>
-      entry.committed < entry.report.sequence ? [entry.report] : [],
-    );
+    const now = this.#monotonic();
+    return [...this.#entries.values()].flatMap(({ committed, report }) => {
+      if (committed >= report.sequence) return [];
+      const { armed_monotonic, ...told } = report;
+      return [armed_monotonic === undefined ? told : { ...told, armed_ago_ns: now - armed_monotonic }];
+    });
   }
 
   /** Control has committed this report. */
@@ -61,7 +72,7 @@ export class Outbox {
   #put(news: PartNews): Entry {
     const key = partKey(news.capture_id, news.interface);
     const before = this.#entries.get(key);
-    const report: PartReport = { ...news, sequence: (before?.report.sequence ?? 0) + 1 };
+    const report = { ...news, sequence: (before?.report.sequence ?? 0) + 1 };
     const entry: Entry = before ?? { report, committed: 0, waiting: [] };
     const changed = before === undefined || before.report.phase !== report.phase;
     entry.report = report;

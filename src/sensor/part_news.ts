@@ -3,8 +3,11 @@ import { type Fault, fault } from '../model/errors/fault.ts';
 import type { PartNews } from './outbox.ts';
 import type { PartState } from './part_state.ts';
 
-/** A part's state as control is told it. `trouble` is what holds up its delivery at the moment. */
-export function newsOf(state: PartState, trouble: Fault | undefined): PartNews {
+/**
+ * A part's state as control is told it. `trouble` is what holds up its delivery at the moment, `armed_monotonic` when this process
+ * armed it, if it did.
+ */
+export function newsOf(state: PartState, trouble: Fault | undefined, armed_monotonic?: bigint): PartNews {
   const phase = state.phase === 'arming' ? 'armed' : state.phase === 'delivered' ? 'ended' : state.phase;
   const { armed_at, clock_offset, linktype, packets, bytes, dropped, interface_dropped, stop_reason, unordered } =
     state;
@@ -15,6 +18,7 @@ export function newsOf(state: PartState, trouble: Fault | undefined): PartNews {
     interface: state.interface,
     phase,
     ...(armed_at === undefined ? {} : { armed_at }),
+    ...(armed_monotonic === undefined ? {} : { armed_monotonic }),
     ...(clock_offset === undefined ? {} : { clock_offset }),
     ...(linktype === undefined ? {} : { linktype }),
     ...(packets === undefined ? {} : { packets }),

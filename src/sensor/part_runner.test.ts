@@ -58,7 +58,8 @@ beforeEach(async () => {
   engine = await createCaptureEngine({ spool, workers_max: 2, workers_warm: 1, ring_bytes: 8 << 20 });
   [reports, warned, sent, sending, pauses] = [[], [], [], [], []];
   committing = true;
-  outbox = new Outbox(() => setImmediate(tellControl));
+  set_ns = 0n;
+  outbox = new Outbox(() => setImmediate(tellControl), monotonic);
 });
 afterEach(async () => {
   await engine.close('shutdown');
@@ -72,7 +73,10 @@ function tellControl(): void {
   }
 }
 
-const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
+/** How far the wall clock was set. */
+let set_ns: bigint;
+const now = (): bigint => BigInt(Date.now()) * 1_000_000n + set_ns;
+const monotonic = (): bigint => process.hrtime.bigint();
 
 function assignment(change: Partial<Assignment> = {}): Assignment {
   return plainAssignment(capture_id, now(), { interfaces: [pair.near.name], ...change });
@@ -101,6 +105,7 @@ function begin({ order = assignment(), name = pair.near.name, left, through = en
     },
     clock: {
       now,
+      monotonic,
       sleep: async (ms: number): Promise<void> => void pauses.push(ms),
     },
     random: () => 1,
@@ -154,7 +159,7 @@ describe.skipIf(skip)('a part', () => {
     outbox = new Outbox(() => {
       before.push(stateOnDisk().phase);
       setImmediate(tellControl);
-    });
+    }, monotonic);
     const runner = begin();
     await armed(runner);
     expect(before[0]).toBe('armed');
@@ -241,6 +246,48 @@ describe.skipIf(skip)('a part', () => {
     await Promise.all([one.settled, other.settled]);
     const ends = reports.filter((report) => report.phase === 'ended');
     expect(new Set(ends.map((report) => report.stop_reason))).toEqual(new Set(['time_limit', 'byte_limit']));
+  });
+
+  describe.each([20n, 3600n, 90_000n, -20n, -3600n, -90_000n])('where the wall clock is set by %d s', (step_s) => {
+    const ids = ['c', 'd'].map((digit) => digit.repeat(32));
+    /** What control says: as it counts, whatever the sensor's clock shows. */
+    const said = (capture_id: string, began: bigint, limit_ns: bigint): Assignment => {
+      const left_ns = began + limit_ns - monotonic();
+      return assignment({ capture_id, remaining: { arm_ns: 0n, capture_ns: left_ns, deliver_ns: left_ns + second } });
+    };
+
+    test('no change of the orders ends it early or late', async () => {
+      const limit_ns = second / 2n;
+      const began = monotonic();
+      const runners = ids.map((id) => begin({ order: said(id, began, limit_ns) }));
+      await waitFor(() => new Set(reports.map((one) => one.capture_id)).size === ids.length, { what: 'both parts' });
+      for (const [index, runner] of runners.entries()) {
+        set_ns += step_s * second;
+        runner.update(said(ids[index] ?? '', began, limit_ns));
+      }
+      await Promise.all(runners.map(async (runner) => await runner.settled));
+      expect(monotonic() - began).toBeGreaterThanOrEqual(limit_ns);
+      for (const id of ids) {
+        const end = reports.findLast((one) => one.capture_id === id);
+        expect(end).toMatchObject({ phase: 'ended', stop_reason: 'time_limit' });
+        expect(end?.armed_ago_ns).toBeGreaterThan(0n);
+      }
+    });
+
+    test('nor does the same deadline of a control that does not know what remains', async () => {
+      const order = assignment({ deadline: now() + 60n * second });
+      const runner = begin({ order });
+      await armed(runner);
+      set_ns += step_s * second;
+      runner.update({ ...order, interfaces: [...order.interfaces, 'eth9'] });
+      replayFrames(pair.far, [frame, frame, frame]);
+      await waitFor(() => (runner.progress(), (outbox.pending().at(-1) ?? reports.at(-1))?.packets === 3n), {
+        what: 'packets after it',
+      });
+      await runner.stop('stopped');
+      await runner.settled;
+      expect(reports.at(-1)).toMatchObject({ stop_reason: 'stopped', packets: 3n });
+    });
   });
 
   test('of an interface that is not there fails, and is told until control knows', async () => {
@@ -438,6 +485,16 @@ describe.skipIf(skip)('delivery', () => {
       expect(stateOnDisk()).toMatchObject({ phase: 'delivered', attempt: 2 });
     },
   );
+
+  test("it is tried again until control says that the capture's time is over: what was left on the disk says nothing", async () => {
+    write();
+    sending = Array.from({ length: 3 }, () => refuse('upload_gone'));
+    const runner = begin({ left: { ...left(), assignment: assignment({ deliver_before: 0n }) } });
+    await runner.settled;
+    expect(sent).toHaveLength(4);
+    expect(sent.at(-1)?.deliverUntil()).toBeGreaterThan(2n ** 62n);
+    expect(stateOnDisk().phase).toBe('delivered');
+  });
 
   test('it is tried again as often as it takes, until the capture is over', async () => {
     write();

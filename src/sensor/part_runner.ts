@@ -8,6 +8,7 @@ import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 import type { Clock } from './clock.ts';
+import { type Due, dueOf, never, tightened } from './due.ts';
 import { writeEmptyPart } from './empty_part.ts';
 import { onSpool } from './on_spool.ts';
 import type { Outbox } from './outbox.ts';
@@ -71,8 +72,11 @@ export function runPart(
   const forgotten = new AbortController();
   const captured = Promise.withResolvers<void>();
   let assignment = first;
+  // What an earlier process was told ran out by clocks that may have been set since: control says it again.
+  let due: Partial<Due> = left === undefined ? dueOf(first, clock) : {};
   let wantedStop: StopReason | undefined;
   let running: Part | undefined;
+  let armed_monotonic: bigint | undefined;
   let trouble: Fault | undefined;
   let state: PartState = left ?? { layout: 1, assignment, interface: interfaceName, phase: 'arming', attempt: 0 };
 
@@ -95,7 +99,7 @@ export function runPart(
     await leniently(async () => await save(change));
     state = { ...state, ...change };
   };
-  const report = (): void => outbox.put(newsOf(state, trouble));
+  const report = (): void => outbox.put(newsOf(state, trouble, armed_monotonic));
 
   /** Says what holds up the delivery, or that nothing does any more. */
   const tellTrouble = (now: Fault | undefined): void => {
@@ -110,9 +114,9 @@ export function runPart(
     if (running === undefined) return;
     const reason = wantedStop ?? assignment.stop;
     if (reason !== undefined) running.stop(reason);
-    if (assignment.deadline !== undefined) {
-      running.setDeadline(Math.max(0, Number((assignment.deadline - clock.now()) / 1_000_000n)));
-    }
+    // In whole milliseconds, the last begun one whole.
+    if (due.capture !== undefined)
+      running.setDeadline(Math.max(0, Number((due.capture - clock.monotonic()) / 1_000_000n)));
   };
 
   const progress = (): void => {
@@ -172,11 +176,11 @@ export function runPart(
       ...(lookback === true ? { leave_out_earlier: true } : {}),
     });
     running = part;
+    armed_monotonic = part.armed_at - part.clock_offset;
     applyOrders();
     try {
-      const deadline = part.armed_at + BigInt(time_limit_s) * 1_000_000_000n;
       const { armed_at, clock_offset, linktype: kind } = part;
-      await save({ phase: 'armed', armed_at, clock_offset, deadline, linktype: kind });
+      await save({ phase: 'armed', armed_at, clock_offset, linktype: kind });
     } catch (error) {
       part.stop('error');
       await part.ended;
@@ -202,11 +206,12 @@ export function runPart(
       attempt,
       path: state.sorted === true ? paths.sorted : spool.path(capture_id, interfaceName),
       journal_path: paths.journal(attempt),
+      deliverUntil: () => due.deliver ?? never,
       part,
       told: async () => {
         await ended;
         trouble = undefined;
-        await outbox.tell(newsOf(state, trouble));
+        await outbox.tell(newsOf(state, trouble, armed_monotonic));
       },
       trouble: tellTrouble,
       signal,
@@ -234,7 +239,9 @@ export function runPart(
         failures = 0;
       } catch (error) {
         const again =
-          error instanceof FaultError && passing.has(error.faults[0].name) && clock.now() < assignment.deliver_before;
+          error instanceof FaultError &&
+          passing.has(error.faults[0].name) &&
+          clock.monotonic() < (due.deliver ?? never);
         if (!again || forgotten.signal.aborted) {
           await ended;
           throw error;
@@ -260,7 +267,7 @@ export function runPart(
           await removeSorted(paths);
         });
       } else if (state.phase !== 'delivered') {
-        await outbox.tell(newsOf(state, trouble));
+        await outbox.tell(newsOf(state, trouble, armed_monotonic));
       }
     } catch (error) {
       captured.resolve();
@@ -269,7 +276,7 @@ export function runPart(
       deps.warn(error.faults[0], context);
       await note({ phase: 'failed', fault: error.faults[0] });
       trouble = undefined;
-      await outbox.tell(newsOf(state, trouble));
+      await outbox.tell(newsOf(state, trouble, armed_monotonic));
     }
   };
   const life = live();
@@ -277,6 +284,7 @@ export function runPart(
 
   return {
     update: (changed) => {
+      due = tightened(due, assignment, changed, clock);
       assignment = changed;
       applyOrders();
     },

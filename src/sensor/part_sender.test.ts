@@ -84,6 +84,7 @@ function sending(uploaded: () => ControlReply): {
     agentsFor: () => agents,
     clock: {
       now: () => now,
+      monotonic: () => now,
       sleep: async (ms) => {
         slept.push(ms);
         now += BigInt(Math.round(ms)) * 1_000_000n;
@@ -97,6 +98,7 @@ function sending(uploaded: () => ControlReply): {
     attempt: 3,
     path: join(directory, 'eth0.pcap'),
     journal_path: join(directory, 'eth0.journal'),
+    deliverUntil: () => assignment.deliver_before,
     part: undefined,
     told: async () => void said.push('told'),
     trouble: (fault: Fault | undefined) => void said.push(fault?.name ?? 'well'),

@@ -31,7 +31,7 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
 
   /** Tries until it is done, it cannot be done this way, or the capture's own time is over. */
   const persist = async <T>(shipment: PartShipment, run: () => Promise<T>): Promise<T> => {
-    const { assignment, signal, trouble } = shipment;
+    const { deliverUntil, signal, trouble } = shipment;
     for (let failures = 1; ; failures += 1) {
       try {
         const done = await run();
@@ -41,7 +41,7 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
         signal.throwIfAborted();
         if (!(error instanceof FaultError) || final.has(error.faults[0].name)) throw error;
         const [fault] = error.faults;
-        if (clock.now() >= assignment.deliver_before) {
+        if (clock.monotonic() >= deliverUntil()) {
           raise('upload_expired', { limit_h: limits.upload_expiry_s / 3600, reason: fault.message }, { cause: error });
         }
         trouble(fault);
@@ -53,7 +53,7 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
 
   const upload = async (shipment: PartShipment): Promise<UploadedFile> => {
     const { assignment, interface: name, attempt, journal_path, path, part, signal, trouble } = shipment;
-    const { capture_id, piece_bytes, deliver_before } = assignment;
+    const { capture_id, piece_bytes } = assignment;
     return await uploadFile({
       file: part === undefined ? sealedFile(path, (await stat(path)).size) : growingPart(part, clock),
       piece_bytes,
@@ -61,17 +61,21 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
       signal,
       sign: async ({ number, length_bytes, md5_base64 }) => {
         const piece = { number, length_bytes, md5_base64 };
-        const { url, headers, expires_at, own } = await ask(
+        // Counted from before it was asked for: it is never taken for good too long.
+        const asked = clock.monotonic();
+        const { url, headers, expires_at, valid_ns, own } = await ask(
           { kind: 'sign', capture_id, interface: name, attempt, piece },
           'signed',
         );
-        return { url, method: 'PUT', headers, expires_at, own };
+        return { url, method: 'PUT', headers, expires_at: asked + (valid_ns ?? expires_at - clock.now()), own };
       },
       agentsFor: deps.agentsFor,
-      now: () => clock.now(),
+      now: () => clock.monotonic(),
       sleep: async (ms, until) => await clock.sleep(ms, until),
       random: deps.random,
-      deliver_before,
+      get deliver_before() {
+        return shipment.deliverUntil();
+      },
       warn: trouble,
       arrived: () => trouble(undefined),
     });

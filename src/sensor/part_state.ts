@@ -15,7 +15,6 @@ export interface PartState {
   readonly phase: 'arming' | 'armed' | 'ended' | 'delivered' | 'failed' | 'excluded';
   readonly armed_at?: TimeNs;
   readonly clock_offset?: bigint;
-  readonly deadline?: TimeNs;
   readonly linktype?: number;
   readonly packets?: bigint;
   readonly bytes?: bigint;

@@ -9,6 +9,8 @@ export interface PartShipment {
   readonly attempt: number;
   readonly path: string;
   readonly journal_path: string;
+  /** When the capture's own time for delivering is over, by the monotonic clock; control may change it. */
+  readonly deliverUntil: () => bigint;
   /** The part while it grows; left out where the file is complete. */
   readonly part: Part | undefined;
   /** Resolves once control has committed that the part has ended, and that no trouble is left on its way. */

@@ -62,7 +62,10 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
   const ask = askControl(bus, who, wireVersion, bus_timeout_ms);
   // What an earlier process left speaks up before there is a beat, whose first turn then tells all of it.
   let wake = (): void => undefined;
-  const outbox = new Outbox(() => wake());
+  const outbox = new Outbox(
+    () => wake(),
+    () => clock.monotonic(),
+  );
   const work = await createWork({
     ...parts,
     outbox,

@@ -26,7 +26,10 @@ let shipments: PartShipment[];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'edgetap-work-'));
   mkdirSync(join(directory, capture_id));
-  outbox = new Outbox(() => undefined);
+  outbox = new Outbox(
+    () => undefined,
+    () => 0n,
+  );
   warned = [];
   shipments = [];
 });
@@ -52,7 +55,7 @@ async function open(): Promise<Work> {
         });
       },
     },
-    clock: { now: () => now, sleep: async () => undefined },
+    clock: { now: () => now, monotonic: () => 0n, sleep: async () => undefined },
     random: () => 0,
     findInterface: () => undefined,
     warn: (one) => void warned.push(one),

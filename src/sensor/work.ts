@@ -2,6 +2,7 @@ import type { RecoveredPart } from '../capture/spool.ts';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
+import { dueOf } from './due.ts';
 import { type PartRunner, type PartRunnerDeps, runPart } from './part_runner.ts';
 import { partPaths, readStates, removeBeside } from './part_shelf.ts';
 import { type PartState, partKey } from './part_state.ts';
@@ -61,7 +62,7 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
   const take = (assignment: Assignment, name: string): PartRunner => {
     const kept = untouched.get(partKey(assignment.capture_id, name));
     if (kept !== undefined) return reportingRunner(outbox, assignment, name, kept);
-    if (clock.now() < assignment.arm_before) return runPart(deps, assignment, name, undefined);
+    if (clock.monotonic() < dueOf(assignment, clock).arm) return runPart(deps, assignment, name, undefined);
     return reportingRunner(outbox, assignment, name, fault('part_unknown'));
   };
 

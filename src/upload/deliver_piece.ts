@@ -13,7 +13,7 @@ export interface DeliveryWorld {
   readonly sign: (piece: Piece, signal: AbortSignal) => Promise<SignedPiece>;
   /** The connections for a signed URL: it is a user's, or edgetap's own. */
   readonly agentsFor: (signed: SignedPiece) => GuardedAgents;
-  /** Wall clock. */
+  /** A clock that nobody sets: monotonic. `deliver_before` and the `expires_at` of what `sign` gives are its moments. */
   readonly now: () => TimeNs;
   /** Resolves after so many milliseconds, or when the signal fires. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;

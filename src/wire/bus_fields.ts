@@ -56,10 +56,24 @@ export const Assignment = Type.Object({
   packet_limit: Type.Optional(Type.Integer({ minimum: 1 })),
   byte_limit: Type.Optional(Type.Integer({ minimum: 1 })),
   time_limit_s: Type.Integer({ minimum: 1, maximum: 86_400 }),
-  /** The absolute end, once a first sensor has armed. */
+  /** The absolute end, once a first sensor has armed, by control's clock. Only for sensors that do not know `remaining`. */
   deadline: Type.Optional(Type.BigInt()),
-  /** Arming later than this makes no sense. */
+  /** Arming later than this makes no sense. Only for sensors that do not know `remaining`. */
   arm_before: Type.BigInt(),
+  /**
+   * What was left when control sent this, in nanoseconds; below zero where it is over. No clock of the one has to agree with one of
+   * the other. Controls of the version before do not say it.
+   */
+  remaining: Type.Optional(
+    Type.Object({
+      /** Until arming makes no sense any more. */
+      arm_ns: Type.BigInt(),
+      /** Until capturing ends, once a first sensor has armed. */
+      capture_ns: Type.Optional(Type.BigInt()),
+      /** Until the sensor gives up delivering. */
+      deliver_ns: Type.BigInt(),
+    }),
+  ),
   /** Capturing is to end for this reason. */
   stop: Type.Optional(
     Type.Union([
@@ -74,7 +88,7 @@ export const Assignment = Type.Object({
   lookback: Type.Optional(Type.Boolean()),
   /** The size of every piece of an upload but the last. */
   piece_bytes: Type.Integer({ minimum: 5_242_880 }),
-  /** The sensor gives up delivering after this moment. */
+  /** The sensor gives up delivering after this moment. Only for sensors that do not know `remaining`. */
   deliver_before: Type.BigInt(),
 });
 
@@ -92,6 +106,8 @@ export const PartReport = Type.Object({
   phase: Type.Union([Type.Literal('armed'), Type.Literal('ended'), Type.Literal('failed'), Type.Literal('excluded')]),
   /** Wall clock of the sensor when the kernel filter was in force on the interface. */
   armed_at: Type.Optional(Type.BigInt()),
+  /** How long before this report was sent that was, in nanoseconds. Absent after a restart of the sensor. */
+  armed_ago_ns: Type.Optional(count),
   /** That clock less the monotonic one at that moment, in nanoseconds. */
   clock_offset: Type.Optional(Type.BigInt()),
   linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),

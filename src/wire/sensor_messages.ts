@@ -84,7 +84,10 @@ export const ControlReply = Type.Union([
     kind: Type.Literal('signed'),
     url: Type.String(),
     headers: Type.Record(Type.String(), Type.String()),
+    /** By control's clock. Only for sensors that do not know `valid_ns`. */
     expires_at: Type.BigInt(),
+    /** How long the URL is good for, in nanoseconds. */
+    valid_ns: Type.Optional(Type.BigInt()),
     /** The URL is control's own intake, not a user's bucket: it may be a loopback or private address. */
     own: Type.Boolean(),
   }),

@@ -60,7 +60,7 @@ async function heartbeat(db: Database, request: Extract<SensorRequest, { kind: '
 async function desired(db: Database, sensor: string): Promise<ControlReply> {
   return await db.transaction(async (tx): Promise<ControlReply> => {
     const known = await sensorByName(tx, sensor);
-    const assignments = assignmentsOf(await partsOfSensor(tx, sensor));
+    const assignments = assignmentsOf(await partsOfSensor(tx, sensor), await tx.now());
     return { kind: 'work', generation: known?.generation ?? 0n, assignments: [...assignments] };
   });
 }
