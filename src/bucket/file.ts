@@ -33,6 +33,7 @@ export interface FileBucketOptions {
   readonly intake_url: string;
   /** Keys for signed URLs, newest first; 32 bytes each. */
   readonly signing_keys: readonly Uint8Array[];
+  /** The clock that the intake goes by. */
   readonly now: () => TimeNs;
   /** `count` random bytes, unpredictable. */
   readonly random_bytes: (count: number) => Uint8Array;

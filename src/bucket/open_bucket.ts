@@ -18,7 +18,10 @@ export interface BucketWorld {
   /** Where this edgetap's intake of pieces is reached, as in `http://127.0.0.1:8787`. */
   readonly intake_url: string;
   readonly signing_keys: readonly Uint8Array[];
+  /** Edgetap's own clock, for its own signatures. */
   readonly now: () => TimeNs;
+  /** The wall clock: a service goes by its own, which should show the same. */
+  readonly wall: () => TimeNs;
   readonly waiting: Waiting;
   readonly random_bytes: (count: number) => Uint8Array;
   readonly patience?: Patience;
@@ -35,5 +38,5 @@ export function openBucket(destination: Destination, secrets: BucketSecrets | un
   }
   if (secrets === undefined && !world.ambient) raise('bucket_ambient_refused');
   if (secrets === undefined && destination.endpoint !== undefined) raise('bucket_ambient_endpoint');
-  return openS3Bucket({ ...world, destination, ...(secrets === undefined ? {} : { secrets }) });
+  return openS3Bucket({ ...world, now: world.wall, destination, ...(secrets === undefined ? {} : { secrets }) });
 }

@@ -16,6 +16,7 @@ export interface IntakeOptions {
   readonly allowed_roots: readonly string[];
   /** Newest first; a ticket of any of them is good. */
   readonly signing_keys: readonly Uint8Array[];
+  /** The clock that signed the tickets. */
   readonly now: () => TimeNs;
 }
 

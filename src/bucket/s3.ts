@@ -33,6 +33,7 @@ export interface S3BucketOptions {
   /** Absent = the environment's own credentials, which is for the operator to allow. */
   readonly secrets?: BucketSecrets;
   readonly agents: GuardedAgents;
+  /** The wall clock. */
   readonly now: () => TimeNs;
   readonly waiting: Waiting;
   readonly patience?: Patience;

@@ -46,5 +46,5 @@ export interface AuditEntry {
 /** Writes an audit row, in the transaction of what it tells of: one does not commit without the other. */
 export async function writeAudit(tx: Transaction, actor: Actor, entry: AuditEntry, random: RandomBytes): Promise<void> {
   const { account_id, principal_id, address } = actor;
-  await insertAudit(tx, { id: idFrom(random(16)), at: await tx.now(), account_id, principal_id, address, ...entry });
+  await insertAudit(tx, { id: idFrom(random(16)), at: tx.wall(), account_id, principal_id, address, ...entry });
 }

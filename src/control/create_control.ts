@@ -2,7 +2,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import type { ControlBus } from '../bus/bus.ts';
 import { unfinishedCaptures } from '../db/captures.ts';
 import type { Database } from '../db/database.ts';
-import { type Fault, FaultError } from '../model/errors/fault.ts';
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import type { MachineTimes } from '../plan/machine_times.ts';
 import type { Authenticator } from './accounts/authenticator.ts';
 import type { RandomBytes } from './audit.ts';
@@ -132,6 +132,8 @@ export function startControl(parts: ControlParts): RunningControl {
   const ticking = (async (): Promise<void> => {
     while (!closing.signal.aborted) {
       try {
+        for (const by_ns of await db.clock.keep())
+          warn(fault('clock_set', { by_s: (Number(by_ns) / 1e9).toFixed(3) }), 'the clock');
         await keeper.tick();
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;

@@ -7,8 +7,28 @@ export interface Queries {
   readonly query: Kysely<Tables>;
   /** The rows of a statement that was built before: the short way, for what is asked again and again. */
   rows<Row>(built: CompiledQuery<Row>): Promise<readonly Row[]>;
-  /** The database's clock: one for all controls that share the database. */
+  /**
+   * The database's clock: one for all controls that share the database. Goes on with the time that really passes, and is never set:
+   * whatever is waited for, runs out or is kept is measured by it.
+   */
   now(): Promise<TimeNs>;
+  /** The wall clock: for what people read and packets are stamped by. It can be set at any moment. */
+  wall(): TimeNs;
+}
+
+/** The database's clock beside the wall clock. */
+export interface DatabaseClock {
+  now(): TimeNs;
+  wall(): TimeNs;
+  /** What the wall clock showed, or as it goes now will show, at a moment of the database's clock. */
+  toWall(at: TimeNs): TimeNs;
+  /** The moment of the database's clock at which the wall clock, as it goes now, shows that. */
+  fromWall(wall: TimeNs): TimeNs;
+  /**
+   * Writes down what a later process goes on from, where it is time: to be called every second or so. Gives by how many nanoseconds
+   * the wall clock was set, each time since the call before.
+   */
+  keep(): Promise<readonly bigint[]>;
 }
 
 /** Statements that commit together or not at all. Awaiting anything but statements in one keeps everybody waiting. */
@@ -19,6 +39,8 @@ export interface Transaction extends Queries {
 /** An open database. */
 export interface Database extends Queries {
   readonly kind: 'database';
+  /** What `now` and `wall` read. */
+  readonly clock: DatabaseClock;
   /**
    * Runs `body` in a transaction and commits; anything thrown rolls it back and is thrown on. Inside, only `tx` may be
    * used: a statement through the database itself is refused.

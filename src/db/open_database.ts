@@ -3,8 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { type CompiledQuery, Kysely } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
-import type { Database } from './database.ts';
+import type { Database, DatabaseClock } from './database.ts';
+import { keptClock } from './kept_clock.ts';
 import { migrate, migrations } from './migrate.ts';
+import type { HostClocks } from './reference_clock.ts';
 import { sqliteDialect } from './sqlite_dialect.ts';
 import type { Tables } from './tables.ts';
 import { insideTransaction } from './transaction_scope.ts';
@@ -16,7 +18,9 @@ const busy_timeout_ms = 5000;
 export interface DatabaseOptions {
   /** `sqlite:PATH`, or `:memory:` for one that is gone when it is closed. */
   readonly url: string;
-  /** The host's clock, which is SQLite's clock too. */
+  /** The host's clocks, from which the database's own is made. */
+  readonly host?: HostClocks;
+  /** In their place, where nothing outlives the process: both clocks in one. The system's by default. */
   readonly clock?: () => TimeNs;
 }
 
@@ -28,7 +32,6 @@ export interface DatabaseOptions {
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const path = sqlitePath(options.url);
-  const clock = options.clock ?? ((): TimeNs => BigInt(Date.now()) * 1_000_000n);
   const dialect = sqliteDialect(() => openSqlite(path));
   const query = new Kysely<Tables>({ dialect });
   try {
@@ -37,21 +40,30 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     await dialect.close();
     throw error;
   }
-  const now = async (): Promise<TimeNs> => clock();
-  return {
+  const now = async (): Promise<TimeNs> => clock.now();
+  const wall = (): TimeNs => clock.wall();
+  const database: Omit<Database, 'clock'> = {
     kind: 'database',
     query,
     rows: async <Row>(built: CompiledQuery<Row>) =>
       (dialect.runNow<Row>(built) ?? (await query.executeQuery(built))).rows,
     now,
+    wall,
     transaction: (body) =>
       query.transaction().execute((tx) => {
         const rows = async <Row>(built: CompiledQuery<Row>): Promise<readonly Row[]> =>
           (await tx.executeQuery(built)).rows;
-        return insideTransaction(() => body({ kind: 'transaction', query: tx, rows, now }));
+        return insideTransaction(() => body({ kind: 'transaction', query: tx, rows, now, wall }));
       }),
     close: () => dialect.close(),
   };
+  const clock = options.host === undefined ? oneClock(options.clock) : await keptClock(database, options.host);
+  return { ...database, clock };
+}
+
+/** One clock for both, which nobody sets. */
+function oneClock(read = (): TimeNs => BigInt(Date.now()) * 1_000_000n): DatabaseClock {
+  return { now: read, wall: read, toWall: (at) => at, fromWall: (at) => at, keep: async () => [] };
 }
 
 function sqlitePath(url: string): string {

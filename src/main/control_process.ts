@@ -32,6 +32,7 @@ import { busLink } from './bus_link.ts';
 import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
+import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
@@ -56,7 +57,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
-  const db = await openDatabase({ url: `sqlite:${databasePath(settings.data_dir)}`, clock: wallClock.now });
+  const db = await openDatabase({ url: `sqlite:${databasePath(settings.data_dir)}`, host: hostClocks() });
   const key_file = settings.secret_key_file ?? join(settings.data_dir, 'secret.key');
   const keys = await keysOf(key_file);
   const vault: Vault = {
@@ -65,7 +66,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
     isStale: (sealed) => isSealedWithOldKey(sealed, keys),
   };
   await reseal(db, vault);
-  const authenticator = createAuthenticator(db, wallClock.now);
+  const authenticator = createAuthenticator(db);
   if (settings.token !== undefined) authenticator.expect(settings.token);
 
   let acceptPiece: ReturnType<typeof createPieceIntake> | undefined;
@@ -81,7 +82,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
   acceptPiece = createPieceIntake({
     allowed_roots: [...allowed_roots, ...own_roots],
     signing_keys,
-    now: wallClock.now,
+    now: db.clock.now,
   });
   const world: BucketWorld = {
     agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
@@ -89,7 +90,8 @@ childProcess('control', async ({ settings, logger, crash }) => {
     allowed_roots,
     intake_url,
     signing_keys,
-    now: wallClock.now,
+    now: db.clock.now,
+    wall: db.clock.wall,
     waiting: realWaiting,
     random_bytes: random,
   };

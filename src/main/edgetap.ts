@@ -5,12 +5,12 @@ import { Command, Option } from 'commander';
 import { runCli } from '../cli/run_cli.ts';
 import { registerAccountCommands } from './account_command.ts';
 import { edgetapVersion } from './edgetap_version.ts';
+import { hostClocks } from './host_clocks.ts';
 import { registerKeyCommands } from './key_command.ts';
 import { serve } from './serve.ts';
 import { serveSettings } from './settings.ts';
 import { registerTokenCommands } from './token_command.ts';
 import { registerUserCommands } from './user_command.ts';
-import { wallClock } from './wall_clock.ts';
 
 const program = new Command('edgetap')
   .description('Packets from any host of the fleet, on demand: one API, one clean capture file.')
@@ -30,7 +30,7 @@ for (const { name, value_name, help, fallback } of serveSettings) {
 
 const operator = {
   random: (count: number): Uint8Array => new Uint8Array(randomBytes(count)),
-  now: wallClock.now,
+  host: hostClocks(),
   print: (text: string): void => void process.stdout.write(text),
   note: (text: string): void => void process.stderr.write(text),
 };

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { accountById, listAccounts } from '../db/accounts.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open_database.ts';
+import type { HostClocks } from '../db/reference_clock.ts';
 import type { RandomBytes } from '../control/audit.ts';
 import { raise } from '../model/errors/fault.ts';
 import type { Permission } from '../model/principal.ts';
@@ -12,7 +13,7 @@ import { formatTime, type TimeNs } from '../model/time.ts';
 /** What the operator's commands need of the world. */
 export interface OperatorDeps {
   readonly random: RandomBytes;
-  readonly now: () => TimeNs;
+  readonly host: HostClocks;
   /** Writes to standard output: what a script takes. */
   readonly print: (text: string) => void;
   /** Writes to standard error: what a person reads beside it. */
@@ -51,7 +52,7 @@ export async function onDatabase<T>(
 ): Promise<T> {
   const path = databasePath(dataDir);
   if (!existsSync(path)) raise('database_missing', { path });
-  const db = await openDatabase({ url: `sqlite:${path}`, clock: deps.now });
+  const db = await openDatabase({ url: `sqlite:${path}`, host: deps.host });
   try {
     return await run(db);
   } finally {

@@ -45,7 +45,7 @@ async function edgetap(...args: readonly string[]): Promise<Ran> {
   let [out, err] = ['', ''];
   const deps = {
     random,
-    now: () => now,
+    host: { wall: () => now, monotonic: () => now, boottime: () => now, boot: 'b' },
     print: (text: string) => {
       out += text;
     },
@@ -68,7 +68,7 @@ async function edgetap(...args: readonly string[]): Promise<Ran> {
 }
 
 const authenticate = (credentials: Parameters<ReturnType<typeof createAuthenticator>['authenticate']>[0]) =>
-  createAuthenticator(serving, () => now).authenticate(credentials);
+  createAuthenticator(serving).authenticate(credentials);
 const bearer = (token: string): Promise<Principal> => authenticate({ authorization: `Bearer ${token}` });
 
 describe('edgetap token', () => {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createToken, revokeTokenById } from '../control/accounts/manage_tokens.ts';
 import { readExpiry } from '../control/accounts/read_expiry.ts';
+import type { DatabaseClock } from '../db/database.ts';
 import { listTokens, type TokenRecord } from '../db/tokens.ts';
 import type { Permission } from '../model/principal.ts';
 import type { TimeNs } from '../model/time.ts';
@@ -39,9 +40,14 @@ export function registerTokenCommands(program: Command, deps: OperatorDeps): voi
   ).action(async (options: CreateOptions) => {
     const { name, permission, expires } = options;
     const { token: made, secret } = await onDatabase(options, deps, async (db) => {
-      const expires_at = expires === undefined ? {} : { expires_at: readExpiry(expires, await db.now()) };
+      const expires_at = expires === undefined ? {} : { expires_at: readExpiry(expires, db.clock) };
       const account_id = await accountFor(db, options.account);
-      return await createToken(db, { account_id, name, permission, ...expires_at }, deps.random);
+      const { token: stored, secret: made_secret } = await createToken(
+        db,
+        { account_id, name, permission, ...expires_at },
+        deps.random,
+      );
+      return { token: shown(stored, db.clock), secret: made_secret };
     });
     if (options.json) return deps.print(jsonText({ ...made, token: secret }));
     const end = made.expires_at === undefined ? 'does not expire' : `expires ${timeText(made.expires_at)}`;
@@ -52,16 +58,17 @@ export function registerTokenCommands(program: Command, deps: OperatorDeps): voi
   withOperatorOptions(
     token.command('list').description('list the tokens, without their secrets').addOption(accountOption()),
   ).action(async (options: OperatorOptions & { readonly account?: string }) => {
-    const tokens = await onDatabase(options, deps, async (db) =>
-      listTokens(db, options.account === undefined ? undefined : await accountFor(db, options.account)),
-    );
-    const now = deps.now();
-    if (options.json) return deps.print(jsonText(tokens.map((one) => ({ ...one, status: statusOf(one, now) }))));
+    const tokens = await onDatabase(options, deps, async (db) => {
+      const account = options.account === undefined ? undefined : await accountFor(db, options.account);
+      const now = db.clock.now();
+      return (await listTokens(db, account)).map((one) => ({ ...shown(one, db.clock), status: statusOf(one, now) }));
+    });
+    if (options.json) return deps.print(jsonText(tokens));
     const rows = tokens.map((one) => [
       one.id,
       one.account_id,
       one.permission,
-      statusOf(one, now),
+      one.status,
       timeText(one.created),
       timeText(one.expires_at),
       timeText(one.last_used),
@@ -77,6 +84,16 @@ export function registerTokenCommands(program: Command, deps: OperatorDeps): voi
     if (options.json) deps.print(jsonText({ id, status: 'revoked' }));
     else deps.note(`Token ${id} is revoked.\n`);
   });
+}
+
+/** A token with its moments as the wall clock shows them. */
+function shown(token: TokenRecord, { toWall }: Pick<DatabaseClock, 'toWall'>): TokenRecord {
+  const { expires_at, last_used } = token;
+  return {
+    ...token,
+    ...(expires_at === undefined ? {} : { expires_at: toWall(expires_at) }),
+    ...(last_used === undefined ? {} : { last_used: toWall(last_used) }),
+  };
 }
 
 function statusOf(token: TokenRecord, now: TimeNs): 'active' | 'expired' | 'revoked' {

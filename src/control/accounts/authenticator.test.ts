@@ -25,7 +25,7 @@ beforeEach(async () => {
   await db.transaction((tx) =>
     insertAccount(tx, { id: account_id, name: 'first', created: 5n, scope: { sensors: 'all', networks: 'all' } }),
   );
-  authenticator = createAuthenticator(db, () => now);
+  authenticator = createAuthenticator(db);
   return () => db.close();
 });
 
@@ -92,7 +92,7 @@ describe('tokens', () => {
 
   test('a revocation counts at once here, and within five seconds elsewhere', async () => {
     const [first, second_one] = [await newToken(), await newToken()];
-    const elsewhere = createAuthenticator(db, () => now);
+    const elsewhere = createAuthenticator(db);
     const there = (): Promise<string> => outcome(elsewhere.authenticate({ authorization: `Bearer ${first.secret}` }));
     expect([await outcome(bearer(first.secret)), await there()]).toEqual(['good', 'good']);
     await db.transaction((tx) => revokeToken(tx, first.id, now));

@@ -29,8 +29,8 @@ export interface Authenticator {
   flushUses(): Promise<void>;
 }
 
-/** Makes the authenticator over a database; `clock` is the host's. */
-export function createAuthenticator(db: Database, clock: () => TimeNs): Authenticator {
+/** Makes the authenticator over a database. */
+export function createAuthenticator(db: Database): Authenticator {
   const believed = new Map<string, { readonly principal: Principal; readonly since: TimeNs }>();
   const expected = new Set<string>();
   const used = new Map<string, TimeNs>();
@@ -40,8 +40,8 @@ export function createAuthenticator(db: Database, clock: () => TimeNs): Authenti
   /** What `find` says of a secret, asked at most every five seconds. What is unknown is never remembered. */
   const cached = async (key: string, find: () => Promise<Principal>): Promise<Principal> => {
     const known = believed.get(key);
-    const now = clock();
-    // A clock that was set back makes the entry old, not young for ever.
+    const now = db.clock.now();
+    // A clock that went back makes the entry old, not young for ever.
     if (known !== undefined && now >= known.since && now - known.since < cache_ns) return known.principal;
     const asked = generation;
     const principal = await find();
@@ -61,9 +61,9 @@ export function createAuthenticator(db: Database, clock: () => TimeNs): Authenti
       const { id, account_id, permission, expires_at } = token;
       return { id, kind: 'token', account_id, permission, ...(expires_at === undefined ? {} : { expires_at }) };
     });
-    const now = clock();
+    const now = db.clock.now();
     if (principal.expires_at !== undefined && principal.expires_at <= now) {
-      raise('token_expired', { at: formatTime(principal.expires_at) });
+      raise('token_expired', { at: formatTime(db.clock.toWall(principal.expires_at)) });
     }
     used.set(principal.id, now);
     return principal;
@@ -90,7 +90,7 @@ export function createAuthenticator(db: Database, clock: () => TimeNs): Authenti
     verifyToken: async ({ id, expires_at }) => ({
       id,
       status: 'active',
-      ...(expires_at === undefined ? {} : { expires_on: expires_at }),
+      ...(expires_at === undefined ? {} : { expires_on: db.clock.toWall(expires_at) }),
     }),
     accounts: async ({ account_id }) => {
       const account = await accountById(db, account_id);

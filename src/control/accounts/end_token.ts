@@ -6,7 +6,7 @@ import { operatorOf, type RandomBytes, writeAudit } from '../audit.ts';
 export async function endToken(tx: Transaction, id: string, random: RandomBytes): Promise<boolean> {
   const token = await tokenById(tx, id);
   if (token === undefined) return false;
-  if (await revokeToken(tx, id, await tx.now())) {
+  if (await revokeToken(tx, id, tx.wall())) {
     const entry = { action: 'token.revoke', subject: id, detail: `"${token.name}"` } as const;
     await writeAudit(tx, operatorOf(token.account_id), entry, random);
   }

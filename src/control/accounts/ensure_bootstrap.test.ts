@@ -23,7 +23,7 @@ beforeEach(async () => {
 const start = (options: BootstrapOptions = {}): Promise<Bootstrap> => ensureBootstrap(db, options, random);
 
 async function permissionOf(token: string): Promise<string> {
-  return await createAuthenticator(db, clock)
+  return await createAuthenticator(db)
     .authenticate({ authorization: `Bearer ${token}` })
     .then(
       (principal) => principal.permission,

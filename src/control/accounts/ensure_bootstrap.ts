@@ -58,7 +58,7 @@ async function ensureAccount(tx: Transaction, given: string | undefined, random:
   if (known === undefined) await writeSetting(tx, settingKey, id);
   if ((await accountById(tx, id)) !== undefined) return id;
   const scope = { sensors: 'all', networks: 'all' } as const;
-  await insertAccount(tx, { id, name: 'default', created: await tx.now(), scope });
+  await insertAccount(tx, { id, name: 'default', created: tx.wall(), scope });
   const detail = '"default", all sensors, all networks';
   await writeAudit(tx, operatorOf(id), { action: 'account.create', subject: id, detail }, random);
   return id;

@@ -29,7 +29,7 @@ export async function issueToken(
   given?: string,
 ): Promise<IssuedToken> {
   const secret = given ?? makeSecret('et_', random);
-  const token: TokenRecord = { id: idFrom(random(16)), ...order, created: await tx.now() };
+  const token: TokenRecord = { id: idFrom(random(16)), ...order, created: tx.wall() };
   if (!(await insertToken(tx, token, secretHash(secret)))) {
     raise('database_failed', { reason: 'a token of this text is there already' });
   }

@@ -17,7 +17,7 @@ export async function createAccount(
   }
   return await db.transaction(async (tx) => {
     const scope = { sensors: [], networks: [], ...order.scope };
-    const account = { id: idFrom(random(16)), name, created: await tx.now(), scope };
+    const account = { id: idFrom(random(16)), name, created: tx.wall(), scope };
     await insertAccount(tx, account);
     const detail = `"${name}", ${scopeText(scope)}`;
     await writeAudit(tx, operatorOf(account.id), { action: 'account.create', subject: account.id, detail }, random);

@@ -37,7 +37,7 @@ export async function createUser(
     const { account_id, permission } = order;
     if ((await accountById(tx, account_id)) === undefined) raise('account_unknown', { account: account_id });
     const key = makeSecret('ek_', random);
-    const user: UserRecord = { id: idFrom(random(16)), account_id, email, permission, created: await tx.now() };
+    const user: UserRecord = { id: idFrom(random(16)), account_id, email, permission, created: tx.wall() };
     if (!(await insertUser(tx, user, secretHash(key)))) raise('user_exists', { account: account_id, email });
     const entry = { action: 'user.create', subject: user.id, detail: `${email}, ${permission}` } as const;
     await writeAudit(tx, operatorOf(account_id), entry, random);
@@ -52,7 +52,7 @@ export async function createUser(
  */
 export async function revokeUserById(db: Database, id: string, random: RandomBytes): Promise<void> {
   await db.transaction(async (tx) => {
-    const user = await revokeUser(tx, id, await tx.now());
+    const user = await revokeUser(tx, id, tx.wall());
     if (user === undefined) return raise('user_unknown', { user: id });
     const entry = { action: 'user.revoke', subject: id, detail: user.email } as const;
     await writeAudit(tx, operatorOf(user.account_id), entry, random);

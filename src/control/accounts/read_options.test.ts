@@ -6,6 +6,7 @@ import { readNetworks, readSensors } from './read_scope.ts';
 
 const second = 1_000_000_000n;
 const now = 1_800_000_000n * second;
+const clock = { now: () => now, fromWall: (wall: bigint) => wall };
 
 describe('readExpiry', () => {
   test.each([
@@ -14,14 +15,14 @@ describe('readExpiry', () => {
     ['90d', 7_776_000n],
     ['999999m', 59_999_940n],
   ])('%s from now', (text, seconds) => {
-    expect(readExpiry(text, now)).toBe(now + seconds * second);
+    expect(readExpiry(text, clock)).toBe(now + seconds * second);
   });
 
   test('a moment', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 1n, max: 10n ** 15n }), (us) => {
         const at = now + us * 1000n;
-        expect(readExpiry(formatTime(at), now)).toBe(at);
+        expect(readExpiry(formatTime(at), clock)).toBe(at);
       }),
     );
   });
@@ -40,11 +41,18 @@ describe('readExpiry', () => {
     '2026-01-01T00:00:00Z',
     'tomorrow',
   ])('%s is refused', (text) => {
-    expect(() => readExpiry(text, now)).toThrow(`--expires is "${text}": it must be a time to live`);
+    expect(() => readExpiry(text, clock)).toThrow(`--expires is "${text}": it must be a time to live`);
+  });
+
+  test('a moment is one of the wall clock, a time to live is not', () => {
+    const set = { ...clock, fromWall: (wall: bigint) => wall - 3600n * second };
+    expect(readExpiry(formatTime(now + 7200n * second), set)).toBe(now + 3600n * second);
+    expect(readExpiry('1h', set)).toBe(now + 3600n * second);
+    expect(() => readExpiry(formatTime(now + 3600n * second), set)).toThrow('--expires');
   });
 
   test('now is not in the future', () => {
-    expect(() => readExpiry(formatTime(now), now)).toThrow('--expires');
+    expect(() => readExpiry(formatTime(now), clock)).toThrow('--expires');
   });
 });
 

@@ -47,7 +47,10 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
         db,
         records.map((record) => record.id),
       );
-      return { captures: records.map((record) => captureView(record, parts.get(record.id) ?? [])), total_count: total };
+      return {
+        captures: records.map((record) => captureView(record, parts.get(record.id) ?? [], db.clock)),
+        total_count: total,
+      };
     },
     get: async (by, id) => {
       const look = async (): Promise<Capture> => (await findView(by.account_id, id)) ?? unknown();
@@ -104,7 +107,7 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
     return raise('result_none', { reason: 'its size is not known' });
   }
   if ((await deps.db.now()) > ended_at + deps.keep_ns && spec.type === 'simple') {
-    raise('result_expired', { until: formatTime(ended_at + deps.keep_ns) });
+    raise('result_expired', { until: formatTime(deps.db.clock.toWall(ended_at + deps.keep_ns)) });
   }
   const bucket =
     spec.type === 'simple'
@@ -116,7 +119,7 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
     media_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
     size_bytes: Number(size_bytes),
     etag: `"${sha256}"`,
-    last_modified: ended_at,
+    last_modified: deps.db.clock.toWall(ended_at),
     open: async (range) => {
       const read = async (): Promise<ObjectContent> => await bucket.readObject(filename, rangeOf(range));
       const content = await (spec.type === 'simple' ? read() : readable(spec.destination_conf, read));

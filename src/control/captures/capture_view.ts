@@ -1,3 +1,4 @@
+import type { DatabaseClock } from '../../db/database.ts';
 import type { Capture, PartResult, PastResult } from '../../model/capture.ts';
 import type { PartPast } from '../../model/past.ts';
 import type { PartPhase, PartRecord, CaptureRecord } from '../../model/record.ts';
@@ -12,12 +13,17 @@ const partStatus: Readonly<Record<PartPhase, PartResult['status']>> = {
   lost: 'no_answer',
 };
 
-/** A capture as its owner sees it: everything that is known, nothing about how it is delivered. */
-export function captureView(record: CaptureRecord, parts: readonly PartRecord[]): Capture {
-  const { id, account_id, spec, status, submitted } = record;
+/**
+ * A capture as its owner sees it: everything that is known, nothing about how it is delivered. Its moments are those of the wall
+ * clock, as it showed them then.
+ */
+export function captureView(
+  record: CaptureRecord,
+  parts: readonly PartRecord[],
+  { toWall }: Pick<DatabaseClock, 'toWall'>,
+): Capture {
+  const { id, account_id, spec, status } = record;
   const optional = pickKnown(record, [
-    'stop_requested',
-    'deadline',
     'packets_captured',
     'packets_dropped',
     'packets_dropped_is_upper_bound',
@@ -27,7 +33,12 @@ export function captureView(record: CaptureRecord, parts: readonly PartRecord[])
     'error_message',
     'size_bytes',
   ]);
-  return { id, account_id, spec, status, submitted, ...optional, parts: parts.map(partView) };
+  const moments = {
+    submitted: toWall(record.submitted),
+    ...(record.stop_requested === undefined ? {} : { stop_requested: toWall(record.stop_requested) }),
+    ...(record.deadline === undefined ? {} : { deadline: toWall(record.deadline) }),
+  };
+  return { id, account_id, spec, status, ...moments, ...optional, parts: parts.map(partView) };
 }
 
 function partView(part: PartRecord): PartResult {

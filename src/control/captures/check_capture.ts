@@ -32,7 +32,7 @@ export interface Checked<Spec> {
   readonly fleet: readonly SensorRecord[];
 }
 
-/** Checks a request for a capture. @throws {FaultError} every fault of it at once: the schema's, the state's, and the filter's */
+/** Checks a request for a capture that came when the wall clock showed `now`. @throws {FaultError} every fault of it at once: the schema's, the state's, and the filter's */
 export async function checkCapture(
   deps: CheckDeps,
   by: Caller,
@@ -65,7 +65,7 @@ async function check<Spec extends EstimateSpec>(
   const account = await accountById(db, by.account_id);
   if (account === undefined) throw new FaultError([fault('not_found', { what: 'account' })]);
   const { scope } = account;
-  const fleet = visibleSensors(heardOf(await listSensors(db), now), scope);
+  const fleet = visibleSensors(heardOf(await listSensors(db), await db.now()), scope);
   const ownerships = await listOwnerships(db, by.account_id);
   const colos = [...new Set(fleet.map((sensor) => sensor.colo))].toSorted();
   const spec = judge({ now, colos, ownerships, scope });

@@ -46,13 +46,14 @@ export interface CreateDeps extends CheckDeps {
 export async function createCapture(deps: CreateDeps, by: Caller, body: unknown, repeat: Repeat): Promise<Created> {
   const { db } = deps;
   const received_at = await db.now();
+  const wall = db.wall();
   const body_hash = bodyHash(body);
   const attemptAt = (at: TimeNs): CreateAttempt =>
     attemptOf({ principal: by.principal, repeat, body_hash, received_at, at });
   const earlier = await findRepeat(db, attemptAt(await db.now()), deps.limits);
   if (earlier !== undefined) return await repeated(db, earlier.capture_id, earlier.rate);
   try {
-    return await createNew(deps, by, body, received_at, attemptAt);
+    return await createNew(deps, by, body, { received_at, wall }, attemptAt);
   } catch (error) {
     if (isOurs(error)) await remember(db, attemptAt);
     throw error;
@@ -77,13 +78,13 @@ async function createNew(
   deps: CreateDeps,
   by: Caller,
   body: unknown,
-  received_at: TimeNs,
+  { received_at, wall }: { readonly received_at: TimeNs; readonly wall: TimeNs },
   attemptAt: (at: TimeNs) => CreateAttempt,
 ): Promise<Created> {
   const { db } = deps;
   const refusal = deps.refusal();
   if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
-  const checked = await checkCapture(deps, by, body, received_at);
+  const checked = await checkCapture(deps, by, body, wall);
   const { record, parts } = plan(deps, by, checked, received_at);
   // Not for one that will be refused.
   const room = await hasRoom(db, attemptAt(await db.now()), deps.limits);
@@ -96,7 +97,7 @@ async function createNew(
   if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
   if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
   deps.begun(record, made.generations, made.lease);
-  return { ok: true, capture: captureView(record, parts), rate: made.rate };
+  return { ok: true, capture: captureView(record, parts, db.clock), rate: made.rate };
 }
 
 /** What became of a capture that was to be written down. */
@@ -142,7 +143,7 @@ async function requireBucket(tx: Transaction, by: Caller, spec: CaptureSpec): Pr
 async function repeated(db: Database, captureId: string, rate: Rate): Promise<Created> {
   const record = await captureById(db, captureId);
   if (record === undefined) return { ok: false, fault: fault('not_found', { what: 'capture' }), rate };
-  return { ok: true, capture: captureView(record, await partsOf(db, captureId)), rate };
+  return { ok: true, capture: captureView(record, await partsOf(db, captureId), db.clock), rate };
 }
 
 function plan(

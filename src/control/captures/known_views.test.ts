@@ -73,7 +73,7 @@ async function store(account_id: string, ownership_id: string, parts: number): P
 /** What it should be, read anew. */
 async function fresh(id: string): Promise<unknown> {
   const record = await captureById(db, id);
-  return record === undefined ? undefined : captureView(record, await partsOf(db, id));
+  return record === undefined ? undefined : captureView(record, await partsOf(db, id), db.clock);
 }
 
 const aReport = fc.record({

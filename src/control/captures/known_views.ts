@@ -23,7 +23,7 @@ export function knownViews(db: Database): FindView {
     if (before !== undefined && (await captureVersion(db, account_id, id)) === before.version) return before.view;
     const found = await captureWithParts(db, account_id, id);
     if (found === undefined) return undefined;
-    const view = captureView(found.record, found.parts);
+    const view = captureView(found.record, found.parts, db.clock);
     known.delete(id);
     if (view.parts.length > parts_max) return view;
     known.set(id, { version: found.record.version, view });

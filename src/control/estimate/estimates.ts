@@ -60,7 +60,7 @@ export function createEstimates(deps: EstimateDeps): EstimateControl {
     estimate: async (by, body, gone) => {
       const reason = deps.refusal();
       if (reason !== undefined) raise('unavailable', { what: 'edgetap', reason });
-      const now = await deps.db.now();
+      const now = deps.db.wall();
       const checked = await checkEstimate(deps, by, body, now);
       const limit = estimates_at_once + waiting_max;
       if (asked >= limit) raise('estimates_busy', { limit });

@@ -84,7 +84,7 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
         destination_conf,
         filename,
         status: 'pending',
-        submitted: await tx.now(),
+        submitted: tx.wall(),
         challenge_digest: challengeDigest(challenge),
         ...(parsed.secrets === undefined ? {} : { sealed: vault.seal(parsed.secrets, id) }),
       };
@@ -128,7 +128,7 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
       if (!isChallenge(challenge, known.challenge_digest)) return wrong();
       if (known.status === 'success') return publicOf(known);
       return await db.transaction(async (tx) => {
-        const validated = await tx.now();
+        const validated = tx.wall();
         if (await validateOwnership(tx, known.id, known.challenge_digest, validated)) {
           const entry = { action: 'bucket.validate', subject: known.id, detail: destination_conf } as const;
           await writeAudit(tx, actorOf(by), entry, random);
@@ -147,7 +147,7 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
         if (known === undefined) return raise('not_found', { what: 'bucket' });
         const [user] = await capturesUsingOwnership(tx, id);
         if (user !== undefined) raise('bucket_in_use', { capture: user.id });
-        await removeOwnership(tx, id, await tx.now());
+        await removeOwnership(tx, id, tx.wall());
         const entry = { action: 'bucket.remove', subject: id, detail: known.destination_conf } as const;
         await writeAudit(tx, actorOf(by), entry, random);
       });

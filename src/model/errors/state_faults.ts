@@ -22,4 +22,10 @@ export const stateFaults = {
     retry: 'no',
     text: '{peer} speaks version {found} of the bus; this edgetap speaks {known}.',
   },
+  clock_set: {
+    code: 1807,
+    status: 500,
+    retry: 'no',
+    text: "This host's clock was set by {by_s} s. Captures, deliveries and deadlines go on unchanged; packets carry the new time from here on.",
+  },
 } as const;
