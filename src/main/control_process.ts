@@ -82,7 +82,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
   acceptPiece = createPieceIntake({
     allowed_roots: [...allowed_roots, ...own_roots],
     signing_keys,
-    now: db.clock.now,
+    now: () => db.clock.now(),
   });
   const world: BucketWorld = {
     agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
@@ -90,8 +90,8 @@ childProcess('control', async ({ settings, logger, crash }) => {
     allowed_roots,
     intake_url,
     signing_keys,
-    now: db.clock.now,
-    wall: db.clock.wall,
+    now: () => db.clock.now(),
+    wall: () => db.clock.wall(),
     waiting: realWaiting,
     random_bytes: random,
   };
