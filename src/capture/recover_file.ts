@@ -12,17 +12,17 @@ export interface RecoveredFile {
   readonly bytes: number;
   /** No packet is older than the one before it. */
   readonly ascending: boolean;
-  /** Bytes that were cut off. */
+  /** Bytes behind that: cut off, unless the file was to be left as it is. */
   readonly cut_bytes: number;
 }
 
-/** Cuts a part's file after its last whole record, and tells what is left. */
-export function recoverFile(path: string): RecoveredFile {
+/** Cuts a part's file after its last whole record, unless it is to be left as it is, and tells what is whole of it. */
+export function recoverFile(path: string, options: { readonly leave?: boolean } = {}): RecoveredFile {
   const descriptor = openSync(path, 'r+');
   try {
     const { size } = fstatSync(descriptor);
     const whole = lastWholeRecord(pieces(descriptor));
-    if (whole.whole_bytes < size) {
+    if (whole.whole_bytes < size && options.leave !== true) {
       ftruncateSync(descriptor, whole.whole_bytes);
       fsyncSync(descriptor);
     }

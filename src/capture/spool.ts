@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { raise } from '../model/errors/fault.ts';
@@ -51,8 +52,10 @@ export class Spool {
         if (!name.endsWith(suffix)) continue;
         const part = name.slice(0, -suffix.length);
         const path = spool.path(capture_id, part);
-        const file = recoverFile(path);
-        spool.budget.occupy(file.file_bytes);
+        // Of a file with sums those say what of it is good, also behind what is damaged.
+        const leave = existsSync(`${path}.sums`);
+        const file = recoverFile(path, { leave });
+        spool.budget.occupy(file.file_bytes + (leave ? file.cut_bytes : 0));
         recovered.push({ capture_id, part, path, ...file });
       }
     }

@@ -1,8 +1,7 @@
 import { FaultError, raise } from '../model/errors/fault.ts';
 
 /**
- * Does something with a part's files. What the system refuses is thrown as `part_file_lost` where the file is not what it
- * was, else as the fault that is named; anything else is a defect and thrown on.
+ * Does something with a part's files. What the system refuses is thrown as `part_file_lost` where the file is gone, else as the fault that is named; anything else is a defect and thrown on.
  */
 export async function onSpool<T>(name: 'spool_read_failed' | 'spool_write_failed', run: () => Promise<T>): Promise<T> {
   try {
@@ -10,8 +9,8 @@ export async function onSpool<T>(name: 'spool_read_failed' | 'spool_write_failed
   } catch (cause) {
     if (cause instanceof FaultError || !(cause instanceof Error)) throw cause;
     const code = 'code' in cause ? cause.code : undefined;
-    const isLost = code === 'ENOENT' || code === 'ESHORT';
-    if (name === 'spool_read_failed' && isLost) raise('part_file_lost', { reason: code }, { cause });
+    if (name === 'spool_read_failed' && code === 'ENOENT')
+      raise('part_file_lost', { reason: cause.message }, { cause });
     if (!('errno' in cause)) throw cause;
     return raise(name, { reason: cause.message }, { cause });
   }

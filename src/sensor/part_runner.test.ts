@@ -163,7 +163,9 @@ describe.skipIf(skip)('a part', () => {
     const runner = begin();
     await armed(runner);
     expect(before[0]).toBe('armed');
-    expect(sent).toMatchObject([{ attempt: 0, part: { linktype: 1 }, path: spool.path(capture_id, pair.near.name) }]);
+    expect(sent).toMatchObject([
+      { attempt: 0, growing: { part: { linktype: 1 } }, path: spool.path(capture_id, pair.near.name) },
+    ]);
     replayFrames(pair.far, [frame, frame, frame]);
     await runner.stop('stopped');
     await runner.settled;
@@ -515,7 +517,7 @@ describe.skipIf(skip)('delivery', () => {
     const runner = begin();
     await armed(runner);
     await waitFor(() => sent.length === 2, { what: 'a second upload' });
-    expect(sent[1]).toMatchObject({ attempt: 1, part: { linktype: 1 } });
+    expect(sent[1]).toMatchObject({ attempt: 1, growing: { part: { linktype: 1 } } });
     replayFrames(pair.far, [frame]);
     await runner.stop('stopped');
     await runner.settled;
@@ -546,7 +548,7 @@ describe.skipIf(skip)('delivery', () => {
 
   test('one that was put in order already is not again', async () => {
     write();
-    writeFileSync(partPaths(directory, capture_id, pair.near.name).sorted, buildPcap([]));
+    writeFileSync(partPaths(directory, capture_id, pair.near.name).copy('sorted'), buildPcap([]));
     const runner = begin({ left: left({ unordered: true, sorted: true, attempt: 1 }) });
     await runner.settled;
     expect(parsePcap(files[0] ?? Buffer.alloc(1)).packets).toEqual([]);
@@ -554,7 +556,7 @@ describe.skipIf(skip)('delivery', () => {
 
   test('a file that cannot be put in order for want of room waits for it', async () => {
     write();
-    const { sorted } = partPaths(directory, capture_id, pair.near.name);
+    const sorted = partPaths(directory, capture_id, pair.near.name).copy('sorted');
     mkdirSync(`${sorted}.run-0`);
     const runner = begin({ left: left({ unordered: true }) });
     await waitFor(() => warned.some((one) => one.name === 'spool_write_failed'), { what: 'trouble' });

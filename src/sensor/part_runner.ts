@@ -6,6 +6,7 @@ import type { HostInterface } from '../libpcap/interfaces.ts';
 import { backoffMs } from '../model/backoff.ts';
 import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
+import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 import type { Clock } from './clock.ts';
 import { type Due, dueOf, never, tightened } from './due.ts';
@@ -13,8 +14,11 @@ import { writeEmptyPart } from './empty_part.ts';
 import { onSpool } from './on_spool.ts';
 import type { Outbox } from './outbox.ts';
 import { endOf, newsOf } from './part_news.ts';
-import { partPaths, removeBeside, removeSorted, writeState } from './part_shelf.ts';
+import { mendedName, partPaths, removeBeside, removeCopies, sortedName, writeState } from './part_shelf.ts';
 import type { PartState } from './part_state.ts';
+import { followPart, type GrowingSums } from './part_sums.ts';
+import { type FileToDeliver, fileToDeliver } from './file_to_deliver.ts';
+import { salvagePart } from './salvage_part.ts';
 import type { PartSender } from './send_part.ts';
 import { writeSorted } from './sort_part.ts';
 
@@ -55,6 +59,8 @@ export interface PartRunner {
 const lost = new Set(['upload_gone', 'bucket_checksum']);
 /** The disk may come right. */
 const passing = new Set([...lost, 'spool_read_failed', 'spool_write_failed']);
+/** A file that is damaged again and again is on a disk that keeps nothing. */
+const mends_max = 3;
 const pauses = { base_ms: 200, cap_ms: 30_000 };
 const forgotten_reason = new Error('the part is wanted no more');
 
@@ -77,6 +83,10 @@ export function runPart(
   let wantedStop: StopReason | undefined;
   let running: Part | undefined;
   let armed_monotonic: bigint | undefined;
+  let growing: GrowingSums | undefined;
+  let mends = 0;
+  /** Why nothing of what was captured is surely on the disk. */
+  let nothing: Fault | undefined;
   let trouble: Fault | undefined;
   let state: PartState = left ?? { layout: 1, assignment, interface: interfaceName, phase: 'arming', attempt: 0 };
 
@@ -177,13 +187,17 @@ export function runPart(
     });
     running = part;
     armed_monotonic = part.armed_at - part.clock_offset;
+    growing = followPart(part, {
+      piece_bytes: assignment.piece_bytes,
+      warn: (error) => deps.warn(fault('spool_read_failed', { reason: reasonOf(error) }), `the sums of ${context}`),
+    });
     applyOrders();
     try {
       const { armed_at, clock_offset, linktype: kind } = part;
       await save({ phase: 'armed', armed_at, clock_offset, linktype: kind });
     } catch (error) {
       part.stop('error');
-      await part.ended;
+      await growing.finish((await part.ended).file_bytes);
       running = undefined;
       throw error;
     }
@@ -194,22 +208,38 @@ export function runPart(
   const finish = async (part: Part): Promise<void> => {
     const end = await part.ended;
     running = undefined;
-    await note({ phase: 'ended', ...endOf(end, interfaceName) });
-    report();
+    await note({ phase: 'ended', ...endOf(end, interfaceName), file_bytes: end.file_bytes });
+    if (end.file_bytes < pcapHeaderBytes) {
+      nothing = end.error ?? fault('part_file_damaged', { path: part.path, reason: 'it is empty' });
+    } else report();
+    await growing?.finish(end.file_bytes);
+    const last = growing?.sums.points.at(-1);
+    if (last?.end_bytes === end.file_bytes) await note({ checksum: last.checksum });
   };
+
+  /** The file that is to be delivered. Throws `part_file_lost`, `spool_read_failed`. */
+  const file = async (): Promise<FileToDeliver> =>
+    await onSpool('spool_read_failed', async () => await fileToDeliver(spool, paths, state));
 
   const send = async (part: Part | undefined, ended: Promise<void>, signal: AbortSignal): Promise<void> => {
     const { attempt } = state;
+    const sending =
+      part !== undefined && growing !== undefined
+        ? { path: part.path, growing: { part, sums: growing.sums } }
+        : {
+            ...(await file()),
+            growing: undefined,
+          };
     await sender.send({
       assignment,
       interface: interfaceName,
       attempt,
-      path: state.sorted === true ? paths.sorted : spool.path(capture_id, interfaceName),
+      ...sending,
       journal_path: paths.journal(attempt),
       deliverUntil: () => due.deliver ?? never,
-      part,
       told: async () => {
         await ended;
+        if (nothing !== undefined) throw new FaultError([nothing]);
         trouble = undefined;
         await outbox.tell(newsOf(state, trouble, armed_monotonic));
       },
@@ -220,37 +250,91 @@ export function runPart(
 
   const mustSort = (): boolean => state.phase === 'ended' && state.unordered === true && state.sorted !== true;
 
-  /** Sends the part while it grows. One that has ended out of order is sorted and sent anew; one that got lost, too. */
+  const sort = async (): Promise<void> => {
+    const from = await file();
+    await onSpool('spool_write_failed', async () => {
+      const { file_bytes, checksum } = await writeSorted(from, paths.copy(sortedName));
+      await save({ sorted: true, file: sortedName, file_bytes, checksum, attempt: state.attempt + 1 });
+    });
+  };
+
+  /** Goes on with what is whole of a damaged file, and tells the rest. Throws `why` where nothing is left. */
+  const mend = async (why: Fault): Promise<void> => {
+    mends += 1;
+    if (mends > mends_max) throw new FaultError([why]);
+    const attempt = state.attempt + 1;
+    const name = mendedName(attempt);
+    const { packets = 0n, dropped } = state;
+    const from = await file();
+    const made = await onSpool('spool_write_failed', async () => await salvagePart(from, paths.copy(name)));
+    const gone = packets - BigInt(made.packets);
+    if (gone > 0n && made.packets === 0) throw new FaultError([why]);
+    const { file_bytes, checksum } = made;
+    const counts = { packets: BigInt(made.packets), bytes: BigInt(made.bytes) };
+    const missing = [state.missing, `${gone} of ${packets} packets are lost: ${why.message}`]
+      .filter(Boolean)
+      .join('; ');
+    await save({
+      ...{ file: name, file_bytes, checksum, attempt },
+      ...counts,
+      ...(dropped === undefined ? {} : { dropped: dropped + gone }),
+      ...(gone === 0n ? {} : { missing: missing.slice(0, 4096) }),
+    });
+    report();
+  };
+
+  /** One try of sending the part, from its first byte to its place, or until it turns out to need sorting. */
+  const attemptDelivery = async (capturing: Part | undefined, ended: Promise<void>): Promise<boolean> => {
+    if (mustSort()) await sort();
+    const unwanted = new AbortController();
+    const part = state.file === undefined ? capturing : undefined;
+    const sent = send(part, ended, AbortSignal.any([forgotten.signal, unwanted.signal]));
+    await Promise.race([ended, sent]);
+    if (nothing !== undefined) {
+      unwanted.abort(forgotten_reason);
+      await sent.catch(() => undefined);
+      throw new FaultError([nothing]);
+    }
+    if (!mustSort()) {
+      await sent;
+      return true;
+    }
+    unwanted.abort(forgotten_reason);
+    await sent.catch(() => undefined);
+    return false;
+  };
+
+  /** Sends the part while it grows. One that has ended out of order is sorted and sent anew; one that got lost or is damaged, too. */
   const deliver = async (capturing: Part | undefined, ended: Promise<void>): Promise<void> => {
-    for (let failures = 1; ; failures += 1) {
+    for (let failures = 0; ; failures += 1) {
       try {
-        if (mustSort()) {
-          const from = spool.path(capture_id, interfaceName);
-          await onSpool('spool_write_failed', async () => await writeSorted(from, paths.sorted));
-          await save({ sorted: true, attempt: state.attempt + 1 });
-        }
-        const unwanted = new AbortController();
-        const part = state.sorted === true ? undefined : capturing;
-        const sent = send(part, ended, AbortSignal.any([forgotten.signal, unwanted.signal]));
-        await Promise.race([ended, sent]);
-        if (!mustSort()) return await sent;
-        unwanted.abort(forgotten_reason);
-        await sent.catch(() => undefined);
-        failures = 0;
+        if (await attemptDelivery(capturing, ended)) return;
+        failures = -1;
       } catch (error) {
-        const again =
-          error instanceof FaultError &&
-          passing.has(error.faults[0].name) &&
-          clock.monotonic() < (due.deliver ?? never);
-        if (!again || forgotten.signal.aborted) {
-          await ended;
-          throw error;
-        }
-        tellTrouble(error.faults[0]);
-        await clock.sleep(backoffMs(pauses, failures, deps.random()), forgotten.signal);
-        if (lost.has(error.faults[0].name)) await note({ attempt: state.attempt + 1 });
+        await takeFailure(error, failures + 1, ended);
       }
     }
+  };
+
+  /** Makes ready for another try after a failed one, or throws it on. */
+  const takeFailure = async (error: unknown, failures: number, ended: Promise<void>): Promise<void> => {
+    const why = error instanceof FaultError ? error.faults[0] : undefined;
+    const isDamaged = why?.name === 'part_file_damaged';
+    const again =
+      why !== undefined && (isDamaged || passing.has(why.name)) && clock.monotonic() < (due.deliver ?? never);
+    if (!again || nothing !== undefined || forgotten.signal.aborted) {
+      await ended;
+      throw error;
+    }
+    if (isDamaged) {
+      tellTrouble(why);
+      await ended;
+      await mend(why);
+      return tellTrouble(undefined);
+    }
+    tellTrouble(why);
+    await clock.sleep(backoffMs(pauses, failures, deps.random()), forgotten.signal);
+    if (lost.has(why.name)) await note({ attempt: state.attempt + 1 });
   };
 
   const live = async (): Promise<void> => {
@@ -264,7 +348,7 @@ export function runPart(
         await note({ phase: 'delivered' });
         await leniently(async () => {
           await spool.remove(capture_id, interfaceName);
-          await removeSorted(paths);
+          await removeCopies(paths);
         });
       } else if (state.phase !== 'delivered') {
         await outbox.tell(newsOf(state, trouble, armed_monotonic));
@@ -309,6 +393,10 @@ export function runPart(
     progress,
     settled: life,
   };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function asError(faults: readonly Fault[]): FaultError {

@@ -99,7 +99,7 @@ function sending(uploaded: () => ControlReply): {
     path: join(directory, 'eth0.pcap'),
     journal_path: join(directory, 'eth0.journal'),
     deliverUntil: () => assignment.deliver_before,
-    part: undefined,
+    growing: undefined,
     told: async () => void said.push('told'),
     trouble: (fault: Fault | undefined) => void said.push(fault?.name ?? 'well'),
     signal: given_up.signal,

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import type { Part } from '../capture/part.ts';
 import { backoffMs } from '../model/backoff.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
@@ -23,7 +22,9 @@ export interface PartSenderDeps {
 const growth_look_ms = 100;
 const pauses = { base_ms: 200, cap_ms: 30_000 };
 /** Only a new upload can help, or nothing can. */
-const final = new Set(['upload_gone', 'bucket_checksum', 'part_file_lost']);
+const final = new Set(['upload_gone', 'bucket_checksum', 'part_file_lost', 'part_file_damaged']);
+/** A disk that fails for so many tries in a row is not going to give the bytes back soon. */
+const reads_max = 8;
 
 /** Makes the sender of a sensor's parts: pieces go to signed URLs, and control puts them together. */
 export function createPartSender(deps: PartSenderDeps): PartSender {
@@ -41,6 +42,13 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
         signal.throwIfAborted();
         if (!(error instanceof FaultError) || final.has(error.faults[0].name)) throw error;
         const [fault] = error.faults;
+        if (fault.name === 'spool_read_failed' && failures >= reads_max) {
+          raise(
+            'part_file_damaged',
+            { path: shipment.path, reason: fault.message.replace(/\.$/, '') },
+            { cause: error },
+          );
+        }
         if (clock.monotonic() >= deliverUntil()) {
           raise('upload_expired', { limit_h: limits.upload_expiry_s / 3600, reason: fault.message }, { cause: error });
         }
@@ -52,10 +60,10 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
   };
 
   const upload = async (shipment: PartShipment): Promise<UploadedFile> => {
-    const { assignment, interface: name, attempt, journal_path, path, part, signal, trouble } = shipment;
+    const { assignment, interface: name, attempt, journal_path, signal, trouble } = shipment;
     const { capture_id, piece_bytes } = assignment;
     return await uploadFile({
-      file: part === undefined ? sealedFile(path, (await stat(path)).size) : growingPart(part, clock),
+      file: await fileOf(shipment, clock),
       piece_bytes,
       journal_path,
       signal,
@@ -101,21 +109,26 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
   };
 }
 
-/** A part's file, read while it is being written. */
-function growingPart(part: Part, clock: Clock): GrowingFile {
-  const end: { bytes?: number } = {};
-  const ended = (async (): Promise<void> => {
-    end.bytes = (await part.ended).file_bytes;
-  })();
-  const size = (): number => end.bytes ?? part.progress().file_bytes;
-  const sealed = (): boolean => end.bytes !== undefined;
+async function fileOf({ growing, path, file_bytes, points }: PartShipment, clock: Clock): Promise<GrowingFile> {
+  if (growing === undefined) return sealedFile(path, file_bytes ?? (await stat(path)).size, points);
+  return growingFile(growing, clock);
+}
+
+/** A part's file, read while it is being written, as far as it is summed up. */
+function growingFile({ part, sums }: NonNullable<PartShipment['growing']>, clock: Clock): GrowingFile {
   return {
     path: part.path,
-    size_bytes: size,
-    sealed,
+    size_bytes: () => sums.length,
+    sealed: () => sums.sealed,
+    sums: () => sums.points,
     reaches: async (size_bytes, signal) => {
-      while (!sealed() && size() < size_bytes && !signal.aborted) {
-        await Promise.race([ended, clock.sleep(growth_look_ms, signal)]);
+      while (!sums.sealed && sums.length < size_bytes && !signal.aborted) {
+        await Promise.race([sums.complete, clock.sleep(growth_look_ms, signal)]);
+      }
+      const { file_bytes } = part.progress();
+      if (sums.sealed && sums.length !== file_bytes) {
+        const reason = `it could be read up to byte ${sums.length} of ${file_bytes} only`;
+        raise('part_file_damaged', { path: part.path, reason });
       }
     },
   };

@@ -12,8 +12,16 @@ export interface PartPaths {
   journal(attempt: number): string;
   /** What the journals' paths begin with. */
   readonly upload_stem: string;
-  /** The part in order of time, where it had to be sorted. */
-  readonly sorted: string;
+  /** A file that was made of the part's. */
+  copy(name: string): string;
+}
+
+/** What a part is called that was put in order of time. */
+export const sortedName = 'sorted';
+
+/** What is left of a part whose file was damaged, by the try of its upload. */
+export function mendedName(attempt: number): string {
+  return `mended-${attempt}`;
 }
 
 /** The names beside `<spool>/<capture id>/<interface>.pcap`. */
@@ -23,7 +31,7 @@ export function partPaths(spool: string, captureId: string, interfaceName: strin
   return {
     directory,
     state: beside(stateEnding),
-    sorted: beside('sorted'),
+    copy: beside,
     journal: (attempt) => beside(`upload-${attempt}`),
     upload_stem: beside('upload-'),
   };
@@ -39,13 +47,17 @@ export async function writeState(paths: PartPaths, state: PartState): Promise<vo
   await onSpool('spool_write_failed', async () => {
     await mkdir(paths.directory, { recursive: true, mode: 0o700 });
     const fresh = `${paths.state}.new`;
-    const file = await open(fresh, 'w', 0o600);
+    // A new file each time: one that the disk has refused something of is not asked again.
+    await rm(fresh, { force: true });
+    const file = await open(fresh, 'wx', 0o600);
     try {
       await file.writeFile(toJsonText(state));
       await file.sync();
-    } finally {
-      await file.close();
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
     }
+    await file.close();
     await rename(fresh, paths.state);
     await syncDirectory(paths.directory);
   });
@@ -60,20 +72,35 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Removes the sorted form of a part. */
-export async function removeSorted(paths: PartPaths): Promise<void> {
-  await rm(paths.sorted, { force: true });
+/** What a name beside a part's is, without the interface's: a copy of the part, or the sums of one. */
+const copies = /^(pcap\.sums|(sorted|mended-\d+)(\..+)?)$/;
+
+/** Removes the files that were made of a part, and all sums. */
+export async function removeCopies(paths: PartPaths): Promise<void> {
+  const { directory } = paths;
+  for (const path of await filesIn(directory)) {
+    if (isCopy(paths, path)) await rm(path, { force: true });
+  }
+}
+
+function isCopy(paths: PartPaths, path: string): boolean {
+  const stem = paths.copy('');
+  return path.startsWith(stem) && copies.test(path.slice(stem.length));
+}
+
+async function filesIn(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.map((name) => join(directory, name));
 }
 
 /** Removes what is kept beside a part, and the capture's directory where nothing else is in it. */
 export async function removeBeside(paths: PartPaths): Promise<void> {
-  const names = await readdir(paths.directory).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  const files = names.map((name) => join(paths.directory, name));
+  const files = await filesIn(paths.directory);
   // The state goes last: a crash before it leaves a part that is known, and forgotten again.
-  const own = files.filter((path) => path.startsWith(paths.upload_stem) || path.startsWith(paths.sorted));
+  const own = files.filter((path) => path.startsWith(paths.upload_stem) || isCopy(paths, path));
   for (const path of [...own, `${paths.state}.new`, paths.state]) await rm(path, { force: true });
   await removeIfEmpty(paths.directory);
 }

@@ -28,8 +28,13 @@ export interface PartState {
   readonly missing?: string;
   /** What else its owner should know. */
   readonly note?: string;
-  /** The file to deliver is the sorted one. */
+  /** It has been put in the order of time. */
   readonly sorted?: boolean;
+  /** What the file to deliver is called beside the part's own, where it is another one: in order of time, or what is left of a damaged one. */
+  readonly file?: string;
+  /** Length of the file to deliver, and the CRC-32 of so much of it. A state from before this was kept has neither. */
+  readonly file_bytes?: number;
+  readonly checksum?: number;
   /** The upload's try, from 0: a new one begins with the first byte again. */
   readonly attempt: number;
 }

@@ -5,7 +5,8 @@ import type { Assignment } from '../wire/bus_fields.ts';
 import { dueOf } from './due.ts';
 import { type PartRunner, type PartRunnerDeps, runPart } from './part_runner.ts';
 import { partPaths, readStates, removeBeside } from './part_shelf.ts';
-import { type PartState, partKey } from './part_state.ts';
+import { partKey } from './part_state.ts';
+import { recoverPart } from './recover_part.ts';
 import { reportingRunner } from './reporting_runner.ts';
 
 /** What keeping the work takes. */
@@ -55,7 +56,7 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
       await removeBeside(partPaths(spool.directory, assignment.capture_id, name));
       continue;
     }
-    const settled = state.phase === 'armed' ? crashed(state, files.get(key)) : state;
+    const settled = await recoverPart(state, files.get(key));
     runners.set(key, runPart(deps, assignment, name, settled));
   }
 
@@ -95,20 +96,5 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
     settled: async () => {
       await Promise.all([...runners.values()].map(async (runner) => await runner.settled));
     },
-  };
-}
-
-/** A part that was capturing when its process died: it ends with what is on the disk. What was lost is not known. */
-function crashed(state: PartState, file: RecoveredPart | undefined): PartState {
-  const { dropped: _dropped, interface_dropped: _interfaceDropped, ...kept } = state;
-  const packets = file?.packets ?? 0;
-  return {
-    ...kept,
-    phase: file === undefined || file.file_bytes === 0 ? 'failed' : 'ended',
-    packets: BigInt(packets),
-    bytes: BigInt(file?.bytes ?? 0),
-    unordered: file?.ascending === false,
-    stop_reason: 'crashed',
-    fault: fault('sensor_crashed', { packets }),
   };
 }

@@ -35,6 +35,8 @@ export interface OutgoingPiece extends Piece {
 const pauses: Backoff = { base_ms: 500, cap_ms: 30_000 };
 /** Refusals in a row, about two minutes of them: a bucket policy or a clock may be put right meanwhile. */
 const refusals_max = 10;
+/** Control's own word that only a new upload can help; bytes that are not there to be sent any more. */
+const hopeless = new Set(['upload_gone', 'part_file_damaged']);
 /** A signature with less than this left is not used. */
 const signature_margin = 30_000_000_000n;
 
@@ -43,7 +45,7 @@ const signature_margin = 30_000_000_000n;
  * again, with pauses that double up to 30 s, until `deliver_before`; what looks like a refusal (4xx, a redirect, an
  * endpoint that the guard refuses, control that will not sign) ten times in a row, and then it is final.
  * @param signing a signature that is asked for already
- * @throws {FaultError} `upload_refused`, `upload_expired`, `upload_gone`, or the guard's or control's refusal
+ * @throws {FaultError} `upload_refused`, `upload_expired`, `upload_gone`, `part_file_damaged`, or the guard's or control's refusal
  */
 export async function deliverPiece(
   piece: OutgoingPiece,
@@ -70,8 +72,7 @@ export async function deliverPiece(
       verdict = judgeAnswer(answer);
     } catch (error) {
       signal.throwIfAborted();
-      // Control's own word that only a new upload can help.
-      if (error instanceof FaultError && error.faults[0].name === 'upload_gone') throw error;
+      if (error instanceof FaultError && hopeless.has(error.faults[0].name)) throw error;
       refusal = finalRefusal(error);
       verdict = { is: refusal === undefined ? 'passing' : 'refused', reason: reasonOf(error) };
     }

@@ -1,3 +1,5 @@
+import type { SumPoint } from './sums/sum_point.ts';
+
 /** A file that is uploaded while it grows. Bytes that it once had never change. */
 export interface GrowingFile {
   readonly path: string;
@@ -7,9 +9,17 @@ export interface GrowingFile {
   sealed(): boolean;
   /** Resolves once it has at least so many bytes or is sealed, or when the signal fires. */
   reaches(size_bytes: number, signal: AbortSignal): Promise<void>;
+  /** What the file was when it was written, with a point wherever a piece ends; left out where nobody knows. */
+  sums?(): readonly SumPoint[];
 }
 
 /** A file that is complete. */
-export function sealedFile(path: string, size_bytes: number): GrowingFile {
-  return { path, size_bytes: () => size_bytes, sealed: () => true, reaches: async () => undefined };
+export function sealedFile(path: string, size_bytes: number, points?: readonly SumPoint[]): GrowingFile {
+  return {
+    path,
+    size_bytes: () => size_bytes,
+    sealed: () => true,
+    reaches: async () => undefined,
+    ...(points === undefined ? {} : { sums: () => points }),
+  };
 }

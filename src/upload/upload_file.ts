@@ -1,9 +1,12 @@
 import { type Hash, createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import { raise } from '../model/errors/fault.ts';
 import type { UploadedPiece } from '../model/piece.ts';
 import { type DeliveryWorld, type OutgoingPiece, deliverPiece, orderOf } from './deliver_piece.ts';
 import type { GrowingFile } from './growing_file.ts';
 import { openLenientJournal } from './lenient_journal.ts';
+import { SumCheck } from './sums/sum_check.ts';
 import type { UploadJournal } from './upload_journal.ts';
 
 /** What to upload, and with what. */
@@ -34,7 +37,8 @@ const read_bytes = 262_144;
  * on its way at a time, and the next one is hashed and signed meanwhile; each is journalled as soon as the bucket confirmed
  * it. After a crash the same call goes on where it was and sends at most one piece again. Memory does not depend on the size
  * of pieces or file. When it fails, nothing of it is still running.
- * @throws {FaultError} see `deliverPiece`; `journal_invalid`
+ * @throws {FaultError} see `deliverPiece`; `journal_invalid`; `part_file_damaged` where the file is not what its sums say, or not
+ *   what it was when it was first read: of that nothing is taken as sent
  */
 export async function uploadFile(options: UploadOptions): Promise<UploadedFile> {
   const journal = await openLenientJournal(options.journal_path, options.piece_bytes, options.warn);
@@ -56,6 +60,7 @@ async function uploadOpen(options: UploadOptions, file: FileHandle, journal: Upl
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const pieces: UploadedPiece[] = [];
   const whole = createHash('sha256');
+  const check = new SumCheck(() => source.sums?.() ?? []);
   let size_bytes = 0;
   let previous: Promise<void> = Promise.resolve();
   let sending: Promise<void> = Promise.resolve();
@@ -82,7 +87,12 @@ async function uploadOpen(options: UploadOptions, file: FileHandle, journal: Upl
       ended = sealed && there_bytes <= piece_bytes;
       // It was sealed after its last full piece.
       if (there_bytes === 0 && number > 1) break;
-      const piece = await readPiece(file, number, size_bytes, Math.min(piece_bytes, there_bytes), whole);
+      const piece = await readPiece(
+        { path: source.path, file, start: size_bytes, length_bytes: Math.min(piece_bytes, there_bytes) },
+        number,
+        whole,
+        check,
+      );
       size_bytes += piece.length_bytes;
       const kept = journal.pieces.get(number);
       if (kept?.md5 === piece.md5 && kept.length_bytes === piece.length_bytes) {
@@ -103,31 +113,61 @@ async function uploadOpen(options: UploadOptions, file: FileHandle, journal: Upl
   }
 }
 
-/** Reads a piece once, for its own digest and for the whole file's. */
-async function readPiece(
-  file: FileHandle,
-  number: number,
-  start: number,
-  length_bytes: number,
-  whole: Hash,
-): Promise<OutgoingPiece> {
-  const hash = createHash('md5');
-  const bytes = (): AsyncIterable<Uint8Array> => readBytes(file, start, length_bytes);
-  for await (const chunk of bytes()) {
-    hash.update(chunk);
-    whole.update(chunk);
-  }
-  const digest = hash.digest();
-  return { number, length_bytes, md5: digest.toString('hex'), md5_base64: digest.toString('base64'), bytes };
+/** A stretch of an open file. */
+interface Stretch {
+  readonly path: string;
+  readonly file: FileHandle;
+  readonly start: number;
+  readonly length_bytes: number;
 }
 
-async function* readBytes(file: FileHandle, start: number, length_bytes: number): AsyncGenerator<Uint8Array> {
+/** Reads a piece once, for its own digest and for the whole file's, and compares it with the file's sums. */
+async function readPiece(of: Stretch, number: number, whole: Hash, check: SumCheck): Promise<OutgoingPiece> {
+  const hash = createHash('md5');
+  const before = check.checksum;
+  for await (const chunk of readBytes(of)) {
+    hash.update(chunk);
+    whole.update(chunk);
+    const wrong = check.add(chunk);
+    if (wrong !== undefined) damaged(of, `bytes ${wrong.from} to ${wrong.to} have another checksum`);
+  }
+  const digest = hash.digest();
+  const after = check.checksum;
+  return {
+    number,
+    length_bytes: of.length_bytes,
+    md5: digest.toString('hex'),
+    md5_base64: digest.toString('base64'),
+    bytes: () => readAgain(of, before, after),
+  };
+}
+
+/** Reads what was read before: where it is something else now, its last bytes do not come. */
+async function* readAgain(of: Stretch, before: number, after: number): AsyncGenerator<Uint8Array> {
+  let checksum = before;
+  let left = of.length_bytes;
+  for await (const chunk of readBytes(of)) {
+    checksum = crc32(chunk, checksum);
+    left -= chunk.length;
+    if (left === 0 && checksum !== after) {
+      damaged(of, `bytes ${of.start} to ${of.start + of.length_bytes} are not what they were before`);
+    }
+    yield chunk;
+  }
+}
+
+async function* readBytes(of: Stretch): AsyncGenerator<Uint8Array> {
+  const { file, start, length_bytes } = of;
   for (let done = 0; done < length_bytes; ) {
     // A buffer of its own each time: the one before may still be on its way to the socket.
     const buffer = Buffer.allocUnsafe(Math.min(read_bytes, length_bytes - done));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, start + done);
-    if (bytesRead === 0) throw Object.assign(new Error('the file is shorter than it was'), { code: 'ESHORT' });
+    if (bytesRead === 0) damaged(of, `it ends at byte ${start + done}, before the ${start + length_bytes} that it had`);
     yield buffer.subarray(0, bytesRead);
     done += bytesRead;
   }
+}
+
+function damaged({ path }: Stretch, reason: string): never {
+  raise('part_file_damaged', { path, reason });
 }

@@ -16,7 +16,13 @@ export const sensorFaults = {
     code: 2002,
     status: 500,
     retry: 'no',
-    text: 'The file of this part is gone from the spool, or is shorter than it was ({reason}): it cannot be delivered.',
+    text: 'The file of this part is gone from the spool ({reason}): it cannot be delivered.',
+  },
+  part_file_damaged: {
+    code: 2005,
+    status: 500,
+    retry: 'no',
+    text: 'The file {path} of this part is damaged on the disk of its sensor: {reason}. What is whole of it is delivered. Check the disk.',
   },
   spool_read_failed: { code: 2003, status: 500, retry: 'soon', text: 'Reading from the spool failed: {reason}' },
   part_unknown: {
