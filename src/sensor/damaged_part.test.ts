@@ -98,9 +98,18 @@ async function endedPart(): Promise<PartState> {
   };
   const { file_bytes, checksum } = await newPartFile(path, assignment.piece_bytes, chunks());
   return {
-    ...{ layout: 1, assignment, interface: 'eth0', phase: 'ended', attempt: 0, linktype: 1 },
-    ...{ packets: BigInt(count), bytes: BigInt(count * (record_bytes - 16)), dropped: 2n, stop_reason: 'time_limit' },
-    ...{ file_bytes, checksum },
+    layout: 1,
+    assignment,
+    interface: 'eth0',
+    phase: 'ended',
+    attempt: 0,
+    linktype: 1,
+    packets: BigInt(count),
+    bytes: BigInt(count * (record_bytes - 16)),
+    dropped: 2n,
+    stop_reason: 'time_limit',
+    file_bytes,
+    checksum,
   };
 }
 

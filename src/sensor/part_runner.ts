@@ -275,7 +275,10 @@ export function runPart(
       .filter(Boolean)
       .join('; ');
     await save({
-      ...{ file: name, file_bytes, checksum, attempt },
+      file: name,
+      file_bytes,
+      checksum,
+      attempt,
       ...counts,
       ...(dropped === undefined ? {} : { dropped: dropped + gone }),
       ...(gone === 0n ? {} : { missing: missing.slice(0, 4096) }),

@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { pcapHeaderBytes } from '../../pcap/pcap_header.ts';
-import { recordHeaderBytes } from '../../pcap/pcap_record.ts';
 import type { FileSums, SumPoint } from './sum_point.ts';
 
+/** Of a classic pcap file and of a record in it. */
+const pcapHeaderBytes = 24;
+const recordHeaderBytes = 16;
 /** A block ends with the record that makes it at least so long; damage costs a block. */
 const block_least_bytes = 1 << 18;
 /** And at least this share of the file: so the points of a large file are few. */
