@@ -116,13 +116,16 @@ async function endedPart(): Promise<PartState> {
 /** Delivers a part as the sensor does after a start, to a bucket that keeps what comes. */
 async function deliver(state: PartState): Promise<void> {
   const { spool, recovered } = await Spool.open(directory, 1e9);
-  const outbox = new Outbox(() =>
-    setImmediate(() => {
-      for (const report of outbox.pending()) {
-        reports.push(report);
-        outbox.commit(report.capture_id, report.interface, report.sequence);
-      }
-    }),
+  const monotonic = (): bigint => process.hrtime.bigint();
+  const outbox = new Outbox(
+    () =>
+      setImmediate(() => {
+        for (const report of outbox.pending()) {
+          reports.push(report);
+          outbox.commit(report.capture_id, report.interface, report.sequence);
+        }
+      }),
+    monotonic,
   );
   const reply = (question: Question): ControlReply => {
     if (question.kind === 'uploaded') {
@@ -144,7 +147,11 @@ async function deliver(state: PartState): Promise<void> {
     if (answer.kind === kind) return answer as Extract<ControlReply, { kind: typeof kind }>;
     return raise('request_malformed', { reason: answer.kind });
   };
-  const clock = { now, sleep: async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 1)) };
+  const clock = {
+    now,
+    monotonic,
+    sleep: async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 1)),
+  };
   const runner = runPart(
     {
       spool,
