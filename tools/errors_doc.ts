@@ -20,6 +20,7 @@ const areas: ReadonlyMap<number, string> = new Map([
   [18, 'State'],
   [19, 'Operators and the command line'],
   [20, 'Sensors'],
+  [21, 'Notices: what the `messages` of a good answer say'],
 ]);
 
 const again: Readonly<Record<FaultKind['retry'], string>> = {

@@ -1,3 +1,4 @@
+import type { Fault } from '../model/errors/fault.ts';
 import type { ResponseInfo, ResultInfo } from '../wire/http/envelope.ts';
 
 /** The envelope of a good answer. */
@@ -8,9 +9,10 @@ export interface Answer<Result> {
   readonly messages: ResponseInfo[];
 }
 
-/** Puts a result into its envelope. */
-export function answer<Result>(result: Result): Answer<Result> {
-  return { result, success: true, errors: [], messages: [] };
+/** Puts a result into its envelope, with what is to be said of it. */
+export function answer<Result>(result: Result, notices: readonly Fault[] = []): Answer<Result> {
+  const messages = notices.map(({ code, message }) => ({ code, message, documentation_url: `/docs/errors#${code}` }));
+  return { result, success: true, errors: [], messages };
 }
 
 /** Puts a page of a list into its envelope. */

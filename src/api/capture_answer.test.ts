@@ -28,3 +28,11 @@ test('the same capture has the same answer, another one its own', () => {
   for (const given of [one, other, one]) expect(captureAnswerText(given)).toBe(JSON.stringify(given));
   expect(other.result.status).toBe('success');
 });
+
+test('what is to be said of it is in its messages', () => {
+  const cut: Capture = { ...capture('success'), truncated: true, oldest_packet: -500_000_000n, packets_estimated: 9n };
+  const { messages, result } = captureAnswer(cut);
+  expect(messages).toMatchObject([{ code: 2100, documentation_url: '/docs/errors#2100' }]);
+  expect(messages[0]?.message).toContain('about 9 match');
+  expect(result).toMatchObject({ truncated: true, oldest_packet: '1969-12-31T23:59:59.500000Z', packets_estimated: 9 });
+});

@@ -1,4 +1,5 @@
 import type { Capture } from '../model/capture.ts';
+import { captureNotices } from '../plan/capture_notices.ts';
 import { captureJson } from '../wire/http/capture_json.ts';
 import type { CaptureResponse } from '../wire/http/capture_response.ts';
 import { type Answer, answer } from './answer.ts';
@@ -10,7 +11,7 @@ const texts = new WeakMap<object, string>();
 export function captureAnswer(capture: Capture): Answer<CaptureResponse> {
   const known = answers.get(capture);
   if (known !== undefined) return known;
-  const made = answer(captureJson(capture));
+  const made = answer(captureJson(capture), captureNotices(capture));
   answers.set(capture, made);
   return made;
 }

@@ -6,7 +6,7 @@ import { checkListQuery } from '../wire/http/check_list_query.ts';
 import { envelope, listEnvelope } from '../wire/http/envelope.ts';
 import { ListQuery } from '../wire/http/list_query.ts';
 import { AccountPath, CapturePath, RepeatHeaders, refusals } from '../wire/http/route_schemas.ts';
-import { answer, listAnswer } from './answer.ts';
+import { listAnswer } from './answer.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import { callerOf } from './caller.ts';
@@ -36,7 +36,7 @@ export function captureRoutes(app: ApiInstance, { control: { captures }, packets
       const created = await captures.create(callerOf(request), request.body, repeatOf(request.headers));
       reply.headers(rateHeaders(created));
       if (!created.ok) throw new FaultError([created.fault]);
-      return answer(captureJson(created.capture));
+      return captureAnswer(created.capture);
     },
   });
 

@@ -26,7 +26,7 @@ export function captureText(capture: CaptureResponse): string {
     capture.packet_limit === undefined ? [] : [`${countText(capture.packet_limit)} packets`],
     capture.type === 'simple' || capture.byte_limit === undefined ? [] : [bytesText(capture.byte_limit)],
   ].flat();
-  const losses = dropped === undefined ? '' : `, ${countText(dropped)} dropped`;
+  const losses = dropped === undefined ? '' : `, ${lossText(dropped, capture.packets_dropped_is_upper_bound)} dropped`;
   const size = bytes === undefined ? '' : ` (${bytesText(bytes)})`;
   const rows: (readonly [string, string | undefined])[] = [
     ['Capture', capture.id],
@@ -48,6 +48,7 @@ export function captureText(capture: CaptureResponse): string {
 function ownRows(capture: CaptureResponse): (readonly [string, string | undefined])[] {
   if (capture.type === 'simple') {
     const { sample_rate: rate, packets_estimated: estimated } = capture;
+    const { packets } = captureSum(capture);
     const sampled = rate === undefined || rate === 1 ? undefined : `1 in ${countText(rate)}`;
     return [
       ['Matched', capture.match_inner === true ? 'inner packets too' : undefined],
@@ -55,8 +56,11 @@ function ownRows(capture: CaptureResponse): (readonly [string, string | undefine
       ['Sampled', sampled],
       [
         'Estimated',
-        sampled === undefined || estimated === undefined ? undefined : `${countText(estimated)} packets passed`,
+        estimated === undefined || (sampled === undefined && estimated === packets)
+          ? undefined
+          : `${countText(estimated)} packets passed`,
       ],
+      ['Cut', reachText(capture)],
       ['Problem', capture.error_message],
     ];
   }
@@ -67,6 +71,15 @@ function ownRows(capture: CaptureResponse): (readonly [string, string | undefine
     ['Stopped', capture.stop_requested === undefined ? undefined : momentText(capture.stop_requested)],
     ['Problem', capture.error_message],
   ];
+}
+
+/** How far back a look-back reaches that its limit has cut; undefined where it has not. */
+export function reachText(capture: CaptureResponse): string | undefined {
+  if (capture.type !== 'simple' || capture.truncated !== true) return undefined;
+  const { oldest_packet: oldest, packets_estimated: estimated } = capture;
+  const matching = estimated === undefined ? '' : ` of about ${countText(estimated)} that match`;
+  const reach = oldest === undefined ? '' : `; it reaches back to ${momentText(oldest)}`;
+  return `the newest ${countText(capture.packet_limit)} packets${matching}${reach}`;
 }
 
 function lookbackText(seconds: number, packets: number | undefined): string {
@@ -83,6 +96,16 @@ function pastNote({ past }: SensorResult): string | undefined {
   return `before: ${countText(past.packets ?? 0)} packets${rate}${older}${coverage}`;
 }
 
+/** A number of lost packets: a bound is told as one. */
+function lossText(dropped: number, is_upper_bound: boolean | undefined): string {
+  return is_upper_bound === true && dropped > 0 ? `at most ${countText(dropped)}` : countText(dropped);
+}
+
+/** What a full capture's part lacks. Of a look-back the coverage says that, and `Problem` all. */
+function missingNote({ missing, coverage }: SensorResult): string | undefined {
+  return coverage === undefined ? missing : undefined;
+}
+
 function sensorTable(sensors: readonly SensorResult[]): string {
   const rows = sensors.map((part) => [
     plainText(part.name),
@@ -91,9 +114,11 @@ function sensorTable(sensors: readonly SensorResult[]): string {
     part.status,
     part.packets === undefined ? '-' : countText(part.packets),
     part.bytes === undefined ? '-' : bytesText(part.bytes),
-    part.dropped === undefined ? '-' : countText(part.dropped),
+    part.dropped === undefined ? '-' : lossText(part.dropped, part.dropped_is_upper_bound),
     plainText(
-      [part.stop_reason, part.error, part.coverage, pastNote(part)].filter((text) => text !== undefined).join('; '),
+      [part.stop_reason, part.error, missingNote(part), part.coverage, part.note, pastNote(part)]
+        .filter((text) => text !== undefined)
+        .join('; '),
     ),
   ]);
   return textTable(['SENSOR', 'INTERFACE', 'SITE', 'STATUS', 'PACKETS', 'BYTES', 'DROPPED', 'NOTE'], rows, [

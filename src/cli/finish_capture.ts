@@ -1,7 +1,7 @@
 import type { ApiClient } from '../client/api_client.ts';
 import type { CaptureResponse } from '../wire/http/capture_response.ts';
 import { captureSum } from './capture_sum.ts';
-import { captureText } from './capture_text.ts';
+import { captureText, reachText } from './capture_text.ts';
 import { type CommandContext, note, print, printJson } from './command_context.ts';
 import { exitCode } from './exit_code.ts';
 import { countText, plainText } from './human.ts';
@@ -48,9 +48,10 @@ export async function finishCapture(
 /** Says in a line how a capture ended, and ends the program accordingly. */
 function sayOutcome(capture: CaptureResponse, { io, end }: CommandContext): void {
   const { packets, dropped } = captureSum(capture);
+  const bound = capture.packets_dropped_is_upper_bound === true ? 'at most ' : '';
   const counts = [
     packets === undefined ? [] : [`${countText(packets)} packets`],
-    dropped === undefined ? [] : [`${countText(dropped)} dropped`],
+    dropped === undefined ? [] : [`${bound}${countText(dropped)} dropped`],
   ].flat();
   const problem = problemOf(capture);
   const why = problem === undefined ? '' : `: ${plainText(problem)}`;
@@ -63,6 +64,11 @@ function sayOutcome(capture: CaptureResponse, { io, end }: CommandContext): void
     note(io, `the capture is partial${figures}${why}`);
   } else {
     note(io, `the capture ended${figures}.`);
+  }
+  const reach = reachText(capture);
+  if (reach !== undefined && capture.status !== 'failed') note(io, `packet_limit has cut it: ${plainText(reach)}.`);
+  for (const part of capture.sensors ?? []) {
+    if (part.note !== undefined) note(io, plainText(`${part.name} ${part.interface}: ${part.note}`));
   }
 }
 

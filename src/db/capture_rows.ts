@@ -29,6 +29,7 @@ const plain = [
   'packets_past',
   'sample_rate',
   'packets_estimated',
+  'oldest_packet',
   'error_message',
   'size_bytes',
   'sha256',
@@ -60,6 +61,8 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
     packets_past: record.packets_past ?? null,
     sample_rate: record.sample_rate ?? null,
     packets_estimated: record.packets_estimated ?? null,
+    truncated: record.truncated === undefined ? null : BigInt(record.truncated),
+    oldest_packet: record.oldest_packet ?? null,
     error_message: record.error_message ?? null,
     size_bytes: record.size_bytes ?? null,
     sha256: record.sha256 ?? null,
@@ -71,12 +74,13 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
 
 /** The capture of a row; its JSON was written by `captureRow`. */
 export function captureOfRow(row: Selectable<CapturesTable>): CaptureRecord {
-  const { packets_dropped_is_upper_bound: bound } = row;
+  const { packets_dropped_is_upper_bound: bound, truncated } = row;
   return {
     ...presentOf(row, plain),
     spec: specOf(row.spec),
     scope: scopeOf(row.scope),
     piece_bytes: Number(row.piece_bytes),
+    ...(truncated === null ? {} : { truncated: truncated !== 0n }),
     ...(bound === null ? {} : { packets_dropped_is_upper_bound: bound !== 0n }),
   };
 }

@@ -119,13 +119,14 @@ export async function updateCapture(
   version: bigint,
   patch: CapturePatch,
 ): Promise<boolean> {
-  const { piece_bytes, packets_dropped_is_upper_bound: bound, ...plain } = patch;
+  const { piece_bytes, packets_dropped_is_upper_bound: bound, truncated, ...plain } = patch;
   const { numUpdatedRows } = await tx.query
     .updateTable('captures')
     .set({
       ...plain,
       ...(piece_bytes === undefined ? {} : { piece_bytes: BigInt(piece_bytes) }),
       ...(bound === undefined ? {} : { packets_dropped_is_upper_bound: bound === null ? null : BigInt(bound) }),
+      ...(truncated === undefined ? {} : { truncated: truncated === null ? null : BigInt(truncated) }),
       version: version + 1n,
     })
     .where('id', '=', id)

@@ -37,6 +37,7 @@ const plain = [
   'coverage',
   'covered',
   'samples_from',
+  'samples_to',
 ] as const satisfies readonly (keyof PartsTable & keyof PartRecord)[];
 
 /** All columns of a part's row. */
@@ -86,6 +87,7 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
     coverage: part.coverage ?? null,
     covered: part.covered ?? null,
     samples_from: part.samples_from ?? null,
+    samples_to: part.samples_to ?? null,
     past: part.past === undefined ? null : toJsonText(part.past),
   } satisfies Record<keyof PartRecord, unknown>;
 }

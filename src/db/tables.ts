@@ -91,6 +91,8 @@ export interface CapturesTable {
   packets_past: bigint | null;
   sample_rate: number | null;
   packets_estimated: bigint | null;
+  truncated: bigint | null;
+  oldest_packet: bigint | null;
   error_message: string | null;
   size_bytes: bigint | null;
   sha256: string | null;
@@ -133,6 +135,7 @@ export interface PartsTable {
   coverage: string | null;
   covered: Covered | null;
   samples_from: bigint | null;
+  samples_to: bigint | null;
   past: string | null;
 }
 

@@ -86,7 +86,7 @@ export interface PartResult {
   readonly note?: string;
   /** Simple: 1 in N was kept; the greatest N over the window. */
   readonly sample_rate?: number;
-  /** Simple: how many packets passed for those of the answer to be kept. */
+  /** Simple: how many packets of the window match, sampled or not, as far as it is covered. */
   readonly packets_estimated?: bigint;
   /** Simple: what the answer does not cover, for people. */
   readonly coverage?: string;
@@ -94,6 +94,8 @@ export interface PartResult {
   readonly covered?: Covered;
   /** Simple: the oldest moment from which there are samples, whatever was asked. */
   readonly samples_from?: TimeNs;
+  /** Simple: the newest moment up to which there are. */
+  readonly samples_to?: TimeNs;
   /** Of a full capture that looks back: the samples from before it. All else here is of what came after. */
   readonly past?: PastResult;
 }
@@ -116,6 +118,10 @@ export interface Capture {
   readonly packets_past?: bigint;
   readonly sample_rate?: number;
   readonly packets_estimated?: bigint;
+  /** Simple: its packet limit has kept out older packets. */
+  readonly truncated?: boolean;
+  /** Simple: time of the oldest packet in the file. */
+  readonly oldest_packet?: TimeNs;
   readonly error_message?: string;
   readonly parts: readonly PartResult[];
   /** Size of the result file, once there is one. */

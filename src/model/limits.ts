@@ -18,7 +18,8 @@ export const limits = {
   /** Interfaces of one sensor. */
   interfaces_max: 256,
   arm_timeout_s: 30,
-  lookback_answer_ms: 300,
+  /** So long a look-back waits for its last packets to be visible. */
+  lookback_answer_ms: 2000,
   conversion_wait_s: 60,
   unknown_after_s: 30,
   upload_expiry_s: 86_400,

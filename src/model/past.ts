@@ -29,6 +29,8 @@ export interface PartPast {
   readonly covered?: Covered;
   /** What the samples do not cover, and what makes their times doubtful, for people. */
   readonly coverage?: string;
+  /** What of it is or may be missing, and why: with it the capture is `complete`. */
+  readonly missing?: string;
   /** Why it could not be had. */
   readonly error?: string;
 }

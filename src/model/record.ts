@@ -37,6 +37,10 @@ export interface CaptureRecord {
   readonly packets_past?: bigint;
   readonly sample_rate?: number;
   readonly packets_estimated?: bigint;
+  /** Of a look-back: its packet limit has kept out older packets. */
+  readonly truncated?: boolean;
+  /** Of a look-back: time of the oldest packet in its file. */
+  readonly oldest_packet?: TimeNs;
   readonly error_message?: string;
   readonly size_bytes?: bigint;
   readonly sha256?: string;
@@ -96,6 +100,8 @@ export interface PartRecord {
   readonly covered?: Covered;
   /** The oldest moment from which there are samples, whatever was asked. */
   readonly samples_from?: TimeNs;
+  /** The newest moment up to which there are. */
+  readonly samples_to?: TimeNs;
   /** Of a full capture with a look-back, once it was fetched or given up. */
   readonly past?: PartPast;
 }

@@ -57,8 +57,12 @@ export interface LookbackShare {
   readonly coverage?: string;
   /** Of the window. */
   readonly covered?: Covered;
+  /** What of the window is or may be missing, and why. */
+  readonly missing?: string;
   /** The oldest moment from which there are samples, whatever was asked. */
   readonly samples_from?: TimeNs;
+  /** The newest moment up to which there are. */
+  readonly samples_to?: TimeNs;
   readonly error?: string;
 }
 
@@ -104,6 +108,10 @@ export type CaptureEvent =
       readonly kind: 'answered';
       readonly at: TimeNs;
       readonly packets: bigint;
+      /** The packet limit has kept out older packets. */
+      readonly truncated: boolean;
+      /** Time of the oldest packet in the file; absent where it has none. */
+      readonly oldest_packet?: TimeNs;
       readonly size_bytes: bigint;
       readonly sha256: string;
       readonly shares: readonly LookbackShare[];

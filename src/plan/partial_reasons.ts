@@ -28,10 +28,14 @@ export function partialReasons(state: CaptureState): readonly string[] {
     return [
       ...(reason === undefined ? [] : [`${where}: ${reason}`]),
       ...missingTexts(part).map((text) => `${where}: ${text}`),
-      ...(part.past?.error === undefined ? [] : [`${where}, before it began: ${part.past.error}`]),
+      ...pastReasons(part).map((text) => `${where}, before it began: ${text}`),
     ];
   });
   return state.record.stop_cause === 'shutdown' ? ['edgetap was shut down', ...reasons] : reasons;
+}
+
+function pastReasons({ past }: PartRecord): readonly string[] {
+  return [past?.error, past?.missing].filter((text) => text !== undefined);
 }
 
 /** What is known to be missing, or may be, of what a part delivered. */

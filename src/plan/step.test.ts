@@ -462,13 +462,18 @@ describe('a look-back', () => {
     sample_rate: 4,
     packets_estimated: 12n,
   } as const;
-  const answered = (shares: Extract<CaptureEvent, { kind: 'answered' }>['shares']): CaptureEvent => ({
+  const answered = (
+    shares: Extract<CaptureEvent, { kind: 'answered' }>['shares'],
+    change: Partial<Extract<CaptureEvent, { kind: 'answered' }>> = {},
+  ): CaptureEvent => ({
     kind: 'answered',
     at: at(1),
     packets: 3n,
+    truncated: false,
     size_bytes: 24n,
     sha256: 'd'.repeat(64),
     shares,
+    ...change,
   });
   const merging = run(simple(), { kind: 'answering', at: at(0) }, { kind: 'merging', at: at(0) });
 
@@ -497,6 +502,54 @@ describe('a look-back', () => {
     expect(run(merging, answered([share, silent])).record).toMatchObject({
       status: 'complete',
       error_message: 's0/eth1: no answer in 3 s',
+    });
+  });
+
+  test('a part of the window is not covered, or samples were lost: complete, and says where and why', () => {
+    const partly = { ...share, covered: 'part', missing: 'no samples from a to b: shutdown of the sensor' } as const;
+    expect(run(merging, answered([{ ...share, covered: 'whole' }, partly])).record).toMatchObject({
+      status: 'complete',
+      packets_captured: 3n,
+      error_message: 's0/eth0: no samples from a to b: shutdown of the sensor',
+    });
+    // The structured fields decide, whatever text comes with them.
+    for (const change of [{ covered: 'part' }, { covered: 'nothing' }, { dropped: 421n }] as const) {
+      const { record } = run(merging, answered([{ ...share, ...change }]));
+      expect(record).toMatchObject({
+        status: 'complete',
+        error_message: expect.stringMatching(/^s0\/eth0: ./u) as string,
+      });
+    }
+  });
+
+  test('nothing of the window is covered: failed, with what there is', () => {
+    const missing = 'no samples from a to b: before the first sample; there are samples from b to c';
+    const nothing = { ...share, packets: 0n, covered: 'nothing', missing } as const;
+    const { record } = run(merging, answered([nothing, { ...nothing, interface: 'eth1' }], { packets: 0n }));
+    expect(record.status).toBe('failed');
+    expect(record.error_message).toBe(
+      'no samples cover any of the time asked for, from 1970-01-12T13:45:40.000000Z to 1970-01-12T13:46:40.000000Z; ' +
+        `s0/eth0: ${missing}; s0/eth1: ${missing}`,
+    );
+    expect(record).not.toHaveProperty('packets_estimated');
+    // One interface that covers something, or packets that were found all the same, are something to give.
+    const other = { ...share, interface: 'eth1', covered: 'part', missing } as const;
+    expect(run(merging, answered([nothing, other], { packets: 0n })).record.status).toBe('complete');
+    expect(run(merging, answered([nothing], { packets: 1n })).record.status).toBe('complete');
+  });
+
+  test('one that its limit has cut is a success, and says how far back it reaches', () => {
+    const { record } = run(merging, answered([share], { truncated: true, oldest_packet: at(-3) }));
+    expect(record).toMatchObject({ status: 'success', truncated: true, oldest_packet: at(-3) });
+    expect(run(merging, answered([share])).record).not.toHaveProperty('truncated');
+  });
+
+  test('an interface that cannot have such packets lacks none', () => {
+    const excluded = { ...share, interface: 'wg0', outcome: 'excluded', error: 'it has no MAC addresses' } as const;
+    expect(run(merging, answered([share, excluded])).record.status).toBe('success');
+    expect(run(merging, answered([excluded])).record).toMatchObject({
+      status: 'failed',
+      error_message: 's0/wg0: it has no MAC addresses',
     });
   });
 
@@ -545,7 +598,7 @@ const simpleEvent = fc.constantFrom<CaptureEvent>(
   { kind: 'answering', at: at(1) },
   { kind: 'merging', at: at(1) },
   { kind: 'convert_failed', at: at(1), reason: 'disk full' },
-  { kind: 'answered', at: at(1), packets: 0n, size_bytes: 24n, sha256: '0'.repeat(64), shares: [] },
+  { kind: 'answered', at: at(1), packets: 0n, truncated: false, size_bytes: 24n, sha256: '0'.repeat(64), shares: [] },
   tick(90_000),
 );
 

@@ -2,6 +2,7 @@ import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import type { CaptureEvent, LookbackShare } from './capture_event.ts';
 import type { CaptureState, Step } from './capture_state.ts';
 import type { MachineTimes } from './machine_times.ts';
+import { lookbackOutcome } from './lookback_outcome.ts';
 import { seconds } from './seconds.ts';
 
 /** Takes an event into a look-back. */
@@ -36,20 +37,12 @@ export function takeSimple(state: CaptureState, event: CaptureEvent, times: Mach
 function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: 'answered' }>): Step {
   const parts = event.shares.map((share, ordinal) => partOf(state.record.id, share, ordinal));
   const answered = event.shares.filter((share) => share.outcome === 'answered');
-  const missing = event.shares.filter((share) => share.outcome === 'no_answer' || share.outcome === 'failed');
-  const why = missing.map((share) => `${share.sensor}/${share.interface}: ${share.error ?? 'no answer'}`).join('; ');
-  const excluded = event.shares.filter((share) => share.outcome === 'excluded');
-  if (answered.length === 0) {
-    const reason = [why, ...excluded.map((share) => `${share.sensor}/${share.interface}: ${share.error ?? 'excluded'}`)]
-      .filter((text) => text !== '')
-      .join('; ');
-    const record: CaptureRecord = {
-      ...state.record,
-      status: 'failed',
-      ended_at: event.at,
-      error_message: reason === '' ? 'no sensor has samples for this account' : reason,
-    };
-    return { state: { record, parts }, effects: [] };
+  const { spec } = state.record;
+  const to = spec.type === 'simple' ? spec.offset_time : event.at;
+  const asked = { from: to - seconds(spec.time_limit_s), to };
+  const outcome = lookbackOutcome(event.shares, event.packets, asked);
+  if (outcome.status === 'failed') {
+    return { state: { record: { ...state.record, ...outcome, ended_at: event.at }, parts }, effects: [] };
   }
   const rates = answered.flatMap((share) => (share.sample_rate === undefined ? [] : [share.sample_rate]));
   const estimates = answered.flatMap((share) => share.packets_estimated ?? []);
@@ -58,7 +51,7 @@ function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: '
   const bound = answered.some((share) => share.dropped_is_upper_bound === true);
   const record: CaptureRecord = {
     ...state.record,
-    status: missing.length === 0 ? 'success' : 'complete',
+    ...outcome,
     ended_at: event.at,
     packets_captured: event.packets,
     size_bytes: event.size_bytes,
@@ -67,7 +60,8 @@ function takeAnswers(state: CaptureState, event: Extract<CaptureEvent, { kind: '
     ...(known && bound ? { packets_dropped_is_upper_bound: true } : {}),
     ...(rates.length === 0 ? {} : { sample_rate: Math.max(...rates) }),
     ...(estimates.length === 0 ? {} : { packets_estimated: estimates.reduce((sum, one) => sum + one, 0n) }),
-    ...(missing.length === 0 ? {} : { error_message: why }),
+    ...(event.truncated ? { truncated: true } : {}),
+    ...(event.oldest_packet === undefined ? {} : { oldest_packet: event.oldest_packet }),
   };
   return { state: { record, parts }, effects: [] };
 }

@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import type { IndexFormula } from '../filter/index_formula.ts';
 import type { Program } from '../libpcap/program.ts';
 import { raise } from '../model/errors/fault.ts';
+import type { Covered } from '../model/covered.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
+import { coveredShare } from '../model/covered_time.ts';
+import type { CountOrder, StreamCount, StreamCounts } from './count_streams.ts';
+import { lostWeight } from './lost_weight.ts';
 import { segmentLabel } from './segment_label.ts';
 import type { OpenSegment } from './open_segments.ts';
 import type { SamplerState } from './sampler_state.ts';
@@ -60,6 +64,10 @@ export interface LookbackCoverage extends WindowCoverage {
   readonly watermark?: TimeNs;
   /** Where the wall clock stood when it was set, near or in the window. */
   readonly clock_set: readonly TimeNs[];
+  /** How much of the window the samples of the interface cover, whatever their link types. */
+  readonly covered: Covered;
+  /** From when to when the interface has samples, whatever was asked; absent where it has none. */
+  readonly samples?: Window;
   /** There was no filter for its link type. */
   readonly excluded: boolean;
   /** Packets of the answer. */
@@ -74,6 +82,25 @@ export interface LookbackAnswer {
   /** There may be older packets that match: the limit kept them out. */
   readonly truncated: boolean;
   readonly coverage: readonly LookbackCoverage[];
+  /** What more there is to say of the window, a moment later. Never rejects. */
+  readonly counted: Promise<LookbackCounts>;
+}
+
+/** What the packets of a window stand for that are not in the answer. */
+export interface LookbackCounts {
+  /** There are or may be older packets that match: the limit kept them out. */
+  readonly truncated: boolean;
+  readonly interfaces: readonly InterfaceCount[];
+}
+
+/** Of one interface and link type. */
+export interface InterfaceCount {
+  readonly interface: string;
+  readonly linktype: number;
+  /** For so many packets those stand that match and that the limit has kept out; absent where it has kept out none. */
+  readonly kept_out_estimated?: bigint;
+  /** Likewise those that were lost and would have matched; absent where none were lost, or nobody can say. */
+  readonly lost_estimated?: bigint;
 }
 
 /** What a look-back reads: the store at one moment. */
@@ -120,9 +147,12 @@ function touches<Of extends { readonly least?: TimeNs; readonly greatest?: TimeN
 /** A look-back that is ready to scan. `close` closes its files, whatever became of them in the meantime. */
 export interface PreparedLookback {
   readonly job: NewestJob;
+  readonly count: CountOrder;
   /** The streams that the numbers in the job stand for. */
   readonly streams: readonly Stream[];
-  answer(result: ScanResult): LookbackAnswer;
+  answer(result: ScanResult): Omit<LookbackAnswer, 'counted'>;
+  /** What of the counts its askers are told. */
+  counts(counts: StreamCounts): LookbackCounts;
   /** What the samples can say about the window, once it is known what could not be read and how many packets each stream had. */
   coverage(damage: readonly ScanDamage[], packetsOf: (stream: number) => number): readonly LookbackCoverage[];
   close(): void;
@@ -177,7 +207,13 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
   const coverage: PreparedLookback['coverage'] = (found, packetsOf) =>
     coverageOf(query, viewed, sampled, [...damage, ...found], packetsOf);
   const { from, to, packet_limit, formula, inner } = query;
+  const touching = viewed.map(({ covers }) => covers.filter((cover) => cover.to > from && cover.from < to));
+  const lost = viewed.map(({ covers }) => lostWeight(covers, query));
   return {
+    count: {
+      rates: touching.map((covers) => windowCoverage(query, covers, undefined, []).rates),
+      lossy: lost.flatMap((weight, stream) => (weight > 0 ? [stream] : [])),
+    },
     job: {
       from,
       to,
@@ -191,6 +227,10 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
     },
     streams: viewed.map(({ stream }) => stream),
     answer: (result) => makeAnswer(viewed, result, coverage),
+    counts: ({ streams, truncated }) => ({
+      truncated,
+      interfaces: streams.flatMap((one) => countOf(one, viewed[one.stream]?.stream, lost[one.stream] ?? 0)),
+    }),
     coverage,
     close,
   };
@@ -284,11 +324,28 @@ function openPackets(directory: string, number: number): number | undefined {
   return undefined;
 }
 
+function countOf(
+  { kept_out, matching_share }: StreamCount,
+  stream: Stream | undefined,
+  lost: number,
+): readonly InterfaceCount[] {
+  if (stream === undefined) return [];
+  const { interface: name, linktype } = stream;
+  return [
+    {
+      interface: name,
+      linktype,
+      ...(kept_out === undefined ? {} : { kept_out_estimated: BigInt(kept_out) }),
+      ...(matching_share === undefined ? {} : { lost_estimated: BigInt(Math.round(lost * matching_share)) }),
+    },
+  ];
+}
+
 function makeAnswer(
   viewed: readonly ViewedStream[],
   result: ScanResult,
   coverage: PreparedLookback['coverage'],
-): LookbackAnswer {
+): Omit<LookbackAnswer, 'counted'> {
   const chunks = result.pieces.flatMap(({ stream, records, count }) => {
     const of = viewed[stream]?.stream;
     return of === undefined ? [] : [{ interface: of.interface, linktype: of.linktype, records, packets: count }];
@@ -323,15 +380,38 @@ function coverageOf(
       dropped,
       clock_set: touching.filter(({ reason }) => reason === 'clock_set').map(({ to }) => to),
       packets,
+      ...ofInterface(query, viewed, stream.interface, damage),
     };
     coverage.push({ ...shared, gaps: gapsOf(query, viewed, number, holes) });
   }
   for (const name of sampled) {
     if (coverage.some((one) => one.interface === name)) continue;
     const gaps = windowCoverage(query, [], undefined, []).gaps;
-    coverage.push({ interface: name, excluded: false, gaps, rates: [], dropped: 0n, clock_set: [], packets: 0 });
+    const nothing = { rates: [], dropped: 0n, clock_set: [], packets: 0, covered: 'nothing' } as const;
+    coverage.push({ interface: name, excluded: false, gaps, ...nothing });
   }
   return coverage;
+}
+
+/** What all streams of an interface together have to say. */
+function ofInterface(
+  query: Window,
+  viewed: readonly ViewedStream[],
+  name: string,
+  damage: readonly ScanDamage[],
+): Pick<LookbackCoverage, 'covered' | 'samples'> {
+  const same = viewed.filter(({ stream }) => stream.interface === name);
+  const covers = same.flatMap((one) => one.covers);
+  const holes = damage.filter((hole) => viewed[hole.stream]?.stream.interface === name);
+  const covered = coveredShare(query, windowCoverage(query, covers, undefined, holes).gaps);
+  const [first] = covers;
+  if (first === undefined) return { covered };
+  let { from, to } = first;
+  for (const cover of covers) {
+    if (cover.from < from) from = cover.from;
+    if (cover.to > to) to = cover.to;
+  }
+  return { covered, samples: { from, to } };
 }
 
 /**

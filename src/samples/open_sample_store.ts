@@ -67,6 +67,8 @@ class DiskStore implements SampleStore {
   readonly #opened: Stream[] = [];
   readonly #samplers = new Map<string, InterfaceSampler>();
   readonly #lookbacks = new Set<Promise<unknown>>();
+  /** What counts on after look-backs have been answered. */
+  readonly #counting = new Set<Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #evicted_for_room = 0;
@@ -220,6 +222,7 @@ class DiskStore implements SampleStore {
     clearInterval(this.#timer);
     await Promise.all([...this.#samplers.keys()].map((name) => this.stopSampling(name)));
     await Promise.allSettled(this.#lookbacks);
+    await Promise.allSettled(this.#counting);
     await Promise.all([this.#pool.close(), this.#indexer.close()]);
     await this.evict();
   }
@@ -227,11 +230,20 @@ class DiskStore implements SampleStore {
   async #lookBack(query: LookbackQuery): Promise<LookbackAnswer> {
     const prepared = prepareLookback(query, await this.#view(query));
     try {
-      const result = await this.#pool.find(prepared.job, query.signal);
+      const { result, counted } = await this.#pool.find(prepared.job, prepared.count, query.signal);
       this.#heed(result.found, prepared.streams);
-      return prepared.answer(result);
-    } finally {
+      const { truncated } = result;
+      const counting = counted.then((counts) => prepared.counts(counts ?? { streams: [], truncated }));
+      // Its files are read until then.
+      this.#counting.add(counting);
+      void counting.finally(() => {
+        this.#counting.delete(counting);
+        prepared.close();
+      });
+      return { ...prepared.answer(result), counted: counting };
+    } catch (error) {
       prepared.close();
+      throw error;
     }
   }
 

@@ -74,7 +74,7 @@ export interface SampleStore {
   stopSampling(interface_name: string): Promise<void>;
   /**
    * Answers a look-back: the newest `packet_limit` packets of (from, to] that match. Waits until all packets up to `to` are visible, at most
-   * 300 ms. Sampling goes on meanwhile.
+   * 2 s. Sampling goes on meanwhile.
    *
    * @throws FaultError `lookback_busy`, `lookback_failed`, `samples_closed`; the signal's reason once it is aborted.
    */

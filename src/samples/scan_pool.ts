@@ -1,8 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { ScanAnswer, ScanOrder, ScanWork } from './scan_messages.ts';
+import type { CountOrder, StreamCounts } from './count_streams.ts';
 import type { NewestJob, ScanResult } from './scan_segments.ts';
 import type { TallyJob, TallyResult } from './tally_segments.ts';
+
+/** What a look-back has found. */
+export interface FoundPackets {
+  readonly result: ScanResult;
+  /** What was counted after it; undefined where there was nothing to count, or it failed. Never rejects. */
+  readonly counted: Promise<StreamCounts | undefined>;
+}
 
 /** The worker threads that look-backs run in: made when first needed, kept for the next. */
 export class ScanPool {
@@ -18,18 +26,38 @@ export class ScanPool {
   }
 
   /** Finds packets. On `signal` it is given up, and the promise is rejected with the signal's reason once the worker has let go. */
-  async find(job: NewestJob, signal: AbortSignal | undefined): Promise<ScanResult> {
-    const answer = await this.#run({ kind: 'find', job }, signal);
-    return answer.kind === 'found' ? answer.result : raise('lookback_failed', { reason: `it was ${answer.kind}` });
+  async find(job: NewestJob, count: CountOrder, signal: AbortSignal | undefined): Promise<FoundPackets> {
+    const { answer, worker } = await this.#run({ kind: 'find', job, count }, signal);
+    if (answer.kind !== 'found') return raise('lookback_failed', { reason: `it was ${answer.kind}` });
+    return {
+      result: answer.result,
+      counted: worker === undefined ? Promise.resolve(undefined) : this.#counted(worker),
+    };
+  }
+
+  /** Waits for a worker's second answer. One that fails in counting has given the first all the same. */
+  async #counted(worker: Worker): Promise<StreamCounts | undefined> {
+    try {
+      const answer = await heardFrom(worker);
+      this.#idle.push(worker);
+      return answer.kind === 'counted' ? answer.counts : undefined;
+    } catch {
+      await worker.terminate();
+      return undefined;
+    }
   }
 
   /** Counts packets; given up likewise. */
   async tally(job: TallyJob, signal: AbortSignal | undefined): Promise<TallyResult> {
-    const answer = await this.#run({ kind: 'tally', job }, signal);
+    const { answer } = await this.#run({ kind: 'tally', job }, signal);
     return answer.kind === 'tallied' ? answer.result : raise('lookback_failed', { reason: `it was ${answer.kind}` });
   }
 
-  async #run(work: ScanWork, signal: AbortSignal | undefined): Promise<ScanAnswer> {
+  /** The first answer, and the worker where it goes on to a second one. */
+  async #run(
+    work: ScanWork,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly answer: ScanAnswer; readonly worker?: Worker }> {
     signal?.throwIfAborted();
     const worker = this.#idle.pop() ?? this.#start();
     const flag = new Int32Array(new SharedArrayBuffer(4));
@@ -44,10 +72,13 @@ export class ScanPool {
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
-    this.#idle.push(worker);
+    if (answer.kind === 'found' && answer.counting && signal?.aborted !== true) return { answer, worker };
+    // Its files are not to be closed before it has let go of them.
+    if (answer.kind === 'found' && answer.counting) await this.#counted(worker);
+    else this.#idle.push(worker);
     if (answer.kind === 'failed') throw new FaultError([answer.fault]);
     signal?.throwIfAborted();
-    return answer;
+    return { answer };
   }
 
   /** Ends the workers. Jobs that run must have ended before. */
@@ -72,6 +103,13 @@ export class ScanPool {
 }
 
 function ask(worker: Worker, order: ScanOrder): Promise<ScanAnswer> {
+  const answer = heardFrom(worker);
+  worker.postMessage(order, []);
+  return answer;
+}
+
+/** The next answer of a worker. */
+function heardFrom(worker: Worker): Promise<ScanAnswer> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       worker.off('message', heard);
@@ -92,6 +130,5 @@ function ask(worker: Worker, order: ScanOrder): Promise<ScanAnswer> {
     worker.on('error', failed);
     worker.on('exit', gone);
     worker.ref();
-    worker.postMessage(order, []);
   });
 }

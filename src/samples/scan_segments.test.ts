@@ -13,6 +13,7 @@ import type { Program } from '../libpcap/program.ts';
 import type { TimeNs } from '../model/time.ts';
 import { prepareLookback } from './lookback.ts';
 import { scanSegments } from './scan_segments.ts';
+import { answeredWeights, countStreams } from './count_streams.ts';
 import { crowd_begin, packetsOf, runs, type TestPacket } from './test_packets.ts';
 import { TestWriter } from './test_writer.ts';
 
@@ -211,11 +212,16 @@ function check(
   const view = { streams: writers.map((writer) => writer.stream), samplers: writers, growing: new Map(growing) };
   const prepared = prepareLookback({ from, to, packet_limit, programs: asked, formula }, view);
   let answer: ReturnType<typeof prepared.answer>;
+  let counts: ReturnType<typeof prepared.counts>;
   try {
     const result = scanSegments(prepared.job, { memory, indexes, cancelled: () => false });
     expect(result?.found).toEqual([]);
     if (result === undefined) throw new Error('nobody cancelled');
+    const ports = { memory, indexes, cancelled: () => false };
     answer = prepared.answer(result);
+    counts = prepared.counts(
+      countStreams(prepared.job, prepared.count, answeredWeights(result, prepared.count), ports),
+    );
   } finally {
     prepared.close();
   }
@@ -230,11 +236,17 @@ function check(
   expect(answer.packets).toBe(wanted.length);
   expect(answer.truncated || matching.length <= packet_limit).toBe(true);
   if (matching.length > packet_limit) expect(answer.truncated).toBe(true);
+  // So little is counted, not estimated.
+  expect(counts.truncated).toBe(matching.length > packet_limit);
   expect(answer.coverage.flatMap(({ gaps }) => gaps).filter(({ reason }) => reason === 'damaged')).toEqual([]);
   for (const { interface: name, linktype } of streams) {
+    const isMine = ({ stream: of }: Placed): boolean => of.interface === name && of.linktype === linktype;
     const mine = answer.chunks.filter((chunk) => chunk.interface === name && chunk.linktype === linktype);
     const got = mine.flatMap(({ records }) => packetsOf(records));
-    const expected = wanted.filter(({ stream: of }) => of.interface === name && of.linktype === linktype);
+    const kept_out = matching.slice(0, -packet_limit).filter(isMine);
+    const counted = counts.interfaces.find((one) => one.interface === name && one.linktype === linktype);
+    expect(counted?.kept_out_estimated ?? 0n).toBe(BigInt(kept_out.length));
+    const expected = wanted.filter(isMine);
     expect(got).toEqual(expected.map(({ packet }) => packet));
     expect(answer.coverage.find((one) => one.interface === name && one.linktype === linktype)).toMatchObject({
       excluded: !asked.has(linktype),

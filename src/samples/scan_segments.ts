@@ -1,6 +1,8 @@
+import type { TimeNs } from '../model/time.ts';
 import type { NewestShare } from './newest_records.ts';
 import { NewestRuns } from './newest_runs.ts';
 import type { FoundDamage, ScanDamage, ScanJob } from './scan_job.ts';
+import { joinTime } from './split_time.ts';
 import { visitMatches, type VisitPorts } from './visit_matches.ts';
 
 /** A job that wants the newest records. */
@@ -15,6 +17,8 @@ export interface ScanResult {
   readonly pieces: readonly NewestShare[];
   /** There may be older packets that match: the limit kept them out. */
   readonly truncated: boolean;
+  /** The time of the oldest record, where the limit was reached: nothing older is among them. */
+  readonly floor?: TimeNs;
   readonly damage: readonly ScanDamage[];
   readonly found: readonly FoundDamage[];
 }
@@ -25,5 +29,12 @@ export function scanSegments(job: NewestJob, ports: VisitPorts): ScanResult | un
   const ended = visitMatches(job, ports, newest);
   if (ended === undefined) return undefined;
   const truncated = newest.overflowed || ended.passed_over;
-  return { pieces: newest.take(job.piece_max_bytes), truncated, damage: ended.damage, found: ended.found };
+  const { floor } = newest;
+  return {
+    pieces: newest.take(job.piece_max_bytes),
+    truncated,
+    ...(floor === undefined ? {} : { floor: joinTime(floor.seconds, floor.nanos) }),
+    damage: ended.damage,
+    found: ended.found,
+  };
 }

@@ -50,7 +50,7 @@ function oneByOne(matches: PacketPredicate, { bytes, view }: RecordMemory): Stre
 }
 
 /** Does it let every packet through, as the filter of a query without one does? */
-function acceptsAll(program: Program): boolean {
+export function acceptsAll(program: Program): boolean {
   const [first] = decodeInstructions(program.instructions.subarray(0, 8));
   return first !== undefined && first.code === codes.return_constant && first.k > 0;
 }

@@ -1,7 +1,6 @@
 import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
 import type { SampleStore } from '../samples/sample_store.ts';
 import type { InterfaceTally as StoreTally } from '../samples/tally.ts';
-import type { Window } from '../samples/window_coverage.ts';
 import type { EstimateOrder, EstimateReply, InterfaceTally } from '../wire/control_messages.ts';
 import { compileForSamples, type ExcludedReason } from './compile_for_samples.ts';
 import { coverageMessage } from './coverage_message.ts';
@@ -16,15 +15,15 @@ export async function answerEstimate(
   const { from, to } = order;
   const { excluded, ...filter } = await compileForSamples(store, compiler, order.filter);
   const { interfaces } = await store.tally({ ...filter, from, to, signal });
-  return { kind: 'tally', interfaces: interfaces.map((one) => tallyMessage(one, order, excluded)) };
+  return { kind: 'tally', interfaces: interfaces.map((one) => tallyMessage(one, excluded)) };
 }
 
-function tallyMessage(one: StoreTally, window: Window, excluded: ExcludedReason): InterfaceTally {
+function tallyMessage(one: StoreTally, excluded: ExcludedReason): InterfaceTally {
   const { packets, captured_bytes, packets_estimated, bytes_estimated, talkers, rates } = one;
   // No packet is no packet at any rate; but without a rate nobody knows how many a packet stands for.
   const known = rates.length > 0 || packets === 0n;
   return {
-    coverage: coverageMessage(one, window, excluded),
+    coverage: coverageMessage(one, excluded),
     packets,
     captured_bytes,
     ...(known ? { estimated: { packets: packets_estimated, bytes: bytes_estimated } } : {}),

@@ -24,6 +24,10 @@ export async function* answerLookback(
     giveBack(before);
     before = records;
   }
-  const coverage = answer.coverage.map((one) => coverageMessage(one, request, excluded));
-  yield { kind: 'end', coverage, clock_offset: clockOffset() };
+  const { truncated, interfaces } = await answer.counted;
+  const coverage = answer.coverage.map((one) => {
+    const counts = interfaces.find((of) => of.interface === one.interface && of.linktype === one.linktype);
+    return coverageMessage(one, excluded, counts);
+  });
+  yield { kind: 'end', coverage, ...(truncated ? { truncated } : {}), clock_offset: clockOffset() };
 }

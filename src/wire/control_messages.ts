@@ -57,6 +57,12 @@ export const InterfaceCoverage = Type.Object({
   covered: Type.Optional(Type.Enum([...coveredShares])),
   /** The oldest moment from which the interface has samples, whatever was asked; absent where there are none. */
   samples_from: Type.Optional(Type.BigInt()),
+  /** The newest moment up to which it has samples. */
+  samples_to: Type.Optional(Type.BigInt()),
+  /** For how many packets those stand that match and that the limit has kept out; absent where it has kept out none. */
+  kept_out_estimated: Type.Optional(count),
+  /** Likewise those that would have matched, and were lost; absent where none were, or nobody can say. */
+  lost_estimated: Type.Optional(count),
   rates: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), rate: Type.Integer({ minimum: 1 }) })),
   /** The wall clock was set, and where it stood before that; near or in the window. */
   clock_set: Type.Optional(Type.Array(Type.BigInt())),
@@ -79,6 +85,8 @@ export const LookbackReply = Type.Union([
   Type.Object({
     kind: Type.Literal('end'),
     coverage: Type.Array(InterfaceCoverage),
+    /** There are or may be older packets that match: the limit kept them out. */
+    truncated: Type.Optional(Type.Boolean()),
     /** The sensor's wall clock less its monotonic one when it answered, in nanoseconds. */
     clock_offset: Type.Optional(Type.BigInt()),
   }),

@@ -26,6 +26,8 @@ const recordKeys = [
   'packets_past',
   'sample_rate',
   'packets_estimated',
+  'truncated',
+  'oldest_packet',
   'error_message',
   'size_bytes',
   'sha256',

@@ -30,6 +30,8 @@ export function captureView(
     'packets_past',
     'sample_rate',
     'packets_estimated',
+    'truncated',
+    'oldest_packet',
     'error_message',
     'size_bytes',
   ]);
@@ -59,6 +61,7 @@ function partView(part: PartRecord): PartResult {
     'coverage',
     'covered',
     'samples_from',
+    'samples_to',
   ]);
   const past = part.past === undefined ? {} : { past: pastView(part.past) };
   return { sensor, interface: part.interface, colo, status: partStatus[part.phase], ...optional, ...past };

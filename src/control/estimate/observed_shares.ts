@@ -1,6 +1,6 @@
 import type { EstimateSpec } from '../../model/estimate.ts';
 import type { FleetMember } from '../../plan/choose_parts.ts';
-import { coveredTime } from '../../plan/covered_time.ts';
+import { coveredTime } from '../../model/covered_time.ts';
 import type { ObservedShare } from '../../plan/estimate_capture.ts';
 import type { InterfaceTally } from '../../wire/control_messages.ts';
 import { coverageText } from '../lookback/coverage_text.ts';

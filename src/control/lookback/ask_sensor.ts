@@ -15,6 +15,8 @@ export type SensorAnswer =
       readonly kind: 'answered';
       readonly streams: readonly AnsweredStream[];
       readonly coverage: readonly InterfaceCoverage[];
+      /** Its limit has kept out older packets that match, or may have. */
+      readonly truncated: boolean;
       /** The sensor's wall clock less its monotonic one, in nanoseconds. */
       readonly clock_offset?: bigint;
     }
@@ -33,9 +35,9 @@ export async function askSensor(
     for await (const reply of bus.lookback(sensor, request, { timeout_ms, signal })) {
       if (reply.kind === 'refused') return { kind: 'refused', fault: faultNamed(reply.fault) };
       if (reply.kind === 'end') {
-        const { coverage, clock_offset } = reply;
+        const { coverage, clock_offset, truncated = false } = reply;
         const clock = clock_offset === undefined ? {} : { clock_offset };
-        return { kind: 'answered', streams: [...streams.values()], coverage, ...clock };
+        return { kind: 'answered', streams: [...streams.values()], coverage, truncated, ...clock };
       }
       const { interface: name, linktype, records } = reply;
       const key = `${linktype} ${name}`;

@@ -7,21 +7,66 @@ const why: Readonly<Record<string, string>> = {
   not_sampled: 'not sampled, or no longer kept',
   damaged: 'damaged on disk',
   unsynced: 'written while the disk failed, packets may be missing',
+  shutdown: 'shutdown of the sensor',
+  crash: 'crash of the sensor',
+  write_failed: 'write failed, the disk did not take them',
 };
+
+/** So many gaps are told; of more, how many there are. */
+const gaps_told_max = 20;
 
 /**
  * What an answer does not cover, and which rates it has where there are several, for people; undefined when it covers the whole
  * window at one rate. `unknown`: packets of the answer whose rate is not known.
  */
 export function coverageText(coverage: InterfaceCoverage, unknown: number): string | undefined {
-  const gaps = coverage.gaps.map(
-    (gap) => `${formatTime(gap.from)} to ${formatTime(gap.to)}: ${why[gap.reason] ?? gap.reason.replaceAll('_', ' ')}`,
-  );
   const several = new Set(coverage.rates.map(({ rate }) => rate)).size > 1;
-  const texts = [
-    gaps.length === 0 ? undefined : `no samples from ${gaps.join('; from ')}`,
+  return joined([
+    gapsText(coverage),
     several ? ratesText(coverage.rates) : undefined,
     unknown === 0 ? undefined : `packets kept at a rate that is not known, and left out of the estimate: ${unknown}`,
-  ].filter((text) => text !== undefined);
-  return texts.length === 0 ? undefined : texts.join('; ');
+  ]);
+}
+
+/** What of an answer is or may be missing, and why, for people; undefined where it has all that was asked for. */
+export function missingText(coverage: InterfaceCoverage): string | undefined {
+  const { clock_set = [], samples_from, samples_to } = coverage;
+  const gaps = gapsText(coverage);
+  const all =
+    samples_from === undefined || samples_to === undefined
+      ? 'there are no samples yet'
+      : `there are samples from ${formatTime(samples_from)} to ${formatTime(samples_to)}`;
+  return joined([
+    ...(gaps === undefined ? [] : [gaps, all]),
+    lostText(coverage),
+    ...clock_set.map(
+      (time) => `the clock was set at ${formatTime(time)}: samples around then may be missing or have wrong times`,
+    ),
+  ]);
+}
+
+/** How many samples were lost, for people; undefined where none were. */
+export function lostText({
+  dropped,
+  dropped_is_upper_bound,
+}: Pick<InterfaceCoverage, 'dropped' | 'dropped_is_upper_bound'>): string | undefined {
+  if (dropped === 0n) return undefined;
+  const most = dropped_is_upper_bound === true ? 'at most ' : '';
+  return `${most}${dropped} ${dropped === 1n ? 'sample was' : 'samples were'} lost, matching or not`;
+}
+
+function gapsText({ gaps, samples_from }: InterfaceCoverage): string | undefined {
+  if (gaps.length === 0) return undefined;
+  const told = gaps.slice(0, gaps_told_max).map((gap) => {
+    const before = gap.reason === 'not_sampled' && samples_from !== undefined && gap.to <= samples_from;
+    const reason = before ? 'before the first sample' : (why[gap.reason] ?? gap.reason.replaceAll('_', ' '));
+    return `${formatTime(gap.from)} to ${formatTime(gap.to)}: ${reason}`;
+  });
+  const more = gaps.length > told.length ? `; and ${gaps.length - told.length} more times` : '';
+  return `no samples from ${told.join('; from ')}${more}`;
+}
+
+function joined(texts: readonly (string | undefined)[]): string | undefined {
+  const said = texts.filter((text) => text !== undefined);
+  return said.length === 0 ? undefined : said.join('; ');
 }

@@ -28,7 +28,12 @@ export interface LookbackFile {
   /** Per stream, in their order. */
   readonly packets: readonly number[];
   readonly bytes: readonly number[];
+  /** For how many packets all that were answered stand, in the file or not. */
   readonly estimated: readonly PacketsEstimated[];
+  /** More were answered than the file may have. */
+  readonly cut: boolean;
+  /** Time of its oldest packet. */
+  readonly oldest?: TimeNs;
 }
 
 /** Puts the newest `packet_limit` packets of all answers into one file, ascending; streams come in their total order. */
@@ -63,15 +68,35 @@ export function lookbackFile(
     packets[source] = (packets[source] ?? 0) + 1;
   }
   const statistics = streams.map((stream, index) => ({ ...stream.statistics, delivered: BigInt(packets[index] ?? 0) }));
-  // Of each answer the newest are in the file: its last ones.
   const estimated = answers.map((batch, index) => {
-    const count = packets[index] ?? 0;
-    const times = { count, at: (record: number): TimeNs => timeOf(batch, batch.count - count + record) };
+    const times = { count: batch.count, at: (record: number): TimeNs => timeOf(batch, record) };
     return packetsEstimated(times, streams[index]?.rates ?? []);
   });
+  const answered = answers.reduce((sum, batch) => sum + batch.count, 0);
+  // Of each answer the newest are in the file: its last ones.
+  const oldest = leastOf(
+    answers.flatMap((batch, index) => {
+      const count = packets[index] ?? 0;
+      return count === 0 ? [] : [timeOf(batch, batch.count - count)];
+    }),
+  );
   const bytes = answers.map((batch, index) => {
     const taken = batch.captured.subarray(batch.count - (packets[index] ?? 0), batch.count);
     return taken.reduce((sum, captured) => sum + captured, 0);
   });
-  return { chunks: [...writer.ready(), ...writer.finish(statistics)], packets, bytes, estimated };
+  return {
+    chunks: [...writer.ready(), ...writer.finish(statistics)],
+    packets,
+    bytes,
+    estimated,
+    cut: answered > merged.count,
+    ...(oldest === undefined ? {} : { oldest }),
+  };
+}
+
+function leastOf(times: readonly TimeNs[]): TimeNs | undefined {
+  return times.reduce(
+    (least: TimeNs | undefined, time) => (least === undefined || time < least ? time : least),
+    undefined,
+  );
 }

@@ -8,7 +8,7 @@ import { limits } from '../../model/limits.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
-import { coveredShare } from '../../plan/covered_time.ts';
+import { coveredShare } from '../../model/covered_time.ts';
 import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease } from '../captures/capture_jobs.ts';
@@ -17,7 +17,7 @@ import { Turns } from '../captures/turns.ts';
 import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
-import { coverageText } from './coverage_text.ts';
+import { coverageText, missingText } from './coverage_text.ts';
 import { EarlyAnswers } from './early_answers.ts';
 import { giveBack } from '../../model/give_back.ts';
 import { greatestRate } from './greatest_rate.ts';
@@ -40,7 +40,8 @@ export interface LookbackDeps extends CaptureJobDeps {
 const lookbacks_at_once = 4;
 /** A sensor that restarts is back within this. */
 const patience_ms = 6000;
-const silence_ms = 3000;
+/** The sensor waits up to 2 s for its last packets, and then searches. */
+const silence_ms = 5000;
 /** So much is put into a file within a few milliseconds: that it is being done is not written down before. */
 const quick_bytes = 4 << 20;
 const write_tries = 5;
@@ -162,6 +163,8 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       kind: 'answered',
       at: await db.now(),
       packets: BigInt(file.packets.reduce((sum, packets) => sum + packets, 0)),
+      truncated: file.cut || answers.some(({ answer: one }) => one.kind === 'answered' && one.truncated),
+      ...(file.oldest === undefined ? {} : { oldest_packet: file.oldest }),
       size_bytes: stored.size_bytes,
       sha256: stored.sha256,
       shares,
@@ -267,6 +270,18 @@ function coverageOf(
   return all.find((one) => one.interface === stream.interface && one.linktype === stream.linktype);
 }
 
+/**
+ * How many packets of the window match, as far as it is covered: those that were answered stand for `answered`, others the limit has kept out,
+ * and some of those lost would have matched. Undefined where nothing is known.
+ */
+function matchingEstimated(
+  { kept_out_estimated, lost_estimated }: InterfaceCoverage,
+  answered: bigint | undefined,
+): bigint | undefined {
+  const known = [answered, kept_out_estimated, lost_estimated].filter((count) => count !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0n);
+}
+
 /** What becomes of one sensor's answer in the capture's account: a share for each interface and link type. */
 function sharesOf(
   sensor: FleetMember,
@@ -285,13 +300,15 @@ function sharesOf(
     return sensor.interfaces.map((port) => ({ ...base, interface: port.name, outcome, error: answer.fault.message }));
   }
   return answer.coverage.map((coverage): LookbackShare => {
-    const { dropped_is_upper_bound, samples_from } = coverage;
+    const { dropped_is_upper_bound, samples_from, samples_to } = coverage;
+    const missing = missingText(coverage);
     const of = counted.find(
       ({ stream }) => stream.sensor === sensor.name && coverageOf([coverage], stream) !== undefined,
     );
     const estimated = of?.estimated ?? packetsEstimated({ count: 0, at: () => 0n }, coverage.rates);
     const text = coverageText(coverage, estimated.unknown);
     const name = shareName(answer.coverage, coverage);
+    const matching = matchingEstimated(coverage, estimated.packets);
     if (coverage.excluded !== undefined)
       return { ...base, interface: name, outcome: 'excluded', error: coverage.excluded };
     return {
@@ -303,9 +320,11 @@ function sharesOf(
       dropped: coverage.dropped,
       ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
       covered: coverage.covered ?? coveredShare(window, coverage.gaps),
+      ...(missing === undefined ? {} : { missing }),
       ...(samples_from === undefined ? {} : { samples_from }),
+      ...(samples_to === undefined ? {} : { samples_to }),
       ...(coverage.rates.length === 0 ? {} : { sample_rate: greatestRate(coverage) }),
-      ...(estimated.packets === undefined ? {} : { packets_estimated: estimated.packets }),
+      ...(matching === undefined ? {} : { packets_estimated: matching }),
       ...(text === undefined ? {} : { coverage: text }),
     };
   });

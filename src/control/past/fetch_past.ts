@@ -1,8 +1,10 @@
 import type { ControlBus } from '../../bus/bus.ts';
 import { joinFilter } from '../../filter/join_filter.ts';
 import type { FullSpec } from '../../model/capture.ts';
+import type { Covered } from '../../model/covered.ts';
 import type { Fault } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
+import type { PartPast } from '../../model/past.ts';
 import type { Scope } from '../../model/scope.ts';
 import { createCaptureReader } from '../../pcap/capture_reader.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
@@ -11,7 +13,8 @@ import { seconds } from '../../plan/seconds.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
 import { askSensor } from '../lookback/ask_sensor.ts';
-import { pastText } from './past_text.ts';
+import { coveredShare } from '../../model/covered_time.ts';
+import { pastMissing, pastText } from './past_text.ts';
 
 /** Samples of one link type of an interface. */
 export interface FetchedStream {
@@ -21,6 +24,7 @@ export interface FetchedStream {
   readonly packets: number;
   readonly bytes: number;
   readonly dropped: bigint;
+  readonly dropped_is_upper_bound?: boolean;
   readonly sample_rate?: number;
   /** There may be older ones that match. */
   readonly truncated: boolean;
@@ -28,7 +32,7 @@ export interface FetchedStream {
 
 /** What a sensor had of a part's past, or why it said nothing. */
 export type FetchedPast =
-  | { readonly kind: 'fetched'; readonly streams: readonly FetchedStream[]; readonly coverage?: string }
+  | ({ readonly kind: 'fetched'; readonly streams: readonly FetchedStream[] } & Omit<PartPast, 'streams' | 'error'>)
   | { readonly kind: 'not_yet'; readonly fault: Fault };
 
 /** What fetching takes. */
@@ -40,8 +44,8 @@ export interface FetchDeps {
 /** A day of samples may have to be read before there is a word. */
 const silence_ms = 20_000;
 const again_ms = 100;
-/** How often a sampler that is at work is asked, which is behind by a tenth of a second, normally, and waits 0.3 s before it says so. */
-const behind_tries = 12;
+/** How often a sampler that is at work is asked, which is behind by a tenth of a second, normally, and waits 2 s before it says so. */
+const behind_tries = 5;
 /** How often one that is just beginning a segment, or away: that is said at once. */
 const away_tries = 10;
 
@@ -80,18 +84,29 @@ export async function fetchPast(
         .map(({ linktype, records }) => [linktype, countedFile(linktype, records)]),
     );
     const packets = [...files.values()].reduce((sum, file) => sum + file.packets, 0);
-    const text = pastText(coverage, { armed: part.clock_offset, answered: answer.clock_offset });
+    const clock = { armed: part.clock_offset, answered: answer.clock_offset };
+    const [text, missing] = [pastText(coverage, clock), pastMissing(coverage, clock)];
     return {
       kind: 'fetched',
-      streams: coverage.flatMap(({ linktype, excluded, dropped, rates }) => {
+      streams: coverage.flatMap(({ linktype, excluded, dropped, dropped_is_upper_bound, rates }) => {
         if (linktype === undefined || excluded !== undefined) return [];
         const file = files.get(linktype) ?? countedFile(linktype, []);
         const rate = rates.length === 0 ? {} : { sample_rate: Math.max(...rates.map((span) => span.rate)) };
-        return [{ linktype, ...file, dropped, ...rate, truncated: packets >= request.packet_limit }];
+        const bound = dropped_is_upper_bound === true ? { dropped_is_upper_bound } : {};
+        return [{ linktype, ...file, dropped, ...bound, ...rate, truncated: packets >= request.packet_limit }];
       }),
+      covered: coveredOf(coverage, request),
       ...(text === undefined ? {} : { coverage: text }),
+      ...(missing === undefined ? {} : { missing }),
     };
   }
+}
+
+/** How much of the window an interface's samples cover. What one link type does not cover another may. */
+function coveredOf(coverage: readonly InterfaceCoverage[], window: LookbackRequest): Covered {
+  const shares = coverage.map((one) => one.covered ?? coveredShare(window, one.gaps));
+  if (shares.length === 0 || shares.includes('nothing')) return 'nothing';
+  return shares.includes('part') ? 'part' : 'whole';
 }
 
 /** How often to ask for samples up to `to`: no more where they are there. */

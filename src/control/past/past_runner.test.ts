@@ -64,7 +64,7 @@ const packet = (time: bigint, number: number): SamplePacket => ({
 function coverageOf(request: LookbackRequest, change: Partial<InterfaceCoverage> = {}): InterfaceCoverage {
   const { interface: name = '', from, to } = request;
   const rates = [{ from, to, rate: 4 }];
-  return { interface: name, linktype: 1, watermark: to + 1n, gaps: [], dropped: 2n, rates, ...change };
+  return { interface: name, linktype: 1, watermark: to + 1n, gaps: [], dropped: 0n, rates, ...change };
 }
 
 /** Answers with these packets, of the interface that is asked for. */
@@ -146,7 +146,7 @@ describe('a past', () => {
     scripts = [answers(bothEnds)];
     pasts.begin(record.id);
     const past = await untilPast(record);
-    expect(past.streams).toMatchObject([{ linktype: 1, packets: 2n, bytes: 320n, dropped: 2n, sample_rate: 4 }]);
+    expect(past.streams).toMatchObject([{ linktype: 1, packets: 2n, bytes: 320n, dropped: 0n, sample_rate: 4 }]);
     expect(past.streams[0]?.truncated).toBe(false);
     expect(past).not.toHaveProperty('coverage');
     expect(asked.map(({ sensor, request: { filter, ...rest } }) => [sensor, filter.any_tags_text, rest])).toEqual([
@@ -280,9 +280,39 @@ describe('samples that do not reach up to the arming yet', () => {
     scripts = [(request) => answers(bothEnds, behind(request))(request)];
     pasts.begin(record.id);
     const past = await untilPast(record);
-    expect(asked).toHaveLength(12);
+    // Each time the sensor itself has waited 2 s.
+    expect(asked).toHaveLength(5);
     expect(past.coverage).toMatch(/^no samples from .*: not visible yet when asked$/);
     expect(past.streams[0]?.packets).toBe(2n);
+  });
+
+  test('make the capture partial, which says what is missing between past and future', async () => {
+    const { record, armed_at } = await storeArmed();
+    scripts = [(request) => answers(bothEnds, behind(request))(request)];
+    pasts.begin(record.id);
+    expect(await untilPast(record)).toMatchObject({
+      covered: 'part',
+      missing: expect.stringMatching(/^no samples/u) as string,
+    });
+    await deliver(record, armed_at, [packet(armed_at, 3)]);
+    const done = await captureById(desk.db, record.id);
+    expect(done?.status).toBe('complete');
+    expect(done?.error_message).toMatch(
+      /^s0\/eth0, before it began: no samples from .* to .*: not visible yet when asked/u,
+    );
+  });
+
+  test('or were lost, likewise: a bound is told as one', async () => {
+    const { record, armed_at } = await storeArmed();
+    scripts = [answers(bothEnds, { dropped: 421n, dropped_is_upper_bound: true })];
+    pasts.begin(record.id);
+    const { streams } = await untilPast(record);
+    expect(streams).toMatchObject([{ dropped: 421n, dropped_is_upper_bound: true }]);
+    await deliver(record, armed_at, [packet(armed_at, 3)]);
+    expect(await captureById(desk.db, record.id)).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth0, before it began: at most 421 samples were lost, matching or not',
+    });
   });
 
   test('because its interface is away are taken sooner', async () => {

@@ -56,13 +56,14 @@ export function createPastRunner(deps: PastDeps): CaptureJobs {
   };
 
   const stage = async (part: PartWithoutPast, stream: FetchedStream): Promise<PastStream> => {
-    const { linktype, packets, bytes, dropped, sample_rate, truncated } = stream;
+    const { linktype, packets, bytes, dropped, dropped_is_upper_bound, sample_rate, truncated } = stream;
     const told = {
       linktype,
       packets: BigInt(packets),
       bytes: BigInt(bytes),
       dropped,
       truncated,
+      ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
       ...(sample_rate === undefined ? {} : { sample_rate }),
     };
     if (packets === 0) return told;
@@ -76,15 +77,25 @@ export function createPastRunner(deps: PastDeps): CaptureJobs {
   const keep = async (
     part: PartWithoutPast,
     spec: FullSpec,
-    { streams, coverage }: Extract<FetchedPast, { kind: 'fetched' }>,
+    { streams, covered, coverage, missing }: Extract<FetchedPast, { kind: 'fetched' }>,
   ): Promise<void> => {
     const fitting = streams.filter(({ linktype }) => fits(linktype, part, spec));
     const others = streams.filter((stream) => !fitting.includes(stream));
-    const texts = others.map(({ linktype }) => `samples of link type ${linktype} cannot be in one classic pcap file`);
+    const textOf = ({ linktype }: FetchedStream): string =>
+      `samples of link type ${linktype} cannot be in one classic pcap file`;
+    const left = others
+      .filter(({ packets }) => packets > 0)
+      .map((one) => `${textOf(one)}: ${one.packets} are left out`);
     const staged: PastStream[] = [];
     for (const stream of fitting) staged.push(await stage(part, stream));
-    const told = [...(coverage === undefined ? [] : [coverage]), ...texts].join('; ');
-    await commit(part, { streams: staged, ...(told === '' ? {} : { coverage: told }) });
+    const told = [...(coverage === undefined ? [] : [coverage]), ...others.map(textOf)].join('; ');
+    const lacking = [...(missing === undefined ? [] : [missing]), ...left].join('; ');
+    await commit(part, {
+      streams: staged,
+      ...(covered === undefined ? {} : { covered }),
+      ...(told === '' ? {} : { coverage: told }),
+      ...(lacking === '' ? {} : { missing: lacking }),
+    });
   };
 
   /** One try of one part; gives what keeps it from being fetched. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { InterfaceCoverage } from '../../wire/control_messages.ts';
-import { pastText } from './past_text.ts';
+import { pastMissing, pastText } from './past_text.ts';
 
 const second = 1_000_000_000n;
 const noon = 1_769_860_800n * second;
@@ -31,4 +31,30 @@ test('a clock that was set is told: while sampling, and since arming', () => {
   );
   expect(pastText([whole], { armed: 0n, answered: 10_000_000n })).toMatch(/^the clock was set forward by 0.010 s /);
   expect(pastText([], { armed: 0n, answered: second })).toContain('not sampled; the clock was set forward by 1.000 s');
+});
+
+test('what is or may be missing is told apart from what is only worth knowing', () => {
+  const rates = [
+    { from: noon - second, to: noon, rate: 1 },
+    { from: noon, to: noon + second, rate: 8 },
+  ];
+  // Neither a link type that cannot have such packets nor another rate lacks any.
+  expect(
+    pastMissing(
+      [
+        { ...whole, linktype: 101, excluded: 'it has no ports' },
+        { ...whole, rates },
+      ],
+      {},
+    ),
+  ).toBeUndefined();
+  const gap = { from: noon - second, to: noon, reason: 'not_sampled' };
+  const lossy = { ...whole, gaps: [gap], dropped: 5n, samples_from: noon, samples_to: noon + second, rates };
+  expect(pastMissing([lossy], {})).toBe(
+    'no samples from 2026-01-31T11:59:59.000000Z to 2026-01-31T12:00:00.000000Z: before the first sample; ' +
+      'there are samples from 2026-01-31T12:00:00.000000Z to 2026-01-31T12:00:01.000000Z; ' +
+      '5 samples were lost, matching or not',
+  );
+  expect(pastMissing([{ ...whole, clock_set: [noon] }], {})).toContain('may be missing');
+  expect(pastMissing([], {})).toBe('the interface is not sampled');
 });

@@ -1,6 +1,6 @@
 import { formatTime } from '../../model/time.ts';
 import type { InterfaceCoverage } from '../../wire/control_messages.ts';
-import { coverageText } from '../lookback/coverage_text.ts';
+import { coverageText, missingText } from '../lookback/coverage_text.ts';
 
 /** Two readings of the difference between the clocks of a host never agree to the nanosecond. */
 const step_min_ns = 10_000_000n;
@@ -22,6 +22,16 @@ export function pastText(coverage: readonly InterfaceCoverage[], clock: PastCloc
       ),
     ].flat(),
   );
+  if (coverage.length === 0) texts.push('the interface is not sampled');
+  const moved = stepped(clock);
+  if (moved !== undefined) texts.push(moved);
+  return texts.length === 0 ? undefined : texts.join('; ');
+}
+
+/** What of a part's past is or may be missing, for people: with it the capture is partial. Undefined where nothing is. */
+export function pastMissing(coverage: readonly InterfaceCoverage[], clock: PastClock): string | undefined {
+  // Of a link type that cannot have the filter nothing is missing.
+  const texts = coverage.flatMap((one) => missingText(one) ?? []);
   if (coverage.length === 0) texts.push('the interface is not sampled');
   const moved = stepped(clock);
   if (moved !== undefined) texts.push(moved);

@@ -89,6 +89,8 @@ export const captureChanges = {
   packets_past: anyBigint,
   sample_rate: anyDouble,
   packets_estimated: anyBigint,
+  truncated: fc.boolean(),
+  oldest_packet: anyBigint,
   error_message: anyText,
   size_bytes: anyBigint,
   sha256: anyText,
@@ -141,6 +143,7 @@ const anyPast = fc.record(
     ),
     covered: fc.constantFrom(...coveredShares),
     coverage: anyText,
+    missing: anyText,
     error: anyText,
   },
   { requiredKeys: ['streams'] },
@@ -175,6 +178,7 @@ export const partChoices = {
   coverage: anyText,
   covered: fc.constantFrom(...coveredShares),
   samples_from: anyBigint,
+  samples_to: anyBigint,
   past: anyPast,
 };
 

@@ -2,6 +2,7 @@ import { apiFaults } from './api_faults.ts';
 import { bucketFaults } from './bucket_faults.ts';
 import { captureFaults } from './capture_faults.ts';
 import { filterFaults } from './filter_faults.ts';
+import { noticeFaults } from './notice_faults.ts';
 import { operatorFaults } from './operator_faults.ts';
 import { pcapFaults } from './pcap_faults.ts';
 import { requestFaults } from './request_faults.ts';
@@ -22,7 +23,8 @@ type Catalogue = typeof apiFaults &
   typeof uploadFaults &
   typeof stateFaults &
   typeof operatorFaults &
-  typeof sensorFaults;
+  typeof sensorFaults &
+  typeof noticeFaults;
 
 /** Every error that edgetap knows, by name. One file per area; each area has a hundred codes. */
 export const catalogue: Catalogue = {
@@ -37,6 +39,7 @@ export const catalogue: Catalogue = {
   ...stateFaults,
   ...operatorFaults,
   ...sensorFaults,
+  ...noticeFaults,
 } satisfies Readonly<Record<string, FaultKind>>;
 
 /** The name of an error of the catalogue. */

@@ -33,8 +33,9 @@ export function captureJson(capture: Capture): CaptureResponse {
       ...(spec.match_inner === undefined ? {} : { match_inner: spec.match_inner }),
       ...(sample_rate === undefined ? {} : { sample_rate }),
       ...known('packets_estimated', capture.packets_estimated),
-      // Where there are sensors, each of them says what was the matter.
-      ...(error_message === undefined || capture.parts.length > 0 ? {} : { error_message }),
+      ...(capture.truncated === true ? { truncated: true } : {}),
+      ...(capture.oldest_packet === undefined ? {} : { oldest_packet: formatTime(capture.oldest_packet) }),
+      ...(error_message === undefined ? {} : { error_message }),
       ...ours,
     };
   }
@@ -77,6 +78,7 @@ function sensorJson(part: PartResult): SensorResult {
     ...(coverage === undefined ? {} : { coverage }),
     ...(covered === undefined ? {} : { covered }),
     ...(samples_from === undefined ? {} : { samples_from: formatTime(samples_from) }),
+    ...(part.samples_to === undefined ? {} : { samples_to: formatTime(part.samples_to) }),
     ...(past === undefined ? {} : { past: pastJson(past) }),
   };
 }

@@ -62,13 +62,14 @@ export const SensorResult = Type.Object(
       Type.Integer({ minimum: 1, description: 'One of this many packets was kept: the greatest over the window.' }),
     ),
     packets_estimated: Type.Optional(
-      count('How many packets passed for those of the answer to be kept: the sum of the rates at which they were.'),
+      count('How many packets of the window match here: in the file, kept out by the limit, not sampled or lost.'),
     ),
     coverage: Type.Optional(
       Type.String({ description: 'What the answer does not cover, and the sampling rates where there were several.' }),
     ),
     covered: Type.Optional(covered),
     samples_from: Type.Optional(time('The oldest moment from which there are samples here, whatever was asked.')),
+    samples_to: Type.Optional(time('The newest moment up to which there are.')),
     past: Type.Optional(PastResult),
   },
   { title: 'SensorResult', additionalProperties: false },
@@ -79,7 +80,8 @@ const common = {
   system: Type.Enum(['magic-transit'], { type: 'string' }),
   status: Type.Enum([...statuses], {
     type: 'string',
-    description: 'Final are `success`, `complete` (a part is missing: `sensors` says which) and `failed`.',
+    description:
+      'Final are `success`, `complete` (packets are or may be missing: `error_message` says how many, where and why) and `failed`.',
   }),
   submitted: time('When it was asked for.'),
   time_limit: Type.Integer({ minimum: 1, description: 'Seconds.' }),
@@ -107,9 +109,14 @@ export const SimpleCapture = Type.Object(
     ),
     match_inner: Type.Optional(Type.Boolean({ description: 'Packets inside of others were looked at too.' })),
     packets_estimated: Type.Optional(
-      count('How many packets passed for those of the answer to be kept, on all sensors together.'),
+      count(
+        'How many packets of the window match, on all sensors together: in the file, kept out by the limit, not sampled or lost. ' +
+          'What passed while nothing was sampled is not guessed.',
+      ),
     ),
-    error_message: Type.Optional(Type.String({ description: 'Why it failed, where no sensor can say so.' })),
+    truncated: Type.Optional(Type.Boolean({ description: '`packet_limit` has kept out older packets that match.' })),
+    oldest_packet: Type.Optional(time('Time of the oldest packet in the file: so far back it reaches.')),
+    error_message: Type.Optional(Type.String({ description: 'Why it failed, or what is or may be missing.' })),
     ...ours,
   },
   { title: 'SimpleCapture', additionalProperties: false },
@@ -131,7 +138,7 @@ export const FullCapture = Type.Object(
     ),
     packets_past: Type.Optional(count('Sampled packets from before the capture in the delivered file.')),
     stop_requested: Type.Optional(time('When it was asked to stop.')),
-    error_message: Type.Optional(Type.String({ description: 'Why it failed, or what is missing.' })),
+    error_message: Type.Optional(Type.String({ description: 'Why it failed, or what is or may be missing.' })),
     ...ours,
   },
   { title: 'FullCapture', additionalProperties: false },

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { coveredTime } from './covered_time.ts';
+import { coveredShare, coveredTime } from './covered_time.ts';
 
 const stretch = fc
   .tuple(fc.integer({ min: -20, max: 60 }), fc.integer({ min: 0, max: 30 }))
@@ -16,4 +16,19 @@ test('it is every moment that is in no gap', () => {
       expect(coveredTime(window, gaps)).toBe(moments);
     }),
   );
+});
+
+test.each([
+  ['whole', []],
+  ['whole', [{ from: 20n, to: 30n }]],
+  ['part', [{ from: 9n, to: 10n }]],
+  [
+    'nothing',
+    [
+      { from: 0n, to: 4n },
+      { from: 3n, to: 30n },
+    ],
+  ],
+])('%s', (word, gaps) => {
+  expect(coveredShare({ from: 0n, to: 10n }, gaps)).toBe(word);
 });

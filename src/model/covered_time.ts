@@ -1,5 +1,5 @@
-import type { Covered } from '../model/covered.ts';
-import type { TimeNs } from '../model/time.ts';
+import type { Covered } from './covered.ts';
+import type { TimeNs } from './time.ts';
 
 interface Stretch {
   readonly from: TimeNs;
