@@ -23,7 +23,7 @@ while (mix.left > 0) {
     const end = mix.next(bytes, view);
     watermark = begin_ns + BigInt(mix.reached_ns);
     accepted += before - mix.left;
-    writer.count(BigInt(accepted), 0n);
+    writer.count(BigInt(accepted), 0n, watermark);
     writer.writeRecords(bytes.subarray(0, end), watermark);
     length += end;
   }

@@ -47,7 +47,7 @@ export async function openWholeStore(
       to,
       packet_limit: limits.packets_max,
     };
-    const prepared = prepareLookback(query, { streams: [stream], samplers: [], growing: new Map() });
+    const prepared = prepareLookback(query, { streams: [stream], samplers: [], growing: new Map(), now: 0n });
     let [packets, bytes] = [0, 0];
     try {
       const ended = visitMatches(

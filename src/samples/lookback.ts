@@ -15,7 +15,7 @@ import type { SamplerState } from './sampler_state.ts';
 import type { GrowingIndex, ScanDamage, ScanSegment, StreamFilter } from './scan_job.ts';
 import type { NewestJob, ScanResult } from './scan_segments.ts';
 import { type LiveCover, segmentCover, type SegmentCover } from './segment_cover.ts';
-import { segment_header_bytes } from './segment_header.ts';
+import { clockOffset, readSegmentHeader, segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks } from './segment_mark.ts';
 import { segmentFiles } from './segment_name.ts';
 import type { Stream } from './stream.ts';
@@ -111,6 +111,8 @@ export interface LookbackView {
     readonly state: SamplerState;
     readonly open: readonly OpenSegment[];
   }[];
+  /** Not before anything that the samplers have counted by now. */
+  readonly now: TimeNs;
   /** What is known of segments without an index file, by `segmentLabel`; asked for before the view was taken. */
   readonly growing: ReadonlyMap<string, GrowingIndex>;
 }
@@ -284,7 +286,7 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
       touch(segment.number, content, false);
       const sampling = sampler.state.phase === 'sampling';
       if (sampling && segment.phase !== 'finished') watermark = reached;
-      const cover = openCover(segment, { watermark: reached, ...content });
+      const cover = openCover(segment, { watermark: reached, now: view.now, ...content });
       if (cover !== undefined) covers.push(sampling ? cover : { reason: 'interface_away', ...cover });
     }
     return { stream, covers, segments, ...(watermark === undefined ? {} : { watermark }) };
@@ -298,7 +300,10 @@ function openCover({ header, seal }: OpenSegment, live: LiveCover): SegmentCover
     bytes.subarray(0, readSync(header.fd, bytes, 0, bytes.length, 0)),
     segment_header_bytes,
   );
-  return seal === undefined ? segmentCover(read, live) : segmentCover({ ...read, marks: [...read.marks, seal] });
+  const clock_offset = clockOffset(readSegmentHeader(bytes));
+  return seal === undefined
+    ? segmentCover(read, live, clock_offset)
+    : segmentCover({ ...read, marks: [...read.marks, seal] }, undefined, clock_offset);
 }
 
 /** One that is gone was damaged, and is being made again; or its whole segment has just gone. */
@@ -370,7 +375,7 @@ function coverageOf(
     const touching = covers.filter((cover) => cover.to > query.from && cover.from < query.to);
     const touches = touching.length > 0;
     if (!touches && packets === 0 && holes.length === 0 && !sampled.has(stream.interface)) continue;
-    const { rates, dropped } = windowCoverage(query, covers, watermark, []);
+    const { rates, dropped, dropped_is_upper_bound } = windowCoverage(query, covers, watermark, []);
     const shared = {
       interface: stream.interface,
       linktype: stream.linktype,
@@ -378,6 +383,7 @@ function coverageOf(
       ...(watermark === undefined ? {} : { watermark }),
       rates,
       dropped,
+      ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
       clock_set: touching.filter(({ reason }) => reason === 'clock_set').map(({ to }) => to),
       packets,
       ...ofInterface(query, viewed, stream.interface, damage),

@@ -70,7 +70,7 @@ test('whatever the filter and the packets, the index leaves nothing out', { time
             if (filter === undefined) continue;
             const programs = new Map<number, Program>([[1, filter.program]]);
             const window = { from: crowd_begin - 1n, to: crowd_begin + 200n, packet_limit: 10_000 };
-            const view = { streams: [writer.stream], samplers: [], growing: new Map() };
+            const view = { streams: [writer.stream], samplers: [], growing: new Map(), now: 0n };
             const prepared = prepareLookback({ ...window, programs, formula: filter.formula }, view);
             const result = scanSegments(prepared.job, { memory, indexes, cancelled: () => false });
             prepared.close();
@@ -145,7 +145,7 @@ test('of a link type whose headers are not looked into, everything is read', asy
       from: crowd_begin,
       to: crowd_begin + 2n,
     };
-    const view = { streams: [writer.stream], samplers: [], growing: new Map() };
+    const view = { streams: [writer.stream], samplers: [], growing: new Map(), now: 0n };
     const prepared = prepareLookback({ ...query, packet_limit: 10 }, view);
     const result = scanSegments(prepared.job, { memory, indexes, cancelled: () => false });
     prepared.close();

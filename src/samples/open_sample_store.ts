@@ -268,6 +268,8 @@ class DiskStore implements SampleStore {
     const view = (): Omit<LookbackView, 'growing'> => ({
       streams: this.#opened.filter(isWanted),
       samplers: samplers(),
+      // The clock is cut to milliseconds, and the counts are looked at a moment later.
+      now: this.#options.clock.now() + second_ns,
     });
     if (!touchesGrowing(query, view())) return { ...view(), growing: new Map() };
     const growing = await this.#indexer.ask({ formula, ...(inner === undefined ? {} : { inner: inner.formula }) });

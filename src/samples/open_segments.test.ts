@@ -199,7 +199,7 @@ test('what a segment published is not taken for what the next one in its place h
   const samplers = [{ interface: 'eth0', state, open: segments.all }];
   const prepared = prepareLookback(
     { ...window, programs: takeAll, formula: { kind: 'any' }, packet_limit: 9 },
-    { streams: [stream], samplers, growing: new Map() },
+    { streams: [stream], samplers, growing: new Map(), now: 0n },
   );
   expect(prepared.job.segments.map(({ number }) => number)).toEqual([1]);
   prepared.close();

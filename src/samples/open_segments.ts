@@ -7,7 +7,7 @@ import { segmentSlots } from './sampler_state.ts';
 import { sealSegment, unsynced } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { segmentCover } from './segment_cover.ts';
-import { segment_header_bytes } from './segment_header.ts';
+import { clockOffset, readSegmentHeader, segment_header_bytes } from './segment_header.ts';
 import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
 import { isDiskFull } from './segment_writer.ts';
 import { segmentLabel } from './segment_label.ts';
@@ -164,7 +164,8 @@ export class OpenSegments {
 
 /** A segment that was just sealed, as its header has it. */
 function describe(number: number, header: Uint8Array, start: SegmentMark, seal: SegmentMark): SealedSegment {
-  const cover = segmentCover(readSegmentMarks(header, segment_header_bytes));
+  const clock_offset = clockOffset(readSegmentHeader(header));
+  const cover = segmentCover(readSegmentMarks(header, segment_header_bytes), undefined, clock_offset);
   const { watermark, offset, records, least, greatest, monotonic, reason } = seal;
   return {
     number,

@@ -12,12 +12,14 @@ import { sealSegment, syncDirectory } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { latest, type RateSpan, segmentCover } from './segment_cover.ts';
 import {
+  clockOffset,
   encodeSegmentHeader,
   readSegmentHeader,
   type SegmentHeader,
   type SegmentHeaderRead,
 } from './segment_header.ts';
 import {
+  encodeLossMark,
   encodeSegmentMark,
   readSegmentMarks,
   type SealReason,
@@ -310,7 +312,9 @@ async function rebuildHeader(
     boot: new Uint8Array(16),
     index_version,
   });
-  const kept = isOf(damaged, number, stream) ? keptMarks(damaged.marks) : [];
+  const own = isOf(damaged, number, stream);
+  const kept = own ? keptMarks(damaged.marks) : [];
+  const losses = (own ? damaged.marks.losses : undefined) ?? [];
   const begin = content.least === undefined ? clock.now() : content.least - 1n;
   const start = {
     kind: 'start' as const,
@@ -327,8 +331,8 @@ async function rebuildHeader(
   const path = join(directory, files.new_header);
   const file = await open(path, 'w');
   try {
-    const all = [...marks, endMark(content, marks.at(-1) ?? start, 'rebuilt')];
-    await file.writeFile(Buffer.concat([fixed, ...all.map(encodeSegmentMark)]));
+    const all = [...marks, endMark(content, marks.at(-1) ?? start, 'rebuilt')].map(encodeSegmentMark);
+    await file.writeFile(Buffer.concat([fixed, ...all.slice(0, 1), ...losses.map(encodeLossMark), ...all.slice(1)]));
     await file.sync();
   } finally {
     await file.close();
@@ -355,7 +359,7 @@ function describe(
   found?: PacketFileContent,
 ): SealedSegment {
   const seal = lastMark(header);
-  const cover = segmentCover(header.marks);
+  const cover = segmentCover(header.marks, undefined, clockOffset(header.read));
   if (seal === undefined || cover === undefined || header.read.kind !== 'good') {
     throw new Error(`segment ${number} has no header after it was recovered`);
   }

@@ -25,8 +25,6 @@ export interface SampleLoopPorts {
 const ms = 1_000_000n;
 /** A packet is in the ring, and in its count, at the latest so long after it was stamped. */
 const watermark_lag_ns = 100n * ms;
-/** How often the kernel is asked, at most, how many packets it has put into the ring. */
-const level_interval_ns = 20n * ms;
 /** Packets that the kernel has counted and does not hand over after so long never come. */
 const level_patience_ns = 2000n * ms;
 const idle_wait_ms = 50;
@@ -37,7 +35,6 @@ const nap_most_ms = 10;
 /** What is still in the ring at the end is given up after so long. */
 const end_patience_ns = 500n * ms;
 const settle_ns = 2n * ms;
-const statistics_interval_ns = 200n * ms;
 const adapt_interval_ns = 200n * ms;
 const presence_interval_ns = 1000n * ms;
 const room_wait_ns = 300n * ms;
@@ -86,7 +83,6 @@ class SampleLoop {
   /** The kernel's counts of the handles before this one. */
   #earlier = { accepted: 0n, dropped: 0n };
   #kernel = { accepted: 0n, dropped: 0n };
-  #statistics_at = 0n;
   /** A moment, and how many packets had been put into the ring by then: once so many were read, all until then are out of it. */
   #level: { readonly time: TimeNs; readonly packets: bigint } | undefined;
   #presence_at = 0n;
@@ -122,6 +118,7 @@ class SampleLoop {
     this.#level = undefined;
     this.#rate_state = fresh_rate_state;
     this.#decided = { at: this.#ports.monotonic(), ...this.#kernel };
+    this.#sink.sourceOpened(this.#ports.now());
     this.#generation += 1;
     this.#ports.send({ kind: 'opened', generation: this.#generation, linktype: source.linktype });
     try {
@@ -133,6 +130,7 @@ class SampleLoop {
       this.#end(source);
       this.#sink.finish('shutdown', this.#watermark.time);
     } catch (error) {
+      this.#countLast(source);
       this.#sink.finish('interface_away', this.#watermark.time);
       this.interrupted(faultOf(error, this.#order.interface));
     } finally {
@@ -196,6 +194,8 @@ class SampleLoop {
 
   /** Takes out what the ring has and writes it; true where that was all. */
   #drain(source: LiveSource, begun: TimeNs): boolean {
+    // Before anything is taken out: a ring that has dropped packets is full, and so tells after which ones.
+    const entered = this.#count(source);
     let emptied = false;
     let failure: unknown;
     try {
@@ -206,9 +206,8 @@ class SampleLoop {
     const { bytes } = source;
     const walk = this.#sink.write(bytes, source.view, this.#watermark.time);
     // While the ring never runs empty, what has come says how far it has got.
-    if (emptied) this.#reach(source, begun);
+    if (emptied) this.#reach(source, begun, entered);
     else if (walk.records > 0) this.#watermark.reach(joinTime(walk.greatest_s, walk.greatest_ns) - watermark_lag_ns);
-    if (this.#ports.monotonic() - this.#statistics_at >= statistics_interval_ns) this.#count(source);
     this.#sink.publish(this.#watermark.time);
     if (failure instanceof Error) throw failure;
     if (walk.end !== bytes.length) {
@@ -238,25 +237,41 @@ class SampleLoop {
     this.#sink.changeRate(rate, this.#watermark.time, source.prepareRate(rate));
   }
 
-  /** Nothing more can be read at the moment; a block that is not full may still be held back in the ring. */
-  #reach(source: LiveSource, begun: TimeNs): void {
+  /**
+   * Nothing more can be read at the moment. Of those that had entered the ring at `begun` one may still be held back in it: by a
+   * processor that is still copying it, or in a block that is not full.
+   */
+  #reach(source: LiveSource, begun: TimeNs, entered: bigint): void {
     const level = this.#level;
+    const lagging = begun - watermark_lag_ns;
+    if (source.read >= entered) {
+      this.#watermark.reach(lagging);
+      this.#level = undefined;
+      return;
+    }
     if (level !== undefined) {
-      if (begun - level.time < level_interval_ns) return;
       if (source.read < level.packets && begun - level.time < level_patience_ns) return;
-      const lagging = begun - watermark_lag_ns;
       this.#watermark.reach(lagging < level.time ? lagging : level.time);
     }
-    this.#level = { time: begun, packets: this.#count(source) };
+    this.#level = { time: begun, packets: entered };
   }
 
   /** Asks the kernel for its counts; returns how many packets it has put into the ring. */
   #count(source: LiveSource): bigint {
-    this.#statistics_at = this.#ports.monotonic();
     const { accepted, dropped } = source.statistics();
     this.#kernel = { accepted: this.#earlier.accepted + accepted, dropped: this.#earlier.dropped + dropped };
-    this.#sink.countKernel(this.#kernel.accepted, this.#kernel.dropped);
+    // The clock may be a millisecond behind the one that stamps packets.
+    this.#sink.countKernel(this.#kernel.accepted, this.#kernel.dropped, this.#ports.now() + ms);
     return accepted - dropped;
+  }
+
+  /** What was dropped before the source failed belongs to it. */
+  #countLast(source: LiveSource): void {
+    try {
+      this.#count(source);
+    } catch {
+      // It is closed for the reason that is told: its counts were asked for a moment ago.
+    }
   }
 
   /** Ends without a loss: nothing more comes in, and what is in the ring comes out. */

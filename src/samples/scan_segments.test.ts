@@ -209,7 +209,8 @@ function check(
   const growing = writers.flatMap((writer, index) =>
     streams[index]?.indexed.at(-1) === true ? [...writer.growing(formula)] : [],
   );
-  const view = { streams: writers.map((writer) => writer.stream), samplers: writers, growing: new Map(growing) };
+  const streams_now = writers.map((writer) => writer.stream);
+  const view = { streams: streams_now, samplers: writers, growing: new Map(growing), now: 0n };
   const prepared = prepareLookback({ from, to, packet_limit, programs: asked, formula }, view);
   let answer: ReturnType<typeof prepared.answer>;
   let counts: ReturnType<typeof prepared.counts>;

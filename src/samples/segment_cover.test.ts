@@ -20,14 +20,14 @@ test('a sealed segment covers from its start to its seal', () => {
 
 test('a growing one covers up to the live watermark, with the losses since the last mark', () => {
   const marks = [mark('start', 100n, { rate: 4 }), mark('progress', 150n, { rate: 4, dropped: 3n, lost: 1n })];
-  const live = { watermark: 180n, dropped: 5n, lost: 1n };
+  const live = { watermark: 180n, now: 190n, dropped: 5n, lost: 1n };
   expect(segmentCover({ marks, torn_bytes: 0 }, live)).toEqual({
     from: 100n,
     to: 180n,
     rates: [{ from: 100n, to: 180n, rate: 4 }],
     losses: [
       { from: 100n, to: 150n, packets: 4n },
-      { from: 150n, to: 180n, packets: 2n },
+      { from: 150n, to: 190n, packets: 2n },
     ],
   });
 });
@@ -62,7 +62,9 @@ test('a rate holds from the moment that its mark names, and is not known while i
     { from: 15n, to: 40n, rate: 8 },
   ]);
   // Said to be about to change, and nothing after that.
-  expect(segmentCover({ marks: marks.slice(0, 2), torn_bytes: 0 }, { watermark: 18n, dropped: 0n, lost: 0n })).toEqual({
+  expect(
+    segmentCover({ marks: marks.slice(0, 2), torn_bytes: 0 }, { watermark: 18n, now: 18n, dropped: 0n, lost: 0n }),
+  ).toEqual({
     from: 0n,
     to: 18n,
     rates: [{ from: 0n, to: 14n, rate: 1 }],
@@ -89,7 +91,7 @@ test('of a change that was announced, only the time that it took itself is not k
 
 test('the rate of packets beyond the watermark is known too, where nothing else covers them', () => {
   const [start, away] = [mark('start', 0n, { rate: 4 }), mark('seal', 20n, { rate: 4, records: 1, greatest: 29n })];
-  const live = { watermark: 20n, dropped: 0n, lost: 0n, greatest: 29n };
+  const live = { watermark: 20n, now: 29n, dropped: 0n, lost: 0n, greatest: 29n };
   const rates = [{ from: 0n, to: 29n, rate: 4 }];
   expect(segmentCover({ marks: [start], torn_bytes: 0 }, live)).toMatchObject({ to: 20n, rates });
   const gone = { ...away, reason: 'interface_away' as const };
@@ -137,4 +139,42 @@ test('rate 0 is not known', () => {
 test('without a good start mark nothing is covered', () => {
   expect(segmentCover({ marks: [], torn_bytes: 3 })).toBeUndefined();
   expect(segmentCover({ marks: ['damaged', mark('seal', 9n)], torn_bytes: 0 })).toBeUndefined();
+});
+
+test('losses that were told one by one have their own times, and are not counted again', () => {
+  const marks = [
+    mark('start', 100n),
+    mark('progress', 150n, { dropped: 3n }),
+    mark('seal', 200n, { dropped: 3n, lost: 2n, reason: 'age' }),
+  ];
+  const losses = [
+    { from: 120n, to: 125n, dropped: 3n, lost: 0n, position: 1 },
+    { from: 160n, to: 161n, dropped: 0n, lost: 2n, position: 2 },
+  ];
+  const told = [
+    { from: 120n, to: 125n, packets: 3n },
+    { from: 160n, to: 161n, packets: 2n },
+  ];
+  expect(segmentCover({ marks, losses, torn_bytes: 0 })?.losses).toEqual(told);
+  // The one that the disk did not take: the counts say that there was one.
+  expect(segmentCover({ marks, losses: losses.slice(0, 1), torn_bytes: 0 })?.losses).toEqual([
+    { from: 120n, to: 125n, packets: 3n },
+    { from: 150n, to: 200n, packets: 2n },
+  ]);
+  // Told, and not counted by a mark yet.
+  const live = { watermark: 130n, now: 140n, dropped: 4n, lost: 0n };
+  expect(segmentCover({ marks: marks.slice(0, 1), losses: losses.slice(0, 1), torn_bytes: 0 }, live)?.losses).toEqual([
+    { from: 120n, to: 125n, packets: 3n },
+    { from: 100n, to: 140n, packets: 1n },
+  ]);
+});
+
+test('of a loss that is only counted it is known that it had happened when the mark was written, however far behind its watermark was', () => {
+  const second = 1_000_000_000n;
+  const at = (watermark_s: bigint, written_s: bigint): SegmentMark =>
+    mark('progress', watermark_s * second, { monotonic: written_s * second, dropped: 5n });
+  const marks = [{ ...mark('start', 100n * second), monotonic: 0n }, at(101n, 7n), at(108n, 8n)];
+  expect(segmentCover({ marks, torn_bytes: 0 }, undefined, 100n * second)?.losses).toEqual([
+    { from: 100n * second, to: 107n * second + second / 2n, packets: 5n },
+  ]);
 });

@@ -1,6 +1,9 @@
 import type { TimeNs } from '../model/time.ts';
 import type { SealReason, SegmentMark, SegmentMarks } from './segment_mark.ts';
 
+/** While a segment grows, the wall clock is moved by less than this against the monotonic one: else it would have ended. */
+const clock_slack_ns = 500_000_000n;
+
 /** A stretch of time with one sampling rate, (from, to]. */
 export interface RateSpan {
   readonly from: TimeNs;
@@ -30,23 +33,24 @@ export interface SegmentCover {
 /** What is known beyond the last mark of a segment that grows. */
 export interface LiveCover {
   readonly watermark: TimeNs;
+  /** Not before any packet that is counted here was lost. */
+  readonly now: TimeNs;
   readonly dropped: bigint;
   readonly lost: bigint;
   /** Time of its newest packet. */
   readonly greatest?: TimeNs;
 }
 
-/** Reads a segment's marks as what it covers; undefined where it has no good start mark. */
-export function segmentCover({ marks }: SegmentMarks, live?: LiveCover): SegmentCover | undefined {
+/**
+ * Reads a segment's marks as what it covers; undefined where it has no good start mark. `clock_offset`: the wall clock less the monotonic one
+ * when the segment was made, where that is known.
+ */
+export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?: bigint): SegmentCover | undefined {
+  const { marks } = read;
   const first = marks.find((mark) => mark !== 'damaged' && mark.kind === 'start');
   if (first === undefined || first === 'damaged') return undefined;
-  const losses: LossSpan[] = [];
   const changes = new RateChanges(first);
   let before: SegmentMark = first;
-  const lose = (mark: Pick<SegmentMark, 'watermark' | 'dropped' | 'lost'>): void => {
-    const packets = mark.dropped + mark.lost - before.dropped - before.lost;
-    if (packets > 0n) losses.push({ from: before.watermark, to: mark.watermark, packets });
-  };
   let known = true;
   for (const mark of marks.slice(marks.indexOf(first) + 1)) {
     if (mark === 'damaged') {
@@ -54,18 +58,47 @@ export function segmentCover({ marks }: SegmentMarks, live?: LiveCover): Segment
       known = false;
       continue;
     }
-    lose(mark);
     if (known && mark.rate_unknown_us !== undefined) changes.confirm(sinceOf(mark, known), mark.rate_unknown_us);
     if (!known || mark.rate !== changes.rate) changes.add(sinceOf(mark, known), mark.rate);
     before = mark;
     known = true;
   }
-  if (live !== undefined) lose(live);
   const to = latest(first.watermark, before.watermark, live?.watermark);
   // Of an interface that is being sampled, or has just gone, packets are there that came after the watermark.
   const beyond = before.reason === 'interface_away' ? before.greatest : live?.greatest;
   const reason = before.reason === undefined ? {} : { reason: before.reason };
+  const losses = lossesOf(read, live, clock_offset);
   return { from: first.watermark, to, rates: changes.spans(latest(to, beyond)), losses, ...reason };
+}
+
+/**
+ * The losses of a segment: those that it tells one by one, and those that are only in the counts of its marks, as a version before this one
+ * left all of them. Of these it is known that they had happened when the mark was written, and not yet when the one before was.
+ */
+function lossesOf(
+  { marks, losses = [] }: SegmentMarks,
+  live: LiveCover | undefined,
+  clock_offset: bigint | undefined,
+): readonly LossSpan[] {
+  const spans = losses.map(({ from, to, dropped, lost }): LossSpan => ({ from, to, packets: dropped + lost }));
+  let [told, counted] = [0n, 0n];
+  let before: SegmentMark | undefined;
+  const count = (mark: Pick<SegmentMark, 'dropped' | 'lost'>, to: TimeNs): void => {
+    const packets = mark.dropped + mark.lost - told - counted;
+    if (before === undefined || packets <= 0n) return;
+    spans.push({ from: before.watermark, to, packets });
+    counted += packets;
+  };
+  for (const [position, mark] of marks.entries()) {
+    for (const loss of losses) if (loss.position === position) told += loss.dropped + loss.lost;
+    if (mark === 'damaged') continue;
+    const written = clock_offset === undefined || mark.monotonic === 0n ? undefined : mark.monotonic + clock_offset;
+    count(mark, latest(mark.watermark, written === undefined ? undefined : written + clock_slack_ns));
+    before = mark;
+  }
+  for (const loss of losses) if (loss.position >= marks.length) told += loss.dropped + loss.lost;
+  if (live !== undefined) count(live, latest(live.watermark, live.now));
+  return spans;
 }
 
 /** From when on a mark's rate holds. Behind a damaged mark not before the mark itself. */

@@ -81,3 +81,9 @@ export function readSegmentHeader(bytes: Uint8Array): SegmentHeaderRead {
   };
   return { kind: 'good', header, length };
 }
+
+/** The wall clock less the monotonic one when a segment was made; undefined where its header does not say it. */
+export function clockOffset(read: SegmentHeaderRead): bigint | undefined {
+  if (read.kind !== 'good' || read.header.made_monotonic === 0n) return undefined;
+  return read.header.made - read.header.made_monotonic;
+}

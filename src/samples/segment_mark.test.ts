@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeSegmentMark, readSegmentMarks, sealReasons, type SegmentMark } from './segment_mark.ts';
+import { encodeLossMark, encodeSegmentMark, readSegmentMarks, sealReasons, type SegmentMark } from './segment_mark.ts';
 import { runs } from './test_packets.ts';
 
 const i64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -110,4 +110,20 @@ test('a kind of a later version is skipped', () => {
   bytes.writeUInt16LE(96, 2);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 92);
   expect(readSegmentMarks(bytes, 0)).toEqual({ marks: [], torn_bytes: 0 });
+});
+
+test('a loss is written as docs/formats/segments.md says, and comes back with its place among the marks', () => {
+  const [first, last] = fc.sample(mark, { numRuns: 2, seed: 1 });
+  if (first === undefined || last === undefined) throw new Error('no samples');
+  const loss = { from: 0x1112131415161718n, to: 0x2122232425262728n, dropped: 3n, lost: 4n };
+  const bytes = Buffer.from(encodeLossMark(loss));
+  const fields = `05006000${'00'.repeat(4)}18171615141312112827262524232221${'0300000000000000'}${'0400000000000000'}${'00'.repeat(52)}`;
+  expect(bytes.subarray(0, 92).toString('hex')).toBe(fields);
+  expect(bytes.readUInt32LE(92)).toBe(crc32(Buffer.from(fields, 'hex')));
+  const file = Buffer.concat([encodeSegmentMark(first), bytes, encodeSegmentMark(last)]);
+  expect(readSegmentMarks(file, 0)).toEqual({
+    marks: [first, last],
+    losses: [{ ...loss, position: 1 }],
+    torn_bytes: 0,
+  });
 });

@@ -45,12 +45,37 @@ export interface SegmentMark {
   readonly reason?: SealReason;
 }
 
+/** Packets that were sampled and not kept, some time in (from, to]. */
+export interface LossMark {
+  readonly from: TimeNs;
+  readonly to: TimeNs;
+  /** Dropped by the full ring. */
+  readonly dropped: bigint;
+  /** Not taken by the disk. */
+  readonly lost: bigint;
+}
+
 /** Length of a mark. */
 export const segment_mark_bytes = 96;
 
 const kinds = ['start', 'progress', 'rate', 'seal'] as const;
+const loss_kind = kinds.length + 1;
 
-/** Writes a mark: 96 bytes. */
+/** Writes a loss as a mark: 96 bytes. */
+export function encodeLossMark(loss: LossMark): Uint8Array {
+  const bytes = new Uint8Array(segment_mark_bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, loss_kind, true);
+  view.setUint16(2, segment_mark_bytes, true);
+  view.setBigInt64(8, loss.from, true);
+  view.setBigInt64(16, loss.to, true);
+  view.setBigUint64(24, loss.dropped, true);
+  view.setBigUint64(32, loss.lost, true);
+  view.setUint32(92, crc32(bytes.subarray(0, 92)), true);
+  return bytes;
+}
+
+/** Writes a mark that says how far the segment has come: 96 bytes. */
 export function encodeSegmentMark(mark: SegmentMark): Uint8Array {
   const bytes = new Uint8Array(segment_mark_bytes);
   const view = new DataView(bytes.buffer);
@@ -77,14 +102,17 @@ export function encodeSegmentMark(mark: SegmentMark): Uint8Array {
 export interface SegmentMarks {
   /** `damaged` stands for one or more marks that cannot be read. */
   readonly marks: readonly (SegmentMark | 'damaged')[];
+  /** The losses, in order, where there are any; `position` is how many of `marks` come before it. */
+  readonly losses?: readonly (LossMark & { readonly position: number })[];
   /** Bytes of a torn mark at the end of the file. */
   readonly torn_bytes: number;
 }
 
-/** Reads the marks from `start` (the length of the fixed part) to the end of a header file. */
+/** Reads the marks of a header file, from `start` (the length of the fixed part) to its end. */
 export function readSegmentMarks(bytes: Uint8Array, start: number): SegmentMarks {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const marks: (SegmentMark | 'damaged')[] = [];
+  const losses: (LossMark & { readonly position: number })[] = [];
   let at = start;
   for (; at + segment_mark_bytes <= bytes.length; at += segment_mark_bytes) {
     const good =
@@ -94,10 +122,21 @@ export function readSegmentMarks(bytes: Uint8Array, start: number): SegmentMarks
       if (marks.at(-1) !== 'damaged') marks.push('damaged');
       continue;
     }
-    const kind = kinds[view.getUint16(at, true) - 1];
+    const number = view.getUint16(at, true);
+    const kind = kinds[number - 1];
     if (kind !== undefined) marks.push(decode(view, at, kind));
+    else if (number === loss_kind) losses.push({ ...decodeLoss(view, at), position: marks.length });
   }
-  return { marks, torn_bytes: bytes.length - at };
+  return { marks, ...(losses.length === 0 ? {} : { losses }), torn_bytes: bytes.length - at };
+}
+
+function decodeLoss(view: DataView, at: number): LossMark {
+  return {
+    from: view.getBigInt64(at + 8, true),
+    to: view.getBigInt64(at + 16, true),
+    dropped: view.getBigUint64(at + 24, true),
+    lost: view.getBigUint64(at + 32, true),
+  };
 }
 
 function decode(view: DataView, at: number, kind: SegmentMark['kind']): SegmentMark {

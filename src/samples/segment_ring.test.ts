@@ -87,7 +87,7 @@ describe('the ring', () => {
       to: crowd_begin + 100n,
       packet_limit: 10,
     };
-    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
+    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map(), now: 0n });
     await ring.evict(0, systemClock.monotonic());
     expect(segmentsOf('a')).toEqual([]);
     const result = scanSegments(prepared.job, {
@@ -121,7 +121,7 @@ describe('the ring', () => {
         to: crowd_begin + to,
         packet_limit: 10,
       };
-      const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
+      const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map(), now: 0n });
       const result = scanSegments(prepared.job, {
         memory: createRecordMemory(1 << 20),
         indexes: new IndexShelf(),
@@ -147,7 +147,7 @@ describe('the ring', () => {
       to: crowd_begin + 100n,
       packet_limit: 10,
     };
-    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map() });
+    const prepared = prepareLookback(query, { streams: [writer.stream], samplers: [], growing: new Map(), now: 0n });
     let asked = 0;
     const cancelled = (): boolean => ++asked > 1;
     expect(

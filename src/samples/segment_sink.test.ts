@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FromSampler } from './sampler_messages.ts';
 import { SamplerState } from './sampler_state.ts';
-import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
+import { readSegmentMarks, type SegmentMark, type SegmentMarks } from './segment_mark.ts';
 import { SegmentSink } from './segment_sink.ts';
 import { crowdedPacket, packetsOf, recordsOf } from './test_packets.ts';
 
@@ -27,6 +27,7 @@ interface Bench {
   readonly clock: { monotonic: bigint };
   readonly offer: (slot: number) => void;
   readonly marks: (slot: number) => SegmentMark['kind'][];
+  readonly losses: (slot: number) => SegmentMarks['losses'];
   readonly records: (slot: number) => Uint8Array;
 }
 
@@ -61,6 +62,7 @@ function bench(options: { limit_bytes?: number } = {}): Bench {
       }),
     marks: (slot) =>
       readSegmentMarks(readFileSync(header(slot)), 96).marks.map((mark) => (mark === 'damaged' ? 'seal' : mark.kind)),
+    losses: (slot) => readSegmentMarks(readFileSync(header(slot)), 96).losses,
     records: (slot) => new Uint8Array(readFileSync(file(slot)).subarray(24)),
   };
 }
@@ -75,7 +77,7 @@ test('it goes on to the next segment when one is full and another is offered, wi
   // Full, but there is no other: it grows on.
   sink.write(bytes, view, 200n);
   offer(1);
-  sink.countKernel(12n, 2n);
+  sink.countKernel(12n, 2n, 250n);
   sink.publish(300n);
   sink.write(bytes, view, 300n);
   sink.publish(400n);
@@ -91,6 +93,34 @@ test('it goes on to the next segment when one is full and another is offered, wi
   expect(state.content(1)).toMatchObject({ records: 5, dropped: 0n });
   expect(state.totals).toEqual({ packets: 15n, accepted: 12n, dropped: 2n, lost: 0n });
   expect(state.watermark).toBe(400n);
+});
+
+test('a loss is told with its time, as soon as the packet before it was read; those of a moment together', () => {
+  const { sink, state, clock, offer, losses } = bench({ limit_bytes: 1e6 });
+  offer(0);
+  sink.begin(0n);
+  sink.sourceOpened(0n);
+  // Five packets are in the ring, and two found no place.
+  sink.countKernel(7n, 2n, 2n ** 62n);
+  sink.publish(1n);
+  expect([losses(0), state.content(0).dropped]).toEqual([undefined, 2n]);
+  sink.write(bytes, view, 1n);
+  sink.publish(2n);
+  const last = packets.at(-1);
+  const since = (last?.time ?? 0n) - 2n * ms;
+  expect(losses(0)).toEqual([{ from: since, to: 2n ** 62n, dropped: 2n, lost: 0n, position: 1 }]);
+  for (const dropped of [3n, 4n]) {
+    sink.countKernel(5n + dropped, dropped, 2n ** 62n + dropped);
+    sink.publish(3n);
+  }
+  expect(losses(0)).toHaveLength(1);
+  clock.monotonic = 200n * ms;
+  sink.publish(4n);
+  expect(losses(0)).toMatchObject([{ dropped: 2n }, { to: 2n ** 62n + 4n, dropped: 2n, position: 1 }]);
+  // What is not told yet when the segment ends is told by it.
+  sink.countKernel(11n, 6n, 2n ** 62n + 9n);
+  sink.finish('shutdown', 5n);
+  expect(losses(0)?.map(({ dropped }) => dropped)).toEqual([2n, 2n, 2n]);
 });
 
 test('age ends a segment too, and marks are written once a second, or every ten when nothing comes', () => {

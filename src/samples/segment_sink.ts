@@ -1,11 +1,14 @@
 import { fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
+import { recordHeaderBytes } from '../pcap/pcap_record.ts';
+import { LossTracker } from './loss_tracker.ts';
 import { RateHistory } from './rate_history.ts';
 import type { FromSampler, SegmentOffer } from './sampler_messages.ts';
 import type { SamplerState, SamplerTotals } from './sampler_state.ts';
-import type { SealReason } from './segment_mark.ts';
+import type { LossMark, SealReason } from './segment_mark.ts';
 import { SegmentWriter } from './segment_writer.ts';
+import { joinTime } from './split_time.ts';
 import { type RecordWalk, walkRecords } from './walk_records.ts';
 
 /** What a sink needs of its surroundings. */
@@ -28,14 +31,26 @@ export interface RateSwitch {
 }
 
 const nothing: SamplerTotals = { packets: 0n, accepted: 0n, dropped: 0n, lost: 0n };
+/** Losses are told at once, but not more often than this: then several together. */
+const tell_interval_ns = 125_000_000n;
+/** Losses that follow one another are told as one up to this length. */
+const joined_most_ns = 250_000_000n;
 
 /** Where a sampler's records go: segment after segment out of what the store offers, and the counts of all of them. */
 export class SegmentSink {
   readonly #ports: SegmentSinkPorts;
   readonly #rates: RateHistory;
   #totals = nothing;
-  /** Totals up to the end of the last finished segment. */
+  /** Totals up to the end of the last finished segment, with the losses that were told by then. */
   #finished = nothing;
+  #losses = new LossTracker(0n);
+  /** Packets that had entered the ring of the openings before this one. */
+  #entered_before = 0n;
+  #dropped_before = 0n;
+  /** Losses that no segment tells yet; and how many were told, and when. */
+  #untold: LossMark[] = [];
+  #told = { dropped: 0n, lost: 0n };
+  #told_at = -tell_interval_ns;
   #writer: SegmentWriter | undefined;
   #offered: SegmentOffer | undefined;
 
@@ -82,9 +97,19 @@ export class SegmentSink {
     this.#attempt(() => this.#writer?.begin(), watermark);
   }
 
-  /** What the kernel has counted since sampling began. */
-  countKernel(accepted: bigint, dropped: bigint): void {
+  /** The interface was opened, at `now`: its ring is a new one. */
+  sourceOpened(now: TimeNs): void {
+    this.#settleLosses(true);
+    const { accepted, dropped } = this.#totals;
+    [this.#entered_before, this.#dropped_before] = [accepted - dropped, dropped];
+    this.#losses = new LossTracker(now);
+  }
+
+  /** What the kernel has counted since sampling began; `now` was read after it, by the clock that stamps packets. */
+  countKernel(accepted: bigint, dropped: bigint, now: TimeNs): void {
     this.#totals = { ...this.#totals, accepted, dropped };
+    const entered = accepted - dropped - this.#entered_before;
+    this.#losses.count({ entered, dropped: dropped - this.#dropped_before }, now);
   }
 
   /**
@@ -99,14 +124,15 @@ export class SegmentSink {
     const about = change.stamp();
     let announced = false;
     this.#attempt(() => {
-      announced = writer.announce(about, watermark, monotonic, this.#totals);
+      announced = writer.announce(about, watermark, monotonic, this.#settled());
     }, watermark);
     if (!announced) return false;
     const { before, since } = change.swap();
     this.#rates.add({ since: before, rate: 0 });
     this.#rates.add({ since, rate });
     this.#ports.state.rate = rate;
-    this.#attempt(() => writer.change({ since, rate }, since - before, watermark, monotonic, this.#totals), watermark);
+    const change_ns = since - before;
+    this.#attempt(() => writer.change({ since, rate }, change_ns, watermark, monotonic, this.#settled()), watermark);
     return true;
   }
 
@@ -119,6 +145,7 @@ export class SegmentSink {
     const walk = walkRecords(view, 0, bytes.length, snaplen);
     const writer = this.#writer;
     if (writer === undefined || walk.records === 0) return walk;
+    this.#losses.read(view, walk.records);
     const before = writer.records;
     this.#attempt(() => {
       try {
@@ -131,6 +158,7 @@ export class SegmentSink {
           packets: packets + BigInt(written),
           lost: lost + BigInt(walk.records - written),
         };
+        if (written < walk.records) this.#untold.push(lossOf(view, written, walk, snaplen));
       }
     }, watermark);
     return walk;
@@ -143,9 +171,11 @@ export class SegmentSink {
     const writer = this.#writer;
     state.totals = this.#totals;
     if (writer === undefined) return;
+    // Before the counts are published: what they say more is taken for losses that may have been at any time.
+    this.#attempt(() => this.#tellLosses(writer, monotonic), watermark);
     writer.publish(this.#totals);
     state.watermark = watermark;
-    this.#attempt(() => writer.progress(watermark, monotonic, this.#totals), watermark);
+    this.#attempt(() => writer.progress(watermark, monotonic, this.#settled()), watermark);
     if (this.#writer === undefined || this.#offered === undefined) return;
     if (writer.full) this.finish('size', watermark);
     else if (monotonic - writer.started_monotonic >= segment_age_ns) this.finish('age', watermark);
@@ -156,13 +186,44 @@ export class SegmentSink {
   finish(reason: SealReason, watermark: TimeNs): void {
     const writer = this.#writer;
     if (writer === undefined) return;
-    writer.publish(this.#totals);
-    const seal = writer.mark('seal', watermark, this.#ports.monotonic(), this.#totals, reason);
     this.#writer = undefined;
+    this.#settleLosses(true);
+    try {
+      this.#tellUntold(writer);
+    } catch {
+      // The disk fails, as whoever seals the segment will be told: the counts of the seal say how many, without their times.
+    }
+    writer.publish(this.#totals);
+    const seal = writer.mark('seal', watermark, this.#ports.monotonic(), this.#settled(), reason);
     if (reason === 'clock_set') this.#rates.clockSet();
-    this.#finished = this.#totals;
+    this.#finished = this.#settled();
     this.#ports.state.totals = this.#totals;
     this.#ports.send({ kind: 'finished', slot: writer.slot, start: writer.start_mark, seal });
+  }
+
+  /** The totals, with the losses that were told: those that the segment's marks may count. */
+  #settled(): SamplerTotals {
+    return { ...this.#totals, ...this.#told };
+  }
+
+  /** Takes over the losses whose times are known by now, or all. */
+  #settleLosses(all: boolean): void {
+    for (const { from, to, packets } of all ? this.#losses.takeAll() : this.#losses.take())
+      this.#untold.push({ from, to, dropped: packets, lost: 0n });
+  }
+
+  #tellLosses(writer: SegmentWriter, monotonic: bigint): void {
+    this.#settleLosses(false);
+    if (monotonic - this.#told_at < tell_interval_ns) return;
+    if (this.#untold.length > 0) this.#told_at = monotonic;
+    this.#tellUntold(writer);
+  }
+
+  #tellUntold(writer: SegmentWriter): void {
+    const losses = joinLosses(this.#untold.splice(0));
+    for (const { dropped, lost } of losses)
+      this.#told = { dropped: this.#told.dropped + dropped, lost: this.#told.lost + lost };
+    if (losses.length > 0) writer.lose(losses);
   }
 
   /** Does something with the segment's files; where they fail, other than for want of room, the segment ends and the fault is said. */
@@ -175,4 +236,28 @@ export class SegmentSink {
       this.#ports.send({ kind: 'trouble', fault: fault('samples_write_failed', { reason }) });
     }
   }
+}
+
+/** The loss of the records of a walk that were not written. */
+function lossOf(view: DataView, written: number, { end }: RecordWalk, snaplen_bytes: number): LossMark {
+  let at = 0;
+  for (let record = 0; record < written; record += 1) at += recordHeaderBytes + view.getUint32(at + 8, true);
+  const lost = walkRecords(view, at, end, snaplen_bytes);
+  const from = joinTime(lost.least_s, lost.least_ns) - 1n;
+  return { from, to: joinTime(lost.greatest_s, lost.greatest_ns), dropped: 0n, lost: BigInt(lost.records) };
+}
+
+/** Losses that follow one another closely become one. */
+function joinLosses(losses: readonly LossMark[]): readonly LossMark[] {
+  const joined: LossMark[] = [];
+  for (const loss of losses) {
+    const last = joined.at(-1);
+    if (last === undefined || loss.from > last.to || loss.from < last.from || loss.to - last.from > joined_most_ns) {
+      joined.push(loss);
+      continue;
+    }
+    const to = loss.to > last.to ? loss.to : last.to;
+    joined[joined.length - 1] = { ...last, to, dropped: last.dropped + loss.dropped, lost: last.lost + loss.lost };
+  }
+  return joined;
 }

@@ -4,7 +4,14 @@ import type { TimeNs } from '../model/time.ts';
 import type { SegmentOffer } from './sampler_messages.ts';
 import type { SamplerState, SamplerTotals } from './sampler_state.ts';
 import { segment_header_bytes } from './segment_header.ts';
-import { encodeSegmentMark, segment_mark_bytes, type SealReason, type SegmentMark } from './segment_mark.ts';
+import {
+  encodeLossMark,
+  encodeSegmentMark,
+  type LossMark,
+  segment_mark_bytes,
+  type SealReason,
+  type SegmentMark,
+} from './segment_mark.ts';
 import type { RateChange } from './rate_history.ts';
 import { joinTime } from './split_time.ts';
 import { type RecordWalk, walkRecords } from './walk_records.ts';
@@ -39,8 +46,8 @@ export class SegmentWriter {
   #greatest: TimeNs | undefined;
   #marked: { readonly monotonic: bigint; readonly sum: bigint };
   #rate: { readonly rate: number; readonly since?: TimeNs };
-  /** Marks that must not be missing, until the disk has taken them: the first one, and those of a rate. */
-  #unwritten: readonly SegmentMark[];
+  /** Marks that must not be missing, until the disk has taken them: the first one, those of a rate and of losses. */
+  #unwritten: readonly Uint8Array[];
 
   constructor(state: SamplerState, start: SegmentStart) {
     this.slot = start.offer.slot;
@@ -55,7 +62,7 @@ export class SegmentWriter {
       this.#rate = change;
       return this.mark('rate', watermark, monotonic, before);
     });
-    this.#unwritten = [this.start_mark, ...later];
+    this.#unwritten = [this.start_mark, ...later].map(encodeSegmentMark);
   }
 
   /** Writes the first mark, and those of the rates; before the first record. */
@@ -122,7 +129,13 @@ export class SegmentWriter {
   change(change: RateChange, took: bigint, watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
     this.#rate = change;
     const changed = { ...this.mark('rate', watermark, monotonic, totals), rate_unknown_us: wholeMicroseconds(took) };
-    this.#unwritten = [...this.#unwritten, changed];
+    this.#unwritten = [...this.#unwritten, encodeSegmentMark(changed)];
+    this.#writeMarks([]);
+  }
+
+  /** Says when packets were lost; later, where the disk does not take it now. */
+  lose(losses: readonly LossMark[]): void {
+    this.#unwritten = [...this.#unwritten, ...losses.map(encodeLossMark)];
     this.#writeMarks([]);
   }
 
@@ -187,11 +200,11 @@ export class SegmentWriter {
 
   /** Writes marks behind those that are still to be written; true where all are on the disk now. */
   #writeMarks(marks: readonly SegmentMark[]): boolean {
-    const all = [...this.#unwritten, ...marks];
+    const all = [...this.#unwritten, ...marks.map(encodeSegmentMark)];
     try {
       if (all.length === 0) return true;
       // In one go: whoever is killed leaves all of them or none.
-      const bytes = Buffer.concat(all.map(encodeSegmentMark));
+      const bytes = Buffer.concat(all);
       const written = writeSync(this.#start.offer.header_descriptor, bytes, 0, bytes.length, this.#header_length);
       // Half a mark is none: the next one goes to the same place.
       const whole = Math.floor(written / segment_mark_bytes);

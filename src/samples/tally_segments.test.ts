@@ -110,7 +110,7 @@ const indexes = new IndexShelf();
 const everything = { kind: 'any' } as const;
 
 function tally(query: TallyQuery, writers: readonly TestWriter[]): TallyAnswer {
-  const view = { streams: writers.map((writer) => writer.stream), samplers: writers, growing: new Map() };
+  const view = { streams: writers.map((writer) => writer.stream), samplers: writers, growing: new Map(), now: 0n };
   const prepared = prepareTally(query, view, 99);
   try {
     const result = tallySegments(prepared.job, { memory, indexes, cancelled: () => false });
@@ -186,7 +186,11 @@ describe('a count of samples', () => {
       segments: [[{ from: 1, to: 2, packet: { time: crowd_begin, original: 60, bytes: new Uint8Array(60) } }]],
     });
     const query = { from: crowd_begin - 1n, to: crowd_begin, programs: takeAll, formula: everything };
-    const prepared = prepareTally(query, { streams: [writer.stream], samplers: [writer], growing: new Map() }, 1);
+    const prepared = prepareTally(
+      query,
+      { streams: [writer.stream], samplers: [writer], growing: new Map(), now: 0n },
+      1,
+    );
     const result = tallySegments(prepared.job, { memory, indexes, cancelled: () => true });
     prepared.close();
     await writer.abandon();

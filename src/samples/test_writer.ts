@@ -90,9 +90,9 @@ export class TestWriter {
     this.#sink.publish(watermark);
   }
 
-  /** What the kernel is to have counted. */
-  count(accepted: bigint, dropped: bigint): void {
-    this.#sink.countKernel(accepted, dropped);
+  /** What the kernel is to have counted by `now`. */
+  count(accepted: bigint, dropped: bigint, now: TimeNs): void {
+    this.#sink.countKernel(accepted, dropped, now);
   }
 
   /** Ends the segment and seals it. */

@@ -109,3 +109,24 @@ describe('why there is a gap', () => {
     ]);
   });
 });
+
+test('what may have been lost outside of the window is a bound, what was lost within it is not', () => {
+  const cover = (from: bigint, to: bigint): SegmentCover => {
+    return { from: 0n, to: 60n, rates: [], losses: [{ from, to, packets: 2n }], reason: 'shutdown' };
+  };
+  const window = { from: 20n, to: 40n };
+  const of = (...losses: readonly [bigint, bigint][]): unknown => {
+    const { dropped, dropped_is_upper_bound = false } = windowCoverage(
+      window,
+      losses.map(([from, to]) => cover(from, to)),
+      undefined,
+      [],
+    );
+    return [dropped, dropped_is_upper_bound];
+  };
+  expect(of([0n, 20n], [40n, 41n])).toEqual([0n, false]);
+  expect(of([20n, 40n], [30n, 31n])).toEqual([4n, false]);
+  expect(of([19n, 21n])).toEqual([2n, true]);
+  expect(of([20n, 40n], [39n, 41n])).toEqual([4n, true]);
+  expect(of([10n, 50n])).toEqual([2n, true]);
+});

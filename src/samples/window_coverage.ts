@@ -20,8 +20,10 @@ export type GapReason = Exclude<SealReason, 'size' | 'age' | 'rebuilt'> | 'not_v
 export interface WindowCoverage {
   readonly gaps: readonly Gap[];
   readonly rates: readonly RateSpan[];
-  /** Packets sampled and not kept. What was counted over a time that reaches beyond the window counts whole. */
+  /** Packets sampled and not kept. What was lost some time in a stretch that reaches beyond the window counts whole. */
   readonly dropped: bigint;
+  /** Some of them may have been lost outside of the window. */
+  readonly dropped_is_upper_bound?: true;
 }
 
 /** A window of time, (from, to]. */
@@ -43,7 +45,7 @@ export function windowCoverage(
   const sorted = covers.toSorted((a, b) => compare(a.from, b.from) || compare(a.to, b.to));
   const gaps: Gap[] = [];
   const rates: RateSpan[] = [];
-  let dropped = 0n;
+  let [dropped, bound] = [0n, false];
   let reached = window.from;
   let ended: SealReason | undefined;
   const addGap = (to: TimeNs): void => {
@@ -66,14 +68,19 @@ export function windowCoverage(
         if (clipped !== undefined) addRate(rates, { ...clipped, rate: rate.rate });
       }
     }
-    for (const loss of cover.losses) if (touches(loss, window)) dropped += loss.packets;
+    for (const loss of cover.losses) {
+      if (!touches(loss, window)) continue;
+      dropped += loss.packets;
+      if (loss.from < window.from || loss.to > window.to) bound = true;
+    }
   }
   if (reached < window.to) addGap(window.to);
   for (const hole of damage) {
     const clipped = clip(hole, window);
     if (clipped !== undefined) gaps.push({ ...clipped, reason: 'damaged' });
   }
-  return { gaps: gaps.sort((a, b) => compare(a.from, b.from)), rates, dropped };
+  const most = bound ? { dropped_is_upper_bound: true as const } : {};
+  return { gaps: gaps.sort((a, b) => compare(a.from, b.from)), rates, dropped, ...most };
 }
 
 function gapReason(ended: SealReason | undefined): GapReason {

@@ -8,7 +8,7 @@ export function coverageMessage(
   excluded: ExcludedReason,
   { kept_out_estimated, lost_estimated }: Pick<InterfaceCount, 'kept_out_estimated' | 'lost_estimated'> = {},
 ): InterfaceCoverage {
-  const { interface: name, linktype, watermark, gaps, rates, dropped, clock_set } = one;
+  const { interface: name, linktype, watermark, gaps, rates, dropped, dropped_is_upper_bound, clock_set } = one;
   return {
     interface: name,
     ...(linktype === undefined ? {} : { linktype }),
@@ -19,6 +19,7 @@ export function coverageMessage(
     dropped,
     ...(kept_out_estimated === undefined ? {} : { kept_out_estimated }),
     ...(lost_estimated === undefined ? {} : { lost_estimated }),
+    ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
     rates: rates.map((span) => ({ from: span.from, to: span.to, rate: span.rate })),
     ...(clock_set.length === 0 ? {} : { clock_set: [...clock_set] }),
     ...(one.excluded ? { excluded: excluded(linktype) } : {}),

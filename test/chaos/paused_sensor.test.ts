@@ -28,7 +28,8 @@ let ledger: FrameLedger;
 
 beforeAll(async () => {
   pair = await createNamespacePair();
-  served = await startServe({ interfaces: [pair.near.name] });
+  // All packets are sampled: what is missing was lost.
+  served = await startServe({ interfaces: [pair.near.name], env: { EDGETAP_SAMPLE_RATE: '1' } });
   ledger = await openFrameLedger(pair.far, { frames_per_s, frame_bytes: 1400, first: 0 });
 });
 afterAll(async () => {
@@ -94,4 +95,48 @@ test(`a sensor that stands for ${pause_ms} ms loses nothing of ${frames_per_s} p
     const file = await downloadFile(served, look.id);
     expect(missingOf(await sentIn(from, to), numbersOf(file))).toEqual([]);
   }
+});
+
+/** A frame in 256 is asked for: all of a burst would be more than a look-back gives. */
+const some = 'ether[17] = 0';
+const isSome = (number: number): boolean => number % 256 === 0;
+
+test('of the seconds around a pause in which packets were lost, those are partial in which some were, and no other', {
+  timeout: 120_000,
+}, async () => {
+  const wholeSecond = (at: bigint): bigint => at - (at % second);
+  const begun = wholeSecond(now());
+  await rest(3000);
+  const goOn = await freeze([served.pidOf('sensor')]);
+  await rest(1500);
+  await ledger.burst(150_000);
+  await rest(2500);
+  goOn();
+  await rest(3500);
+  const over = wholeSecond(now());
+  await waitFor(() => now() > over + second, { what: 'all of it is visible' });
+
+  const seconds: { readonly at: number; readonly missing: number; readonly dropped: number }[] = [];
+  for (let from = begun + second; from < over; from += second) {
+    const look = await createCapture(served, {
+      type: 'simple',
+      time_limit: 1,
+      packet_limit: 10_000,
+      filter_expression: some,
+      offset_time: formatTime(from + second),
+    });
+    const capture = await captureBecomes(served, look.id);
+    const sent = (await sentIn(from, from + second)).filter(isSome);
+    const missing = missingOf(sent, numbersOf(await downloadFile(served, look.id))).length;
+    const [share] = capture['sensors'] as readonly { readonly dropped?: number }[];
+    const at = Number((from - begun) / second);
+    seconds.push({ at, missing, dropped: Number(share?.dropped ?? 0) });
+  }
+  const lossy = seconds.filter(({ missing }) => missing > 0);
+  expect(lossy.length).toBeGreaterThan(0);
+  // Each that is missing stands for 256 that were lost.
+  expect(lossy.filter(({ dropped, missing }) => dropped < missing)).toEqual([]);
+  // Whole ones lie before the burst and after the pause; of the frames of a lossy second that are not asked for some may be missing.
+  const [first, last] = [lossy[0]?.at ?? 0, lossy.at(-1)?.at ?? 0];
+  expect(seconds.filter(({ at, dropped }) => (at < first - 1 || at > last + 1) && dropped > 0)).toEqual([]);
 });
