@@ -55,7 +55,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
         if (message.kind === 'opened') offer(message.generation);
         if (message.kind === 'taken') offer(1);
       },
-      open: (source) => new LiveSource({ ...source, ...(more.ring ?? {}) }),
+      open: (source) => new LiveSource({ ...source, ...more.ring }),
       receive: () => {
         const message = inbox.shift();
         if (message === undefined) round(++count, clock, state);

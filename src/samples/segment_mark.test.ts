@@ -117,7 +117,8 @@ test('a loss is written as docs/formats/segments.md says, and comes back with it
   if (first === undefined || last === undefined) throw new Error('no samples');
   const loss = { from: 0x1112131415161718n, to: 0x2122232425262728n, dropped: 3n, lost: 4n };
   const bytes = Buffer.from(encodeLossMark(loss));
-  const fields = `05006000${'00'.repeat(4)}18171615141312112827262524232221${'0300000000000000'}${'0400000000000000'}${'00'.repeat(52)}`;
+  const times = '18171615141312112827262524232221';
+  const fields = `05006000${'00'.repeat(4)}${times}03000000000000000400000000000000${'00'.repeat(52)}`;
   expect(bytes.subarray(0, 92).toString('hex')).toBe(fields);
   expect(bytes.readUInt32LE(92)).toBe(crc32(Buffer.from(fields, 'hex')));
   const file = Buffer.concat([encodeSegmentMark(first), bytes, encodeSegmentMark(last)]);

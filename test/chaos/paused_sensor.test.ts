@@ -130,7 +130,7 @@ test('of the seconds around a pause in which packets were lost, those are partia
     const missing = missingOf(sent, numbersOf(await downloadFile(served, look.id))).length;
     const [share] = capture['sensors'] as readonly { readonly dropped?: number }[];
     const at = Number((from - begun) / second);
-    seconds.push({ at, missing, dropped: Number(share?.dropped ?? 0) });
+    seconds.push({ at, missing, dropped: share?.dropped ?? 0 });
   }
   const lossy = seconds.filter(({ missing }) => missing > 0);
   expect(lossy.length).toBeGreaterThan(0);
