@@ -3,13 +3,14 @@ import type { CaptureWriter } from './capture_writer.ts';
 import { createPcapWriter } from './pcap_writer.ts';
 import type { InterfaceDescription } from './pcapng_encode.ts';
 import { createPcapngWriter } from './pcapng_writer.ts';
+import { greatestSnaplen } from './snaplen.ts';
 
 /** What a result file is made of, in either format. */
 export interface CaptureWriterOptions {
   readonly format: FileFormat;
   /** Name and version of the program that writes; only pcapng has a place for it. */
   readonly application: string;
-  /** Every interface whose packets come. Classic pcap has a place only for the common link type and the greatest snaplen. */
+  /** Every interface whose packets come. A file has the greatest snaplen for all; classic pcap has a place only for the common link type. */
   readonly interfaces: readonly InterfaceDescription[];
   /** About the whole file; only pcapng has a place for it. */
   readonly comment?: string;
@@ -21,11 +22,9 @@ export interface CaptureWriterOptions {
 export function createCaptureWriter(options: CaptureWriterOptions): CaptureWriter {
   if (options.format === 'pcapng') return createPcapngWriter(options);
   const { interfaces, chunk_bytes } = options;
-  const snaplens = interfaces.map(({ snaplen }) => snaplen);
   return createPcapWriter({
     linktypes: interfaces.map(({ linktype }) => linktype),
-    // 0 is no limit, so it is the greatest.
-    snaplen: snaplens.includes(0) ? 0 : Math.max(0, ...snaplens),
+    snaplen: greatestSnaplen(interfaces),
     ...(chunk_bytes === undefined ? {} : { chunk_bytes }),
   });
 }

@@ -165,7 +165,7 @@ test('in pcapng every interface keeps its link type, its name, its filter and it
   );
   const blocks = runClean('tshark', ['-r', path, '-X', 'read_format:MIME Files Format', '-V']);
   expect(blocks).toContain('Filter = udp');
-  expect(blocks).toContain('Snap Length: 160');
+  expect(blocks).toContain('Snap Length: 262144');
   expect(blocks).toContain('Number of Received Packets = 7');
   expect(blocks).toContain('Number of Packets Dropped by OS = 5');
   expect(blocks).toContain('Number of Packets Delivered to the User = 1');

@@ -1,6 +1,7 @@
 import { raise } from '../model/errors/fault.ts';
 import { ByteSink } from './byte_sink.ts';
 import type { CaptureWriter } from './capture_writer.ts';
+import { linkTypes } from './link_type.ts';
 import { padded } from './pcapng_block.ts';
 import {
   encodeInterfaceDescription,
@@ -10,6 +11,7 @@ import {
 } from './pcapng_encode.ts';
 import { encodeEnhancedPacket, enhancedPacketOverheadBytes } from './pcapng_epb.ts';
 import { lastTickSecond } from './pcapng_time.ts';
+import { greatestSnaplen } from './snaplen.ts';
 
 /** What a pcapng file is made of. */
 export interface PcapngWriterOptions {
@@ -23,12 +25,16 @@ export interface PcapngWriterOptions {
 
 /**
  * Makes a writer of pcapng: one little-endian section, all interfaces described in front, every packet in the form that it
- * was captured in, statistics at the end.
+ * was captured in, statistics at the end. libpcap reads a file only where all interfaces have the same snaplen and there is at
+ * least one: each gets the greatest, and of no interface at all an Ethernet one is described.
  */
 export function createPcapngWriter(options: PcapngWriterOptions): CaptureWriter {
   const sink = new ByteSink(options.chunk_bytes ?? 1_048_576);
   sink.write(encodeSectionHeader(options.application, options.comment));
-  for (const described of options.interfaces) sink.write(encodeInterfaceDescription(described));
+  const { interfaces } = options;
+  const snaplen = greatestSnaplen(interfaces);
+  const described = interfaces.length > 0 ? interfaces : [{ linktype: linkTypes.ethernet }];
+  for (const one of described) sink.write(encodeInterfaceDescription({ ...one, snaplen }));
   return {
     append(batch, record, interface_number) {
       const seconds = batch.seconds[record] ?? 0;

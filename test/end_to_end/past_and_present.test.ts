@@ -178,6 +178,7 @@ describe('over two interfaces', () => {
     expect(packets.filter((packet, at) => isSample(packet) !== (interfaces[at] ?? 9) < 2)).toEqual([]);
     const path = scratch('past.pcapng', file);
     expect(runClean('capinfos', ['-M', '-T', '-r', '-c', path])).toBe(`${path}\t${packets.length}\n`);
+    expect(runClean('tcpdump', ['-n', '-r', path, '--count'])).toBe(`${packets.length} packets\n`);
     for (const sensor of sensorsOf(done)) expect(sensor.past).not.toHaveProperty('coverage');
   }, 120_000);
 

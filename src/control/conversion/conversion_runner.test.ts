@@ -56,24 +56,34 @@ async function storeArrived(): Promise<CaptureRecord> {
   const record = await desk.store(2);
   const armed_at = desk.now();
   for (const ordinal of [0, 1]) {
-    const of = { capture_id: record.id, interface: `eth${ordinal}`, attempt: 0 };
-    const told = { capture_id: record.id, interface: of.interface };
+    const told = { capture_id: record.id, interface: `eth${ordinal}` };
     await desk.say({ kind: 'report', reports: [{ ...told, sequence: 1, phase: 'armed', armed_at }] });
     const time = armed_at + (ordinal === 0 ? 2n : 1n) * second;
-    const bytes = buildPcap([{ time, original: 60, data: new Uint8Array(60).fill(ordinal) }]);
-    const md5 = createHash('md5').update(bytes);
-    const piece = { number: 1, length_bytes: bytes.length, md5_base64: md5.copy().digest('base64') };
-    const signed = await desk.say({ kind: 'sign', ...of, piece });
-    if (signed.kind !== 'signed') throw new Error(signed.kind);
-    const { etag } = await desk.put(signed, bytes);
-    const ended = { ...told, sequence: 2, phase: 'ended', packets: 1n, stop_reason: 'stopped' } as const;
-    await desk.say({ kind: 'report', reports: [ended] });
-    const pieces = [{ number: 1, length_bytes: bytes.length, md5: md5.digest('hex'), etag }];
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    await desk.say({ kind: 'uploaded', ...of, pieces, size_bytes: BigInt(bytes.length), sha256 });
+    await arrive(record, ordinal, buildPcap([{ time, original: 60, data: new Uint8Array(60).fill(ordinal) }]), 2, 1n);
   }
   expect(desk.followed.at(-1)).toBe('convert');
   return record;
+}
+
+/** Uploads a part's file, whose end is the report of that number. */
+async function arrive(
+  { id: capture_id }: CaptureRecord,
+  ordinal: number,
+  bytes: Buffer,
+  sequence: number,
+  packets: bigint,
+): Promise<void> {
+  const of = { capture_id, interface: `eth${ordinal}`, attempt: 0 };
+  const told = { capture_id, interface: of.interface, sequence, phase: 'ended', stop_reason: 'stopped' } as const;
+  await desk.say({ kind: 'report', reports: [{ ...told, packets }] });
+  const md5 = createHash('md5').update(bytes);
+  const piece = { number: 1, length_bytes: bytes.length, md5_base64: md5.copy().digest('base64') };
+  const signed = await desk.say({ kind: 'sign', ...of, piece });
+  if (signed.kind !== 'signed') throw new Error(signed.kind);
+  const { etag } = await desk.put(signed, bytes);
+  const pieces = [{ number: 1, length_bytes: bytes.length, md5: md5.digest('hex'), etag }];
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  await desk.say({ kind: 'uploaded', ...of, pieces, size_bytes: BigInt(bytes.length), sha256 });
 }
 
 const now = async ({ id }: CaptureRecord): Promise<CaptureRecord | undefined> => await captureById(desk.db, id);
@@ -96,6 +106,23 @@ describe('conversion', () => {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     expect(await now(record)).toMatchObject({ status: 'success', packets_captured: 2n, sha256 });
     expect([await openUploads(record), desk.warned, slept, crashed]).toEqual([[], [], [], []]);
+  });
+
+  test('a part that never began has no link type: it makes no Ethernet of the others', async () => {
+    const record = await desk.store(2);
+    const armed_at = desk.now();
+    const raw = buildPcap([{ time: armed_at, original: 28, data: Uint8Array.of(0x45, ...new Uint8Array(27)) }], {
+      linktype: 101,
+    });
+    const began = { sequence: 1, phase: 'armed', armed_at } as const;
+    await desk.say({ kind: 'report', reports: [{ capture_id: record.id, interface: 'eth0', ...began }] });
+    await arrive(record, 0, raw, 2, 1n);
+    await arrive(record, 1, buildPcap([]), 1, 0n);
+    conversions.begin(record.id);
+    await untilEnded(record);
+    const bytes = readFileSync(join(desk.folder, 'bucket', `pcap_${record.id}.pcap`));
+    expect(bytes).toEqual(raw);
+    expect(await now(record)).toMatchObject({ status: 'success', packets_captured: 1n });
   });
 
   test('what a bucket refuses is told to the user, and tried again after growing pauses of at most 30 s', async () => {

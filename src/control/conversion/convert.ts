@@ -4,6 +4,7 @@ import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import { linkTypes } from '../../pcap/link_type.ts';
 import { type FilePart, mergeFiles } from '../../pcap/merge_files.ts';
+import { encodeSectionHeader } from '../../pcap/pcapng_encode.ts';
 import { limits } from '../../model/limits.ts';
 import { resultName, stagingName } from '../delivery/place_of.ts';
 import { interfaceText } from './interface_text.ts';
@@ -34,7 +35,7 @@ export async function convert(
   // A part without a checksum was stopped before it began: it has nothing.
   const arrived = parts.filter((part) => part.phase === 'uploaded' && part.sha256 !== undefined);
   const pasts = pastFiles(record, parts, places.staging);
-  const presents = arrived.map((part) => filePart(record, part, places.staging));
+  const presents = arrived.map((part) => filePart(record, part, places));
   const { packet_limit } = spec;
   const byte_limit = spec.type === 'full' ? spec.byte_limit : undefined;
   const files = [...pasts.map(({ file }) => file), ...presents];
@@ -66,12 +67,14 @@ export async function convert(
   };
 }
 
-function filePart(record: CaptureRecord, part: PartRecord, staging: Bucket): FilePart {
+function filePart(record: CaptureRecord, part: PartRecord, { staging, application }: ConversionPlaces): FilePart {
   const { spec } = record;
   const start_time = part.armed_at ?? record.armed_at;
   const written = part.packets ?? 0n;
+  // The file of one that never began says Ethernet, whatever its interface is: it counts as without an interface of its own.
+  const began = part.armed_at !== undefined || written > 0n;
   return {
-    chunks: readStaged(staging, stagingName(part)),
+    chunks: began ? readStaged(staging, stagingName(part)) : [encodeSectionHeader(application)],
     description: {
       ...interfaceText(spec, part),
       ...(spec.type === 'full' && spec.lookback_s !== undefined ? { comment: 'full capture' } : {}),
