@@ -1,4 +1,5 @@
 import type { Libpcap } from '../libpcap/binding.ts';
+import { readHostClock } from '../libpcap/host_clock.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
 import { type Fault, fault } from '../model/errors/fault.ts';
@@ -9,6 +10,7 @@ import type { CaptureControl } from './capture_control.ts';
 import type { PartFile } from './part_file.ts';
 import { recordsLength } from './records_length.ts';
 import { type RecordLimits, RecordSorter, type RecordTime } from './record_sorter.ts';
+import { type RingCounts, RingLosses } from './ring_losses.ts';
 import type { RunEnd } from './run_end.ts';
 
 /** Progress and file are never older than this while packets come. */
@@ -25,6 +27,11 @@ const handover_max_ns = 1e9;
 const disorder_ns = 20e6;
 /** Packets from before the arming are out of the ring at the latest so long after it and a block's timeout, once it has run empty. */
 const earlier_ns = 200e6;
+
+/** An end that is noticed this much later was noticed in time: what comes until then is not looked at closely. */
+const punctual_ns = 20e6;
+/** The clock that stamps packets is moved by no more than this within a second, unless it is set. */
+const clock_step_ns = 50_000_000n;
 
 /** What a run needs. Everything is open and armed; the caller closes it. */
 export interface CaptureRunOptions {
@@ -63,6 +70,11 @@ export class CaptureRun {
   #nextStatistics = 0;
   #nextLook = 0;
   #gone = false;
+  readonly #losses = new RingLosses();
+  /** How many packets were read when the first was there that is behind the end. */
+  #endedRead: number | undefined;
+  /** The clock that stamps packets less the monotonic one, at the last look. */
+  #clockOffset = 0n;
   /** When to stop looking for packets from before the arming. */
   #earlierUntil = Number.NEGATIVE_INFINITY;
   #first: RecordTime | undefined;
@@ -89,6 +101,7 @@ export class CaptureRun {
 
   /** Captures to the end. */
   run(): RunEnd {
+    this.#clockOffset = readHostClock(this.#options.native).offset;
     let reason: StopReason | undefined;
     while (reason === undefined) reason = this.#step();
     return this.#finish(reason);
@@ -122,7 +135,11 @@ export class CaptureRun {
     if (held) this.#write(now, Number.POSITIVE_INFINITY);
     else if (this.#gathered_bytes > 0 && now - this.#lastWrite >= write_interval_ns) {
       this.#write(now, this.#sorter.newest - disorder_ns);
-    } else waiter.wait(handle.descriptor, this.#sleep_ms(now));
+    } else {
+      waiter.wait(handle.descriptor, this.#sleep_ms(now));
+      // Nothing was read meanwhile, however long that was.
+      this.#countLosses();
+    }
     this.#lookForInterface(now);
     return undefined;
   }
@@ -158,6 +175,7 @@ export class CaptureRun {
       return 0;
     }
     this.#gathered_bytes += memory.length - start;
+    this.#noteEnd();
     return count;
   }
 
@@ -202,8 +220,16 @@ export class CaptureRun {
     control.publishWritten(file.packets, file.bytes, file.length);
   }
 
+  #countLosses(): RingCounts {
+    const counts = this.#options.handle.statistics();
+    this.#losses.count(counts, this.#read, this.#options.now());
+    return counts;
+  }
+
   #publishKernel(now: number): void {
-    const { accepted, dropped } = this.#options.handle.statistics();
+    const { accepted, dropped } = this.#countLosses();
+    this.#losses.goesOn(this.#read);
+    this.#clockOffset = readHostClock(this.#options.native).offset;
     this.#options.control.publishKernel(accepted, dropped);
     this.#nextStatistics = now + statistics_interval_ns;
   }
@@ -212,17 +238,22 @@ export class CaptureRun {
   #finish(cause: StopReason): RunEnd {
     const { file, handle, control } = this.#options;
     const sorter = this.#sorter;
+    if (cause === 'time_limit') this.#leaveOutLate();
     handle.rejectAll();
+    this.#noteEnd();
+    this.#countLosses();
     this.#drain();
     this.#write(this.#options.now(), Number.POSITIVE_INFINITY);
-    const { accepted, dropped } = handle.statistics();
+    const { accepted } = this.#countLosses();
+    const ended_ns = cause === 'time_limit' ? control.deadline_ns + punctual_ns : Number.POSITIVE_INFINITY;
+    const { dropped, beyond, bound } = this.#losses.settle(this.#endedRead, ended_ns);
     control.publishKernel(accepted, dropped);
     const notes: string[] = [];
     const stop_reason = this.#reason(cause);
     if (stop_reason === 'interface_removed') {
       this.#error = fault('interface_removed', { interface: handle.interface.name });
     }
-    const missing = Number(accepted - dropped) - this.#read;
+    const missing = Number(accepted - dropped - beyond) - this.#read;
     if (missing !== 0) notes.push(`${missing} packets that the kernel counted were not handed over`);
     return {
       stop_reason,
@@ -230,7 +261,8 @@ export class CaptureRun {
       bytes: file.bytes,
       accepted,
       dropped,
-      beyond_limit: BigInt(sorter.beyond),
+      ...(bound ? { dropped_is_upper_bound: true } : {}),
+      beyond_limit: BigInt(sorter.beyond) + beyond,
       earlier: BigInt(sorter.earlier),
       unread: BigInt(this.#unread + missing),
       unordered: sorter.unordered,
@@ -240,6 +272,25 @@ export class CaptureRun {
       error: file.fault ?? this.#error,
       notes,
     };
+  }
+
+  /**
+   * The end by the clock was noticed late, as after a pause of this process: what the ring took in after it was not asked for. Where the clock that
+   * stamps packets was set meanwhile, their times do not say which that was, and all are kept.
+   */
+  #leaveOutLate(): void {
+    const { control, now, native } = this.#options;
+    if (now() - control.deadline_ns <= punctual_ns) return;
+    const { offset } = readHostClock(native);
+    const step = offset - this.#clockOffset;
+    if (step > clock_step_ns || step < -clock_step_ns) return;
+    const end = BigInt(control.deadline_ns) + offset;
+    this.#sorter.leaveOutFrom({ seconds: Number(end / 1_000_000_000n), nanos: Number(end % 1_000_000_000n) });
+  }
+
+  /** Notes the first moment at which what was read reaches behind the end. */
+  #noteEnd(): void {
+    if (this.#sorter.full || this.#sorter.isPast) this.#endedRead ??= this.#read;
   }
 
   #reason(cause: StopReason): StopReason {

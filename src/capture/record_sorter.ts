@@ -60,6 +60,8 @@ export class RecordSorter {
   #leastTime: RecordTime | undefined;
   #latestTaken = Number.NEGATIVE_INFINITY;
   #ceiling = Number.POSITIVE_INFINITY;
+  #end: RecordTime | undefined;
+  #isPast = false;
   #first = Number.POSITIVE_INFINITY;
 
   constructor(options: {
@@ -110,6 +112,18 @@ export class RecordSorter {
     this.#leastTime = time;
   }
 
+  /** Leaves out what is stamped at this moment or later, as a limit does: also of what waits here. */
+  leaveOutFrom(time: RecordTime): void {
+    this.#end = time;
+    const end = this.#place(time);
+    while (this.waiting > 0 && (this.#times[this.#tail - 1] ?? 0) >= end) this.#dropLast();
+  }
+
+  /** Has a record come that `leaveOutFrom` leaves out? */
+  get isPast(): boolean {
+    return this.#isPast;
+  }
+
   /** Nothing from before the moment of `leaveOutBefore` is on its way any more. */
   keepAll(): void {
     this.#leastTime = undefined;
@@ -124,17 +138,18 @@ export class RecordSorter {
     while (this.#tail + count > this.#times.length) this.#makeRoom();
     this.#origin ??= view.getUint32(start, true);
     const origin = this.#origin;
-    const least =
-      this.#leastTime === undefined
-        ? Number.NEGATIVE_INFINITY
-        : (this.#leastTime.seconds - origin) * 1e9 + this.#leastTime.nanos;
+    const least = this.#leastTime === undefined ? Number.NEGATIVE_INFINITY : this.#place(this.#leastTime);
+    const past = this.#end === undefined ? Number.POSITIVE_INFINITY : this.#place(this.#end);
     let newest = this.newest;
     let at = start;
     for (let index = 0; index < count; index += 1) {
       const next = at + recordHeaderBytes + view.getUint32(at + 8, true);
       const time = (view.getUint32(at, true) - origin) * 1e9 + view.getUint32(at + 4, true) * this.#fraction_ns;
       if (time < least) this.earlier += 1;
-      else {
+      else if (time >= past) {
+        this.beyond += 1;
+        this.#isPast = true;
+      } else {
         this.#insert(time, memory, at, next);
         if (time > newest) newest = time;
       }
@@ -228,14 +243,23 @@ export class RecordSorter {
     const packets = this.#limits.packets - this.taken;
     const bytes = this.#limits.bytes - this.taken_bytes;
     while (this.waiting > 0 && (this.waiting > packets || this.#waiting_bytes > bytes)) {
-      this.#tail -= 1;
-      const memory = this.#memories[this.#tail] ?? 0;
-      const length = (this.#ends[this.#tail] ?? 0) - (this.#starts[this.#tail] ?? 0);
-      this.#waiting_bytes -= length - recordHeaderBytes;
-      this.waitingIn[memory] = (this.waitingIn[memory] ?? 0) - 1;
+      this.#dropLast();
       this.#ceiling = this.#times[this.#tail] ?? 0;
-      this.beyond += 1;
     }
+  }
+
+  #dropLast(): void {
+    this.#tail -= 1;
+    const memory = this.#memories[this.#tail] ?? 0;
+    const length = (this.#ends[this.#tail] ?? 0) - (this.#starts[this.#tail] ?? 0);
+    this.#waiting_bytes -= length - recordHeaderBytes;
+    this.waitingIn[memory] = (this.waitingIn[memory] ?? 0) - 1;
+    this.beyond += 1;
+  }
+
+  /** A time as the times of the records are kept; before the first record there is none to compare it with. */
+  #place(time: RecordTime): number {
+    return this.#origin === undefined ? Number.POSITIVE_INFINITY : (time.seconds - this.#origin) * 1e9 + time.nanos;
   }
 
   #makeRoom(): void {
