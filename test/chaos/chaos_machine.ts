@@ -13,7 +13,7 @@ import {
   type ShownCapture,
   stopCapture,
 } from '../support/take_captures.ts';
-import { formatTime } from '../../src/model/time.ts';
+import { formatTime, parseTime } from '../../src/model/time.ts';
 import { type Asked, type Judgement, judgeAccount } from './judge_account.ts';
 
 /** An interface of the machine, and what sends on its other end. */
@@ -136,7 +136,9 @@ function trialsOf(
       const { id } = await createCapture(served, body);
       const capture = await captureBecomes(served, id);
       const file = capture.status === 'failed' ? undefined : await downloadFile(served, id);
-      return await judge(capture, { from, to }, file);
+      // Of what its limit has kept out, a result says how far it reaches back.
+      const oldest = capture['truncated'] === true ? parseTime(String(capture['oldest_packet'])) : undefined;
+      return await judge(capture, { from: oldest ?? from, to }, file);
     },
   };
 }

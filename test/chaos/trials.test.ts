@@ -14,8 +14,9 @@ interface Trial {
 const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 const rounds = disturbances.length * soak;
 const second = 1_000_000_000n;
-/** So long around a disturbance a result may be partial though nothing that was sent is missing. */
-const around_ns = 3n * second;
+/** So long before and after a disturbance a look-back may be partial: samples are not all on the disk yet, the sampler begins anew. */
+const before_ns = 4n * second;
+const after_ns = 1n * second;
 
 const seed = testSeed('chaos trials');
 const random = seededRandom(seed);
@@ -59,16 +60,17 @@ async function trial(number: number, disturbance: Disturbance): Promise<Trial> {
   await rest(random(1000));
   const begun = nowNs();
   await disturbance.run(machine, random);
-  const over = nowNs();
   await answers(machine);
   await rest(random(1000));
   const full = await machine.finish(running);
   const faults = [...faultsOf(`${what}, full`, full, disturbance.may_lose === 'everything')];
   await comesBack(machine);
+  const over = nowNs();
+  await rest(2500);
 
   const to = wholeSecond(nowNs());
   const from = wholeSecond(running.since) - second;
-  const near = (at: bigint): boolean => at > begun - around_ns - second && at < over + around_ns;
+  const near = (at: bigint): boolean => at > begun - before_ns - second && at < over + after_ns;
   const whole = await machine.lookBack({ from, to });
   faults.push(...faultsOf(`${what}, samples of all of it`, whole, disturbance.may_lose !== 'nothing'));
   for (let at = from; at < to; at += second) {
