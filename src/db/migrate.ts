@@ -3,6 +3,7 @@ import { raise } from '../model/errors/fault.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
 import { pastOfCaptures } from './migrations/past_of_captures.ts';
 import { lookBackReach } from './migrations/look_back_reach.ts';
+import { stagedSums } from './migrations/staged_sums.ts';
 import { whatIsMissing } from './migrations/what_is_missing.ts';
 import { packetsEstimated } from './migrations/packets_estimated.ts';
 import type { Tables } from './tables.ts';
@@ -14,6 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003_packets_estimated': packetsEstimated,
   '0004_what_is_missing': whatIsMissing,
   '0005_look_back_reach': lookBackReach,
+  '0006_staged_sums': stagedSums,
 };
 
 /**

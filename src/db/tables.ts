@@ -146,6 +146,8 @@ export interface UploadsTable {
   object_key: string;
   /** The bucket that the capture is delivered into, control's own staging area, or `staged`: an object there that is whole. */
   place: 'bucket' | 'staging' | 'staged';
+  /** Of a part in the staging area: what it was when it was written, as JSON; null where nobody said. */
+  sums: string | null;
 }
 
 /** Sensors as their last heartbeat described them; interfaces and samples are JSON. */

@@ -5,7 +5,15 @@ import type { UploadsTable } from './tables.ts';
 const finalStatuses = statuses.filter(isFinal);
 
 /** An upload of a capture that something may be left of: pieces in a user's bucket, or anything in the staging area. */
-export type UploadRecord = Readonly<UploadsTable>;
+export type UploadRecord = Readonly<Omit<UploadsTable, 'sums'>>;
+
+/** Where a record of a staged part ends, with the packets and captured bytes before that, and the CRC-32 of everything before it. */
+export interface StagedSum {
+  readonly end_bytes: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly checksum: number;
+}
 
 /** Remembers an upload, before its first piece is sent. */
 export async function insertUpload(tx: Transaction, upload: UploadRecord): Promise<void> {
@@ -16,10 +24,41 @@ export async function insertUpload(tx: Transaction, upload: UploadRecord): Promi
 export async function uploadsOf(db: Queries, capture_id: string): Promise<readonly UploadRecord[]> {
   return await db.query
     .selectFrom('uploads')
-    .selectAll()
+    .select(['capture_id', 'upload_id', 'object_key', 'place'])
     .where('capture_id', '=', capture_id)
     .orderBy('upload_id')
     .execute();
+}
+
+/** Remembers what a staged part was when it was written. */
+export async function keepStagedSums(
+  tx: Transaction,
+  { capture_id, upload_id }: Pick<UploadRecord, 'capture_id' | 'upload_id'>,
+  sums: readonly StagedSum[],
+): Promise<void> {
+  await tx.query
+    .updateTable('uploads')
+    .set({ sums: JSON.stringify(sums) })
+    .where('capture_id', '=', capture_id)
+    .where('upload_id', '=', upload_id)
+    .execute();
+}
+
+/** What the parts of a capture in the staging area were when they were written, by upload. */
+export async function stagedSumsOf(
+  db: Queries,
+  capture_id: string,
+): Promise<ReadonlyMap<string, readonly StagedSum[]>> {
+  const rows = await db.query
+    .selectFrom('uploads')
+    .select(['upload_id', 'sums'])
+    .where('capture_id', '=', capture_id)
+    .execute();
+  return new Map(
+    rows.flatMap(({ upload_id, sums }) =>
+      sums === null ? [] : [[upload_id, JSON.parse(sums) as readonly StagedSum[]] as const],
+    ),
+  );
 }
 
 /** Forgets an upload: nothing is left of it, or nothing can be done about that. */

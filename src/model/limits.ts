@@ -20,6 +20,8 @@ export const limits = {
   arm_timeout_s: 30,
   /** So long a look-back waits for its last packets to be visible. */
   lookback_answer_ms: 2000,
+  /** Places of a part's file for which control is told what the file was up to there. */
+  file_sums_max: 512,
   conversion_wait_s: 60,
   unknown_after_s: 30,
   upload_expiry_s: 86_400,

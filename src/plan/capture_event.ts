@@ -34,12 +34,16 @@ export interface PartNews {
 export interface PartShare {
   readonly ordinal: number;
   readonly cut: bigint;
+  /** Packets of it that were lost in the staging area, and why. */
+  readonly lost?: { readonly packets: bigint; readonly reason: string };
 }
 
 /** What of one part's past is in the delivered file, by its streams in their order. */
 export interface PastShare {
   readonly ordinal: number;
   readonly streams: readonly { readonly packets: bigint; readonly bytes: bigint }[];
+  /** Why some of it is not, though it had arrived. */
+  readonly lost?: string;
 }
 
 /** What one sensor's interface had to say in a look-back. */

@@ -9,5 +9,5 @@ export function deliveredPast({ past }: PartRecord, share: PastShare | undefined
     const given = share.streams[index] ?? { packets: 0n, bytes: 0n };
     return { ...stream, ...given, truncated: stream.truncated || given.packets < stream.packets };
   });
-  return { past: { ...past, streams } };
+  return { past: { ...past, streams, ...(share.lost === undefined ? {} : { error: share.lost }) } };
 }

@@ -2,6 +2,7 @@ import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { awaitedPasts } from './awaited_pasts.ts';
 import type { CaptureEvent, PartNews } from './capture_event.ts';
 import type { CaptureState, Effect, Step } from './capture_state.ts';
+import { deliveredShare } from './delivered_share.ts';
 import { deliveredPast } from './delivered_past.ts';
 import { earlier } from './earlier.ts';
 import { giveUpPasts } from './give_up_pasts.ts';
@@ -244,11 +245,14 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
 }
 
 function takeConverted(state: CaptureState, event: Extract<CaptureEvent, { kind: 'converted' }>): Step {
-  const cut = new Map(event.shares.map((share) => [share.ordinal, share.cut]));
+  const shares = new Map(event.shares.map((share) => [share.ordinal, share]));
   const pasts = new Map(event.pasts.map((share) => [share.ordinal, share]));
   const parts = state.parts.map((part): PartRecord => {
-    const share = cut.get(part.ordinal);
-    return { ...part, ...(share === undefined ? {} : { cut: share }), ...deliveredPast(part, pasts.get(part.ordinal)) };
+    return {
+      ...part,
+      ...deliveredShare(part, shares.get(part.ordinal)),
+      ...deliveredPast(part, pasts.get(part.ordinal)),
+    };
   });
   const packets_past = parts
     .flatMap((part) => part.past?.streams ?? [])

@@ -3,6 +3,7 @@ import { backoffMs } from '../model/backoff.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import { type GrowingFile, sealedFile } from '../upload/growing_file.ts';
+import { fileSums } from '../upload/sums/file_sums.ts';
 import { type UploadedFile, type UploadOptions, uploadFile } from '../upload/upload_file.ts';
 import type { AskControl } from './ask_control.ts';
 import type { Clock } from './clock.ts';
@@ -100,8 +101,9 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
         // Control takes a part as delivered only after it has heard that it ended, and keeps what it heard last.
         await told();
         const all = [...pieces];
+        const sums = [...fileSums(shipment.growing?.sums.points ?? shipment.points ?? [], limits.file_sums_max)];
         await ask(
-          { kind: 'uploaded', capture_id, interface: name, attempt, pieces: all, size_bytes, sha256 },
+          { kind: 'uploaded', capture_id, interface: name, attempt, pieces: all, size_bytes, sha256, sums },
           'uploaded_ok',
         );
       });

@@ -54,6 +54,14 @@ const SignRequest = Type.Object({
   }),
 });
 
+/** Where a record of a file ends, with the packets and captured bytes before that, and the CRC-32 of everything before it. */
+const FileSum = Type.Object({
+  end_bytes: Type.Integer({ minimum: 1 }),
+  packets: Type.Integer({ minimum: 0 }),
+  bytes: Type.Integer({ minimum: 0 }),
+  checksum: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }),
+});
+
 /** Every piece of a part is in the bucket: put it together. */
 const UploadedRequest = Type.Object({
   kind: Type.Literal('uploaded'),
@@ -64,6 +72,8 @@ const UploadedRequest = Type.Object({
   pieces: Type.Array(UploadedPiece, { minItems: 1, maxItems: 10_000 }),
   size_bytes: Type.BigInt(),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  /** What the file was when it was written, so that what is whole of it can be told from what is not, should it be damaged in staging. */
+  sums: Type.Optional(Type.Array(FileSum, { maxItems: limits.file_sums_max })),
 });
 
 /** Everything that a sensor asks of control. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { captureOf, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
@@ -16,6 +17,7 @@ import { captureView } from './capture_view.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
 import { knownViews } from './known_views.ts';
+import { openResult } from './open_result.ts';
 
 /** What serving captures takes. */
 export interface CaptureControlDeps extends CreateDeps {
@@ -121,20 +123,32 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
     etag: `"${sha256}"`,
     last_modified: deps.db.clock.toWall(ended_at),
     open: async (range) => {
-      const read = async (): Promise<ObjectContent> => await bucket.readObject(filename, rangeOf(range));
-      const content = await (spec.type === 'simple' ? read() : readable(spec.destination_conf, read));
-      if (content.size_bytes !== size_bytes) {
-        content.body.destroy();
-        const reason = `it has ${content.size_bytes} bytes there and was delivered with ${size_bytes}`;
-        throw new FaultError([fault('bucket_read_failed', { destination: bucket.destination, reason })]);
-      }
+      const body =
+        spec.type === 'simple'
+          ? await openResult(bucket, { filename, size_bytes, sha256 }, range)
+          : await openDelivered(bucket, filename, size_bytes, spec.destination_conf, range);
       const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
       await deps.db.transaction(async (tx) => {
         await writeAudit(tx, actor, { action: 'capture.download', subject: record.id, detail: filename }, deps.random);
       });
-      return content.body;
+      return body;
     },
   };
+}
+
+async function openDelivered(
+  bucket: Bucket,
+  filename: string,
+  size_bytes: bigint,
+  destination: string,
+  range: ByteRange | undefined,
+): Promise<Readable> {
+  const read = async (): Promise<ObjectContent> => await bucket.readObject(filename, rangeOf(range));
+  const content = await readable(destination, read);
+  if (content.size_bytes === size_bytes) return content.body;
+  content.body.destroy();
+  const reason = `it has ${content.size_bytes} bytes there and was delivered with ${size_bytes}`;
+  throw new FaultError([fault('bucket_read_failed', { destination: bucket.destination, reason })]);
 }
 
 /** Runs a step that reads a user's bucket: whatever keeps it from that is the bucket's affair, and is told. */

@@ -1,8 +1,8 @@
 import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import { captureById } from '../../db/captures.ts';
 import { partsOf } from '../../db/parts.ts';
-import { deleteUpload, type UploadRecord, uploadsOf } from '../../db/uploads.ts';
-import { FaultError } from '../../model/errors/fault.ts';
+import { deleteUpload, stagedSumsOf, type UploadRecord, uploadsOf } from '../../db/uploads.ts';
+import { type Fault, FaultError } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
@@ -50,7 +50,9 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
       const parts = await partsOf(db, captureId);
       await forgetUploads(record, async (upload) => await abandonUpload(deps, record, upload));
       const started = async (upload: Upload): Promise<void> => await rememberUpload(db, captureId, 'bucket', upload);
-      const done = await convert(record, parts, { staging, target, application, started }, signal);
+      const sums = await stagedSumsOf(db, captureId);
+      const warn = (fault: Fault): void => deps.warn(fault, `conversion of ${captureId}`);
+      const done = await convert(record, parts, sums, { staging, target, application, started, warn }, signal);
       await forgetUploads(record, async (upload) => await db.transaction(async (tx) => await deleteUpload(tx, upload)));
       await tell(captureId, { kind: 'converted', at: await db.now(), ...done });
       return true;
@@ -61,7 +63,7 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
       deps.warn(fault, `conversion of ${captureId}`);
       const record = await captureById(db, captureId);
       const at = await db.now();
-      const over = at > (record?.deadline ?? at) + give_up_ns;
+      const over = fault.name === 'staged_damaged' || at > (record?.deadline ?? at) + give_up_ns;
       await tell(captureId, { kind: over ? 'convert_failed' : 'trouble', at, reason: fault.message });
       return over;
     }

@@ -8,34 +8,60 @@ import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import type { PastShare } from '../../plan/capture_event.ts';
 import { seconds } from '../../plan/seconds.ts';
 import { interfaceText } from './interface_text.ts';
-import { readStaged } from './read_staged.ts';
+import { pastDigest } from '../delivery/place_of.ts';
+import { readStaged, type StagedFile, type StagedRemains } from './read_staged.ts';
 
 /** One stream of one part's past, as a file to be merged. */
 export interface PastFile {
   readonly ordinal: number;
   readonly packets: number;
   readonly file: FilePart;
+  /** Why it was left out. */
+  readonly lost?: string;
 }
 
 /** The pasts of a capture's parts in their total order: also of parts whose present did not arrive. */
-export function pastFiles(record: CaptureRecord, parts: readonly PartRecord[], staging: Bucket): readonly PastFile[] {
+export function pastFiles(
+  record: CaptureRecord,
+  parts: readonly PartRecord[],
+  staging: Bucket,
+  damaged: ReadonlyMap<string, StagedRemains>,
+): readonly PastFile[] {
   return parts.flatMap((part) =>
-    (part.past?.streams ?? []).map((stream) => ({
-      ordinal: part.ordinal,
-      packets: Number(stream.packets),
-      file: pastFile(record, part, stream, staging),
-    })),
+    (part.past?.streams ?? []).map((stream) => {
+      const remains = stream.key === undefined ? undefined : damaged.get(stream.key);
+      return {
+        ordinal: part.ordinal,
+        packets: remains === undefined ? Number(stream.packets) : 0,
+        file: pastFile(record, part, stream, staging, remains),
+        ...(remains === undefined ? {} : { lost: remains.reason }),
+      };
+    }),
   );
 }
 
-function pastFile({ spec, submitted }: CaptureRecord, part: PartRecord, stream: PastStream, staging: Bucket): FilePart {
+/** What is known of a staged past by its name alone. */
+export function pastFileOf(key: string): StagedFile {
+  return { key, sha256: pastDigest(key), sums: [] };
+}
+
+function pastFile(
+  { spec, submitted }: CaptureRecord,
+  part: PartRecord,
+  stream: PastStream,
+  staging: Bucket,
+  damaged: StagedRemains | undefined,
+): FilePart {
   const { linktype, key, sample_rate, dropped } = stream;
   const end_time = part.armed_at ?? submitted;
   const lookback_s = spec.type === 'full' ? (spec.lookback_s ?? 0) : 0;
   const snaplen = limits.sample_snaplen_bytes;
   const kept = sample_rate === undefined ? '' : ` 1 in ${sample_rate} kept,`;
   return {
-    chunks: key === undefined ? [encodePcapHeader({ linktype, snaplen })] : readStaged(staging, key),
+    chunks:
+      key === undefined || damaged !== undefined
+        ? [encodePcapHeader({ linktype, snaplen })]
+        : readStaged(staging, pastFileOf(key)),
     description: { ...interfaceText(spec, part), comment: `samples,${kept} first ${snaplen} bytes` },
     statistics: {
       taken_at: end_time,
@@ -48,13 +74,20 @@ function pastFile({ spec, submitted }: CaptureRecord, part: PartRecord, stream: 
 
 /** What of each past has got into the file; `counts` begin with theirs. */
 export function pastShares(pasts: readonly PastFile[], counts: readonly SourceCounts[]): readonly PastShare[] {
-  const given = pasts.map(({ ordinal }, index) => ({
+  const given = pasts.map(({ ordinal, lost }, index) => ({
     ordinal,
+    lost,
     packets: BigInt(counts[index]?.delivered_packets ?? 0),
     bytes: BigInt(counts[index]?.delivered_bytes ?? 0),
   }));
   return [...Map.groupBy(given, ({ ordinal }) => ordinal)].map(([ordinal, streams]) => ({
     ordinal,
     streams: streams.map(({ packets, bytes }) => ({ packets, bytes })),
+    ...lostOf(streams.map(({ lost }) => lost)),
   }));
+}
+
+function lostOf(reasons: readonly (string | undefined)[]): { readonly lost?: string } {
+  const lost = reasons.filter((reason) => reason !== undefined);
+  return lost.length === 0 ? {} : { lost: lost.join('; ') };
 }

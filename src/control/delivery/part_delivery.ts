@@ -1,7 +1,7 @@
 import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import { captureById } from '../../db/captures.ts';
 import { partsOf, updatePart } from '../../db/parts.ts';
-import { capturesToClear, deleteUpload, insertUpload, type UploadRecord } from '../../db/uploads.ts';
+import { capturesToClear, deleteUpload, insertUpload, keepStagedSums, type UploadRecord } from '../../db/uploads.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
@@ -114,6 +114,10 @@ export function createPartDelivery(deps: ClearDeps & { readonly keeper: () => Ke
     const { size_bytes } = await bucket.completeUpload({ key, upload_id, pieces });
     // Before the capture can be over, which clears up what is remembered.
     if (place === 'bucket') await db.transaction(async (tx) => await deleteUpload(tx, { capture_id, upload_id }));
+    else if (request.sums !== undefined) {
+      const { sums } = request;
+      await db.transaction(async (tx) => await keepStagedSums(tx, { capture_id, upload_id }, sums));
+    }
     const at = await db.now();
     const states = await deps
       .keeper()

@@ -14,3 +14,8 @@ export function stagingName(part: PartRecord): string {
 export function pastName(part: PartRecord, sha256: string): string {
   return `${part.capture_id}-${part.ordinal}-past-${sha256.slice(0, 32)}.pcap`;
 }
+
+/** What such a name says of the content: the first of its SHA-256. */
+export function pastDigest(key: string): string {
+  return /-past-([0-9a-f]{32})\.pcap$/.exec(key)?.[1] ?? key;
+}

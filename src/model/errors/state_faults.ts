@@ -22,6 +22,12 @@ export const stateFaults = {
     retry: 'no',
     text: '{peer} speaks version {found} of the bus; this edgetap speaks {known}.',
   },
+  result_damaged: {
+    code: 1808,
+    status: 502,
+    retry: 'no',
+    text: 'The file {filename} is damaged on the disk of edgetap ({reason}) and is not given out. Ask for the same again while the samples are kept; the operator should check the disk.',
+  },
   clock_set: {
     code: 1807,
     status: 500,

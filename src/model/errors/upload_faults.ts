@@ -15,4 +15,10 @@ export const uploadFaults = {
     retry: 'soon',
     text: 'The upload journal {path} cannot be written ({reason}): after a crash pieces are sent again.',
   },
+  staged_damaged: {
+    code: 1705,
+    status: 500,
+    retry: 'no',
+    text: "The file {key} in edgetap's own staging directory is damaged: {reason}. What is whole of it is delivered. Check the disk of the data directory.",
+  },
 } as const;

@@ -1,0 +1,65 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, expect, test } from 'vitest';
+import { openFileBucket } from '../../bucket/file.ts';
+import { openResult } from './open_result.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'edgetap-result-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const results = openFileBucket({
+  destination: { scheme: 'file', directory },
+  allowed_roots: [directory],
+  intake_url: 'http://127.0.0.1:1',
+  signing_keys: [new Uint8Array(32)],
+  now: () => 0n,
+  random_bytes: (count) => randomBytes(count),
+});
+const filename = 'pcap_1.pcap';
+const path = join(directory, filename);
+const ranges = [undefined, { start: 0, end: 0 }, { start: 1000, end: 1999 }] as const;
+
+/** A result as it is written, and what the database keeps of it. */
+async function written(length: number): Promise<{ bytes: Buffer; known: Parameters<typeof openResult>[1] }> {
+  const bytes = randomBytes(length);
+  await results.writeObject(filename, bytes);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { bytes, known: { filename, size_bytes: BigInt(length), sha256 } };
+}
+
+test.each([5000, 17 << 20])('a result of %s bytes is given as it was written, whole or in part', async (length) => {
+  const { bytes, known } = await written(length);
+  for (const range of ranges) {
+    const given = await buffer(await openResult(results, known, range));
+    expect(given.equals(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1))).toBe(true);
+  }
+});
+
+const damages: readonly (readonly [string, () => void])[] = [
+  ['cut in half', () => truncateSync(path, 2500)],
+  ['cut to its header', () => truncateSync(path, 24)],
+  ['cut to nothing', () => truncateSync(path, 0)],
+  [
+    'with a bit changed',
+    () =>
+      writeFileSync(
+        path,
+        readFileSync(path).map((byte, at) => (at === 4000 ? byte ^ 1 : byte)),
+      ),
+  ],
+  ['with a page of zeros', () => writeFileSync(path, readFileSync(path).fill(0, 0, 4096))],
+  ['replaced by an older one', () => writeFileSync(path, randomBytes(5000))],
+  ['extended', () => appendFileSync(path, 'x')],
+  ['gone', () => rmSync(path)],
+];
+test.each(damages)('one that is %s is not given out, not in part either', async (_, damage) => {
+  const { known } = await written(5000);
+  damage();
+  for (const range of ranges) {
+    await expect(openResult(results, known, range)).rejects.toMatchObject({
+      faults: [{ name: 'result_damaged', message: expect.stringContaining(filename) }],
+    });
+  }
+});
