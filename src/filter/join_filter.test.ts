@@ -7,6 +7,7 @@ describe('joining', () => {
     expect(joinFilter({ filter_v1: {}, networks: 'all' })).toEqual({
       expression_text: '',
       any_tags_text: '',
+      any_tags_parts: [],
       own_tags_text: '',
     });
     expect(joinFilter({ filter_v1: {}, expression: ' \n', networks: 'all' }).any_tags_text).toBe('');
@@ -21,6 +22,7 @@ describe('joining', () => {
     expect(joined).toEqual({
       expression_text: 'port 80 or port 443',
       any_tags_text: '(net 10.0.0.0/8 or host 2001:db8::1) and ((ip proto 6 or ip6 proto 6)) and (port 80 or port 443)',
+      any_tags_parts: ['net 10.0.0.0/8 or host 2001:db8::1', '(ip proto 6 or ip6 proto 6)', 'port 80 or port 443'],
       own_tags_text: '',
     });
   });
@@ -28,6 +30,7 @@ describe('joining', () => {
   test('an expression that names vlan stays apart from the scope', () => {
     const joined = joinFilter({ filter_v1: {}, expression: 'vlan 100 or ip', networks: ['10.0.0.0/8'] });
     expect(joined.any_tags_text).toBe('(net 10.0.0.0/8)');
+    expect(joined.any_tags_parts).toEqual(['net 10.0.0.0/8']);
     expect(joined.own_tags_text).toBe('vlan 100 or ip');
   });
 

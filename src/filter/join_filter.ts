@@ -11,6 +11,8 @@ export interface JoinedFilter {
   readonly expression_text: string;
   /** Matched against untagged, tagged and double-tagged packets alike; blank = no restriction. */
   readonly any_tags_text: string;
+  /** Of what it consists: scope, filter_v1 and expression, as far as they are there; each is compiled by itself. */
+  readonly any_tags_parts?: string[];
   /** The expression again where it names `vlan` itself: matched as it is written; blank = none. */
   readonly own_tags_text: string;
   /** Where IP packets further in may match instead; absent where only the outside counts. */
@@ -47,9 +49,11 @@ export function joinFilter(parts: {
   const expression_text = expression.ok ? expression.value.trim() : '';
   const own_tags = namesVlan(expression_text);
   const [scope, fields] = [scopeText(parts.networks), filterText(parts.filter_v1)];
+  const parts_of_all = [scope, fields, own_tags ? '' : expression_text].filter((text) => text !== '');
   return {
     expression_text,
-    any_tags_text: every(scope, fields, own_tags ? '' : expression_text),
+    any_tags_text: every(...parts_of_all),
+    any_tags_parts: parts_of_all,
     own_tags_text: own_tags ? expression_text : '',
     ...(parts.match_inner === true
       ? { inner: { scope_text: every(scope), text: every(fields, expression_text) } }

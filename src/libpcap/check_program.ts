@@ -35,6 +35,12 @@ export function checkProgram(instructions: readonly Instruction[]): void {
   if (count === 0 || count > instructions_max) {
     throw new RangeError(`a filter has 1 to ${instructions_max} instructions, not ${count}`);
   }
+  checkInstructions(instructions);
+}
+
+/** The same for a program of any length. */
+export function checkInstructions(instructions: readonly Instruction[]): void {
+  const count = instructions.length;
   for (const [index, instruction] of instructions.entries()) {
     const wrong = wrongWith(instruction, count - index - 1);
     if (wrong !== undefined) throw new RangeError(`instruction ${index} of the filter ${wrong}`);

@@ -1,7 +1,8 @@
+import { GraphPool } from './bytecode/graph.ts';
+import { readProgram } from './bytecode/read_program.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import { openCompileHandle } from './compile_handle.ts';
 import { type CompiledText, compileText } from './compile_text.ts';
-import type { Instruction } from './program.ts';
 
 /**
  * Link types that between them understand every word of pcap-filter(7): Ethernet, Linux cooked (two), raw IP, PPP, 802.11 (two),
@@ -9,8 +10,6 @@ import type { Instruction } from './program.ts';
  */
 const reference_linktypes: readonly number[] = [1, 113, 276, 101, 9, 105, 127, 123, 140, 122, 7, 10, 6, 0];
 
-/** Loads of a word, a half and a byte from a fixed offset, and from one beyond x (bpf(4)). */
-const loads: readonly number[] = [0x20, 0x28, 0x30, 0x40, 0x48, 0x50];
 /**
  * Longer than any packet, and far enough before the first of the offsets that the kernel takes for something else (SKF_LL_OFF,
  * linux/filter.h) that no tag's length leads from below it to them.
@@ -42,8 +41,8 @@ export function compileAlone(
   };
   return linktypes.map((linktype) => {
     const here = compiled(linktype);
-    const far = here.kind === 'program' ? here.instructions.find(isFar) : undefined;
-    if (far !== undefined) return { kind: 'syntax', reason: `no packet has a byte at offset ${far.k}` };
+    const far = here.kind === 'program' ? farOffset(here) : undefined;
+    if (far !== undefined) return { kind: 'syntax', reason: `no packet has a byte at offset ${far}` };
     if (here.kind !== 'error') return { kind: 'fine' };
     if (reference_linktypes.some((one) => compiled(one).kind !== 'error')) {
       return { kind: 'excluded', reason: here.reason };
@@ -61,7 +60,10 @@ function compileFor(linktype: number, text: string, native: Libpcap): CompiledTe
   }
 }
 
-/** Does it load from where the kernel has its own words about a packet, or right before? Such a filter means another thing live. */
-function isFar({ code, k }: Instruction): boolean {
-  return loads.includes(code) && k >= far_offset;
+/** Where it loads from, if that is where the kernel has its own words about a packet, or right before: who asks for it is mistaken. */
+function farOffset({ instructions }: Extract<CompiledText, { readonly kind: 'program' }>): number | undefined {
+  const pool = new GraphPool();
+  readProgram(instructions, pool);
+  const furthest = pool.expressions.beyond_packets;
+  return furthest === undefined || furthest < far_offset ? undefined : furthest;
 }

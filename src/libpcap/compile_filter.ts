@@ -1,8 +1,14 @@
 import { type Fault, fault } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
-import { type CompiledText, compileText } from './compile_text.ts';
-import { cookedOffsets } from './cooked_offsets.ts';
-import { joinBoth, joinTags } from './join_tags.ts';
+import { TooComplex } from './bytecode/expression.ts';
+import { GraphPool, type Node } from './bytecode/graph.ts';
+import { joinBoth, joinTags, type TagGraphs } from './bytecode/join_graphs.ts';
+import { liveGraph } from './bytecode/live_graph.ts';
+import { simplified, writeProgram } from './bytecode/optimize.ts';
+import { readProgram } from './bytecode/read_program.ts';
+import { checkInstructions } from './check_program.ts';
+import { openCompileHandle } from './compile_handle.ts';
+import { compileText } from './compile_text.ts';
 import type { PcapPointer } from './pointer.ts';
 import {
   accept,
@@ -14,12 +20,14 @@ import {
 } from './program.ts';
 import { prefix_instructions_max } from './program_prefix.ts';
 
-/** What a filter consists of: a packet must match both texts, and a blank one matches everything. */
+/** What a filter consists of: a packet must match every text, and a blank one matches everything. */
 export interface FilterTexts {
   /** The user's expression by itself, in the form to compile; blank = none. */
   readonly expression_text: string;
   /** Matched against untagged, tagged and double-tagged packets alike, each as if it had no tag. */
   readonly any_tags_text: string;
+  /** What the text before is joined of, to be compiled each by itself; absent where it is not known. */
+  readonly any_tags_parts?: readonly string[];
   /** Matched as it is written: an expression that names `vlan` itself. */
   readonly own_tags_text: string;
 }
@@ -28,9 +36,7 @@ export interface FilterTexts {
 export interface CompileTarget {
   /** LINKTYPE_ number. */
   readonly linktype: number;
-  /** An open handle of that link type, live for a live capture of Ethernet. */
-  readonly pointer: PcapPointer;
-  /** The program goes before a live capture's socket. */
+  /** The program goes before a live capture's socket, and says there of a packet what the other one says of it once it is stored. */
   readonly live: boolean;
 }
 
@@ -46,56 +52,98 @@ const ethernet = 1;
 
 const excluded_empty = 'no packet can match it';
 
-/** Compiles a filter, whose expression is known to compile alone somewhere, into the one program for a target. */
+/** Why no program comes of a text. */
+class Excluded extends Error {}
+
+/**
+ * Compiles a filter, whose expression is known to compile alone somewhere, into the one program for a target. libpcap translates each text by
+ * itself; what it gives is joined and made shorter as graphs, in steps that change nothing of what it says.
+ */
 export function compileFilter(
   texts: FilterTexts,
   target: CompileTarget,
   native: Libpcap = loadLibpcap(),
 ): CompiledFilter {
-  const parts: (readonly Instruction[])[] = [];
-  for (const [text, compile] of [
-    [texts.any_tags_text, compileAnyTags],
-    [texts.own_tags_text, compilePlain],
-  ] as const) {
-    if (text.trim() === '') continue;
-    const compiled = compile(text, target, native);
-    if (compiled.kind !== 'program') {
-      return { kind: 'excluded', reason: compiled.kind === 'error' ? compiled.reason : excluded_empty };
-    }
-    parts.push(compiled.instructions);
+  const handle = openCompileHandle(target.linktype, native);
+  try {
+    return written(new FilterReader(target.linktype, handle.pointer, native).read(texts), texts, target);
+  } catch (error) {
+    if (error instanceof Excluded) return { kind: 'excluded', reason: error.message };
+    if (error instanceof TooComplex) return { kind: 'fault', fault: tooLong(texts, instructions_max + 1) };
+    throw error;
+  } finally {
+    handle.close();
   }
-  const [first = [accept(accept_bytes)], second] = parts;
-  const joined = second === undefined ? first : joinBoth(first, second);
-  const limit = instructions_max - prefix_instructions_max;
-  if (joined.length > limit) {
-    const [field, pointer] =
-      texts.expression_text === '' ? ['filter_v1', '/filter_v1'] : ['filter_expression', '/filter_expression'];
-    return {
-      kind: 'fault',
-      fault: fault('expression_too_long', { field, instructions: joined.length, limit }, pointer),
-    };
-  }
-  const moved = target.live
-    ? cookedOffsets(joined, target.linktype)
-    : ({ kind: 'program', instructions: joined } as const);
-  if (moved.kind === 'impossible') return { kind: 'excluded', reason: moved.reason };
-  const instructions = encodeInstructions(moved.instructions);
-  return { kind: 'program', program: { linktype: target.linktype, instructions } };
 }
 
-function compilePlain(text: string, target: CompileTarget, native: Libpcap): CompiledText {
-  return compileText(target.pointer, text, native);
+function written({ root, pool }: ReadFilter, texts: FilterTexts, { linktype, live }: CompileTarget): CompiledFilter {
+  if (root === pool.reject) throw new Excluded(excluded_empty);
+  let graph = root;
+  if (live) {
+    const moved = liveGraph(root, linktype, pool);
+    if (moved.kind === 'impossible') throw new Excluded(moved.reason);
+    graph = simplified(moved.root, pool);
+    if (graph === pool.reject) throw new Excluded(excluded_empty);
+  }
+  const instructions = writeProgram(graph);
+  if (instructions.length > instructions_limit) return { kind: 'fault', fault: tooLong(texts, instructions.length) };
+  return { kind: 'program', program: { linktype, instructions: encodeInstructions(instructions) } };
 }
 
-function compileAnyTags(text: string, target: CompileTarget, native: Libpcap): CompiledText {
-  if (target.linktype !== ethernet) return compilePlain(text, target, native);
-  const depths = [text, `vlan and (${text})`, `vlan and vlan and (${text})`];
-  const compiled = [...depths, 'vlan', 'vlan and vlan'].map((one) => compilePlain(one, target, native));
-  const failed = compiled.find((one) => one.kind === 'error');
-  if (failed !== undefined) return failed;
-  if (compiled.slice(0, depths.length).every((one) => one.kind === 'rejects_all')) return { kind: 'rejects_all' };
-  const [untagged = [], tagged = [], double_tagged = [], has_tag = [], has_two_tags = []] = compiled.map((one) =>
-    one.kind === 'program' ? one.instructions : [accept(0)],
-  );
-  return { kind: 'program', instructions: joinTags({ untagged, tagged, double_tagged, has_tag, has_two_tags }) };
+/** What is left for a filter when its prefixes are before it. */
+const instructions_limit = instructions_max - prefix_instructions_max;
+
+function tooLong({ expression_text }: FilterTexts, instructions: number): Fault {
+  const [field, pointer] =
+    expression_text === '' ? ['filter_v1', '/filter_v1'] : ['filter_expression', '/filter_expression'];
+  return fault('expression_too_long', { field, instructions, limit: instructions_limit }, pointer);
+}
+
+interface ReadFilter {
+  readonly root: Node;
+  readonly pool: GraphPool;
+}
+
+/** Reads texts as graphs for stored packets of one link type. */
+class FilterReader {
+  readonly #linktype: number;
+  readonly #pointer: PcapPointer;
+  readonly #native: Libpcap;
+  readonly #pool = new GraphPool();
+  #tag_tests: Pick<TagGraphs, 'has_tag' | 'has_two_tags'> | undefined;
+
+  constructor(linktype: number, pointer: PcapPointer, native: Libpcap) {
+    this.#linktype = linktype;
+    this.#pointer = pointer;
+    this.#native = native;
+  }
+
+  read({ any_tags_text, any_tags_parts = [any_tags_text], own_tags_text }: FilterTexts): ReadFilter {
+    const graphs: Node[] = [];
+    for (const text of any_tags_parts) if (text.trim() !== '') graphs.push(this.#anyTags(text));
+    if (own_tags_text.trim() !== '') graphs.push(this.#plain(own_tags_text));
+    const pool = this.#pool;
+    const [last = this.#read([accept(accept_bytes)]), ...before] = graphs.toReversed();
+    const root = before.reduce((joined, graph) => joinBoth(graph, joined, pool), last);
+    return { root: simplified(root, pool), pool };
+  }
+
+  #anyTags(text: string): Node {
+    const untagged = this.#plain(text);
+    if (this.#linktype !== ethernet) return untagged;
+    const [tagged, double_tagged] = [this.#plain(`vlan and (${text})`), this.#plain(`vlan and vlan and (${text})`)];
+    this.#tag_tests ??= { has_tag: this.#plain('vlan'), has_two_tags: this.#plain('vlan and vlan') };
+    return joinTags({ untagged, tagged, double_tagged, ...this.#tag_tests }, this.#pool);
+  }
+
+  #plain(text: string): Node {
+    const compiled = compileText(this.#pointer, text, this.#native);
+    if (compiled.kind === 'error') throw new Excluded(compiled.reason);
+    return this.#read(compiled.instructions);
+  }
+
+  #read(instructions: readonly Instruction[]): Node {
+    checkInstructions(instructions);
+    return simplified(readProgram(instructions, this.#pool), this.#pool);
+  }
 }

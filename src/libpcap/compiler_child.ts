@@ -6,38 +6,22 @@ import { fault, FaultError } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import { compileAlone } from './compile_alone.ts';
 import { type CompiledFilter, compileFilter } from './compile_filter.ts';
-import { openCompileHandle } from './compile_handle.ts';
 import { confineCompiler } from './compiler_child_confine.ts';
 import type { CompileRequest, CompilerMessage } from './compiler_child_messages.ts';
-import { openEthernet } from './compiler_child_ethernet.ts';
 
 /** How much longer than its limit a compilation may take before the process ends by itself. */
 const grace_ms = 2000;
 
 function compile(request: CompileRequest, native: Libpcap): CompilerMessage {
-  const { id, filter, linktypes } = request;
+  const { id, filter, linktypes, live } = request;
   const alone = filter.expression_text === '' ? [] : compileAlone(filter.expression_text, linktypes, native);
   const results: CompiledFilter[] = [];
   for (const [index, linktype] of linktypes.entries()) {
     const by_itself = alone[index] ?? { kind: 'fine' };
     if (by_itself.kind === 'syntax') return { kind: 'syntax', id, reason: by_itself.reason };
-    results.push(by_itself.kind === 'excluded' ? by_itself : compileFor(linktype, request, native));
+    results.push(by_itself.kind === 'excluded' ? by_itself : compileFilter(filter, { linktype, live }, native));
   }
   return { kind: 'compiled', id, results };
-}
-
-function compileFor(linktype: number, { filter, live_interface }: CompileRequest, native: Libpcap): CompiledFilter {
-  const live = live_interface !== undefined;
-  // Only for Ethernet, with its tags, does libpcap compile otherwise for live packets.
-  if (live && linktype === 1) {
-    return compileFilter(filter, { linktype, live, pointer: openEthernet(live_interface, native) }, native);
-  }
-  const handle = openCompileHandle(linktype, native);
-  try {
-    return compileFilter(filter, { linktype, live, pointer: handle.pointer }, native);
-  } finally {
-    handle.close();
-  }
 }
 
 function send(message: CompilerMessage): void {

@@ -1,6 +1,5 @@
 import type { Fault } from '../model/errors/fault.ts';
 import type { CompiledFilter, FilterTexts } from './compile_filter.ts';
-import type { InterfaceRef } from './live_handle.ts';
 
 /** What the compiler's process is asked: compile this filter for each of these link types. */
 export interface CompileRequest {
@@ -8,8 +7,8 @@ export interface CompileRequest {
   readonly filter: FilterTexts;
   /** LINKTYPE_ numbers. */
   readonly linktypes: readonly number[];
-  /** Set where the programs go before a live socket: an interface of one of the link types. */
-  readonly live_interface?: InterfaceRef;
+  /** The programs go before a live socket. */
+  readonly live: boolean;
   /** The process ends itself somewhat after this long, should nobody be left to end it. */
   readonly limit_ms: number;
 }

@@ -74,11 +74,12 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
     idle.push(child);
   };
   const compiled = new Map<string, CompilerOutcome>();
-  /** The same filter for packets of files is the same program every time: what was compiled last is kept. */
+  /** The same filter is the same program every time: what was compiled last is kept. */
   const run = async (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> => {
-    if (request.live_interface !== undefined || closed) return await runAnew(request);
-    const { expression_text, any_tags_text, own_tags_text } = request.filter;
-    const key = JSON.stringify([expression_text, any_tags_text, own_tags_text, request.linktypes]);
+    if (closed) return await runAnew(request);
+    const { expression_text, any_tags_text, any_tags_parts, own_tags_text } = request.filter;
+    const { linktypes, live } = request;
+    const key = JSON.stringify([expression_text, any_tags_text, any_tags_parts, own_tags_text, linktypes, live]);
     const outcome = compiled.get(key) ?? (await runAnew(request));
     compiled.delete(key);
     if (outcome.kind === 'compiled') compiled.set(key, outcome);
@@ -101,7 +102,7 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
   return {
     check: async ({ filter, linktypes }) => {
       // Whatever it is for, the expression must be one.
-      const outcome = await run({ filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes });
+      const outcome = await run({ filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes, live: false });
       const faults = faultsOf(outcome, filter, limit_ms);
       if (faults !== undefined) return refused(...faults);
       const results = outcome.kind === 'compiled' ? outcome.results : [];
@@ -113,8 +114,7 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
       );
     },
     compile: async ({ filter, linktype, live_interface }) => {
-      const live = live_interface === undefined ? {} : { live_interface };
-      const outcome = await run({ filter, linktypes: [linktype], ...live });
+      const outcome = await run({ filter, linktypes: [linktype], live: live_interface !== undefined });
       const faults = faultsOf(outcome, filter, limit_ms);
       if (faults !== undefined) return refused(...faults);
       const result = outcome.kind === 'compiled' ? outcome.results[0] : undefined;
@@ -132,10 +132,10 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
 }
 
 /** Only what the process needs: callers hand in greater objects, of which not all can be sent. */
-function plain({ id, limit_ms, filter, linktypes, live_interface: of }: CompileRequest): CompileRequest {
-  const { expression_text, any_tags_text, own_tags_text } = filter;
-  const live = of === undefined ? {} : { live_interface: { name: of.name, ifindex: of.ifindex } };
-  return { id, limit_ms, filter: { expression_text, any_tags_text, own_tags_text }, linktypes, ...live };
+function plain({ id, limit_ms, filter, linktypes, live }: CompileRequest): CompileRequest {
+  const { expression_text, any_tags_text, any_tags_parts, own_tags_text } = filter;
+  const parts = any_tags_parts === undefined ? {} : { any_tags_parts };
+  return { id, limit_ms, filter: { expression_text, any_tags_text, ...parts, own_tags_text }, linktypes, live };
 }
 
 /** What is wrong, as the user is told; undefined where nothing is. */

@@ -46,7 +46,14 @@ export const ancillary = {
   protocol: 0xffff_f000,
   packet_type: 0xffff_f004,
   interface_index: 0xffff_f008,
+  /** ARPHRD_, the kind of the interface. */
+  hardware_type: 0xffff_f01c,
+  /** Number and priority of the tag that is kept beside the packet. */
+  vlan_tag: 0xffff_f02c,
+  vlan_present: 0xffff_f030,
   random: 0xffff_f038,
+  /** EtherType of the tag. */
+  vlan_type: 0xffff_f03c,
 } as const;
 
 /** Takes a program apart. Throws a RangeError where its bytes are not whole instructions. */

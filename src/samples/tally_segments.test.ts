@@ -5,7 +5,6 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runBpf } from '../../test/support/bpf_machine.ts';
 import { compileFilter } from '../libpcap/compile_filter.ts';
-import { openCompileHandle } from '../libpcap/compile_handle.ts';
 import { createRecordMemory } from '../libpcap/record_filter.ts';
 import { IndexShelf } from './index/index_shelf.ts';
 import type { Program } from '../libpcap/program.ts';
@@ -26,15 +25,10 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 function programsOf(text: string): ReadonlyMap<number, Program> {
   return new Map(
     [1, 101].map((linktype) => {
-      const handle = openCompileHandle(linktype);
-      try {
-        const filter = { expression_text: text, any_tags_text: text, own_tags_text: '' };
-        const compiled = compileFilter(filter, { linktype, pointer: handle.pointer, live: false });
-        if (compiled.kind !== 'program') throw new Error(`${text} does not compile for link type ${linktype}`);
-        return [linktype, compiled.program];
-      } finally {
-        handle.close();
-      }
+      const filter = { expression_text: text, any_tags_text: text, own_tags_text: '' };
+      const compiled = compileFilter(filter, { linktype, live: false });
+      if (compiled.kind !== 'program') throw new Error(`${text} does not compile for link type ${linktype}`);
+      return [linktype, compiled.program];
     }),
   );
 }

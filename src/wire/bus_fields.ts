@@ -31,6 +31,8 @@ export const FilterOrder = Type.Object({
   expression_text: Type.String({ maxLength: 4096 }),
   /** Scope, filter_v1 and expression joined: matched against untagged, tagged and double-tagged packets alike. */
   any_tags_text: Type.String({ maxLength: 65_536 }),
+  /** Of what that is joined: each is compiled by itself. A control of an earlier release does not say. */
+  any_tags_parts: Type.Optional(Type.Array(Type.String({ maxLength: 65_536 }), { maxItems: 8 })),
   /** The expression again where it names `vlan` itself: matched as it is written. */
   own_tags_text: Type.String({ maxLength: 4096 }),
   /** Where IP packets inside of others may match instead: a packet whose outside is within the scope, and one in it that matches the text. */

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkExpression } from '../../src/filter/check_expression.ts';
 import { joinFilter } from '../../src/filter/join_filter.ts';
 import { BatchMemory } from '../../src/libpcap/batch_memory.ts';
 import { createFilterCompiler, type FilterCompiler } from '../../src/libpcap/compiler_pool.ts';
@@ -10,12 +11,16 @@ import { openLive } from '../../src/libpcap/open_live.ts';
 import type { Program } from '../../src/libpcap/program.ts';
 import { keepBytes, rejectOutgoing, sampleOneIn } from '../../src/libpcap/program_prefix.ts';
 import type { FilterV1 } from '../../src/model/filter_v1.ts';
+import type { Scope } from '../../src/model/scope.ts';
 import { enterNamespace } from '../support/enter_namespace.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { openFrameSender, replayFrames } from '../support/replay_frames.ts';
 import { createTunDevice, type TunDevice } from '../support/tun_device.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { withoutRoot } from '../support/without_root.ts';
+import { hiddenFrame } from './hidden_frame.ts';
+import { randomArithmetic } from './random_arithmetic.ts';
+import { randomExpression } from './random_expression.ts';
 import { filterV1 } from './random_filter.ts';
 import { frameBytes, packetsOf, wholeFrame } from './random_frame.ts';
 
@@ -94,7 +99,61 @@ function contents(records: Uint8Array): readonly (readonly [string, number])[] {
 interface Asked {
   readonly filter_v1?: FilterV1;
   readonly expression?: string;
+  readonly networks?: Scope['networks'];
 }
+
+/** What asks for tags, or for the bytes and lengths that are other ones while the kernel keeps a tag beside the packet. */
+const tagExpressions = [
+  'vlan and vlan and ip',
+  'not ether proto 0x8100 or (vlan and vlan and ip)',
+  'not (vlan 100 and ip)',
+  'vlan 1 or vlan 100',
+  'vlan and (tcp or udp)',
+  'vlan and pppoes',
+  'vlan and mpls',
+  'ether[12:2] = 0x8100',
+  'ether[12:2] = 0x88a8 or ether[16:2] = 0x0800',
+  'ether[14:2] & 0xfff = 100',
+  'len > 90',
+  'less 82',
+  'ether[ether[12] & 15:2] != 0',
+];
+
+/** The expressions of docs/filters.md and README, and what is built like them. */
+const documentedExpressions = [
+  'geneve',
+  'not geneve',
+  'icmp or geneve',
+  'udp or geneve',
+  'geneve and udp',
+  'geneve 11',
+  'geneve and (ip or arp) and not host 10.0.0.1',
+  'geneve and vlan',
+  'mpls',
+  'mpls and geneve',
+  'mpls and ip and host 10.0.0.1',
+  'mpls 16 and mpls 1024',
+  'pppoes',
+  'pppoes 7 and ip6',
+  'pppoes and tcp port 443',
+  'vlan and geneve',
+  'vlan and pppoes',
+  'vlan and pppoes and tcp',
+  'vlan 5 and (tcp or udp)',
+  'vlan and tcp or udp',
+  'tcp[tcpflags] & tcp-syn != 0 and not dst net 10.9.0.0/16',
+  'tcp[13] & 2 != 0',
+  'ip proto \\tcp',
+  'proto gre',
+  'ether proto \\arp',
+  'portrange 80-90',
+  'host 10.0.0.1 and not tcp[13] & 2 != 0',
+  'net 10.0.0.0 mask 255.0.0.0',
+  'port (80 or 443)',
+  'ip multicast or ether broadcast',
+  'icmp6 or ip6 proto 17',
+  'len > 60 and ip[2:2] > 40',
+];
 
 /** The program for stored packets or for a live capture; undefined where nothing can match. */
 async function programFor(
@@ -103,12 +162,26 @@ async function programFor(
   linktype: number,
   live_interface?: Port,
 ): Promise<Program | undefined> {
-  const filter = joinFilter({ filter_v1: asked.filter_v1 ?? {}, expression: asked.expression, networks: 'all' });
+  const { filter_v1 = {}, expression, networks = 'all' } = asked;
+  const filter = joinFilter({ filter_v1, expression, networks });
   const compiled = await compiler.compile({ filter, linktype, live_interface });
   if (!compiled.ok) throw new Error(compiled.faults.map((one) => one.message).join());
   if (compiled.value.kind === 'program') return compiled.value.program;
   expect(compiled.value.reason).toBe('no packet can match it');
   return undefined;
+}
+
+/** As `programFor` for a live capture; undefined also for an expression that is refused, at all or for the link type. */
+async function anyProgram(
+  compiler: FilterCompiler,
+  expression: string,
+  linktype: number,
+  live_interface: Port,
+): Promise<Program | undefined> {
+  if (!checkExpression(expression).ok) return undefined;
+  const filter = joinFilter({ filter_v1: {}, expression, networks: 'all' });
+  const compiled = await compiler.compile({ filter, linktype, live_interface });
+  return compiled.ok && compiled.value.kind === 'program' ? compiled.value.program : undefined;
 }
 
 /** What of the traffic a live filter lets through, and what the same filter finds in all of it afterwards. */
@@ -162,7 +235,10 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
   };
 
   test('on Ethernet, tagged or not', async () => {
-    const frames = fc.sample(wholeFrame, { numRuns: 200, seed: 7 }).map(frameBytes);
+    const frames = [
+      ...fc.sample(wholeFrame, { numRuns: 200, seed: 7 }).map(frameBytes),
+      ...fc.sample(hiddenFrame, { numRuns: 60, seed: 7 }),
+    ];
     const traffic = (): void => void replayFrames(pair.far, frames);
     const all = await everything(pair.near, 1, traffic, frames.length);
     expect(contents(all).map(([bytes]) => bytes)).toEqual(frames.map((frame) => Buffer.from(frame).toString('hex')));
@@ -178,6 +254,7 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
       'vlan and vlan',
       'not vlan',
       'mpls or ip[9] = 17',
+      ...tagExpressions,
     ];
     let count = 0;
     for (const asked of [...random, ...written.map((expression): Asked => ({ expression }))]) {
@@ -187,6 +264,55 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
     }
     expect(count).toBeGreaterThan(500);
   });
+
+  test('on Ethernet, what the documentation names, within a scope or not', async () => {
+    const frames = [
+      ...fc.sample(wholeFrame, { numRuns: 100, seed: 5 }).map(frameBytes),
+      ...fc.sample(hiddenFrame, { numRuns: 200, seed: 5 }),
+    ];
+    const traffic = (): void => void replayFrames(pair.far, frames);
+    const all = await everything(pair.near, 1, traffic, frames.length);
+    let count = 0;
+    const scopes = ['all', ['10.0.0.0/8', '192.0.2.0/24', '2001:db8::/32']] as const;
+    for (const [at, expression] of documentedExpressions.entries()) {
+      const asked: Asked = { expression, networks: scopes[at % scopes.length] ?? 'all' };
+      const { live, stored, count: found } = await liveAndStored(compiler, pair.near, asked, 1, all, traffic);
+      expect(live, JSON.stringify(asked)).toEqual(stored);
+      count += found;
+    }
+    expect(count).toBeGreaterThan(500);
+  });
+
+  test(
+    'the kernel takes every program, with the prefixes before it',
+    async () => {
+      const tun = await createTunDevice({});
+      const ppp = await createTunDevice({ arphrd: 512 });
+      tuns.push(tun, ppp);
+      const ports: readonly (readonly [Port, number])[] = [
+        [pair.near, 1],
+        [tun, 101],
+        [ppp, 113],
+      ];
+      const generated = fc.sample(fc.oneof(randomExpression, randomArithmetic), { numRuns: 150 * soak, seed: 23 });
+      let attached = 0;
+      for (const [port, linktype] of ports) {
+        const handle = open(port);
+        for (const expression of [...documentedExpressions, ...tagExpressions, ...generated]) {
+          const program = await anyProgram(compiler, expression, linktype, port);
+          if (program === undefined) continue;
+          for (const one of [program, rejectOutgoing(sampleOneIn(keepBytes(program, 160), 7))]) {
+            const length = one.instructions.length / 8;
+            expect(() => handle.attachFilter(one.instructions), `${expression}: ${length} instructions`).not.toThrow();
+          }
+          attached += 1;
+        }
+        handle.close();
+      }
+      expect(attached).toBeGreaterThan(150 * soak);
+    },
+    120_000 * soak,
+  );
 
   test.each([
     ['raw IP', 101, undefined],
@@ -217,6 +343,9 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
       'net 10.0.0.0/8 and portrange 50-100',
       'ip6[40] = 0',
       'tcp[0:2] = tcp[2:2]',
+      'len > 60',
+      'less 90 and ip6',
+      ...(linktype === 113 ? ['link[0:2] = 0', 'link[14:2] = 0x86dd', 'link[2:2] = 512', 'link[15] = 0'] : []),
     ];
     let count = 0;
     for (const asked of [...random, ...written.map((expression): Asked => ({ expression }))]) {

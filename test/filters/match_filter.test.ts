@@ -49,49 +49,57 @@ function pickedByMachine(program: Program | undefined, records: Uint8Array): rea
 }
 
 describe('filter_v1 within a scope', () => {
-  test('matches the frames that its words say', () => {
-    let hits = 0;
-    let misses = 0;
-    fc.assert(
-      fc.property(
-        fc.array(wholeFrame, { minLength: 1, maxLength: 60 }),
-        filterV1,
-        networks,
-        (frames, filter, scope) => {
-          const records = recordsOf(frames);
-          const program = programHere(joinFilter({ filter_v1: filter, networks: scope }));
-          const wanted = frames.flatMap((frame, index) => (frameMatches(frame, filter, scope) ? [index + 1] : []));
-          expect(picked(program, records)).toEqual(wanted);
-          expect(pickedByMachine(program, records)).toEqual(wanted);
-          hits += wanted.length;
-          misses += frames.length - wanted.length;
-        },
-      ),
-      { numRuns: 400 * soak },
-    );
-    // The random filters do tell frames apart.
-    expect(hits).toBeGreaterThan(400);
-    expect(misses).toBeGreaterThan(400);
-  });
+  test(
+    'matches the frames that its words say',
+    () => {
+      let hits = 0;
+      let misses = 0;
+      fc.assert(
+        fc.property(
+          fc.array(wholeFrame, { minLength: 1, maxLength: 60 }),
+          filterV1,
+          networks,
+          (frames, filter, scope) => {
+            const records = recordsOf(frames);
+            const program = programHere(joinFilter({ filter_v1: filter, networks: scope }));
+            const wanted = frames.flatMap((frame, index) => (frameMatches(frame, filter, scope) ? [index + 1] : []));
+            expect(picked(program, records)).toEqual(wanted);
+            expect(pickedByMachine(program, records)).toEqual(wanted);
+            hits += wanted.length;
+            misses += frames.length - wanted.length;
+          },
+        ),
+        { numRuns: 400 * soak },
+      );
+      // The random filters do tell frames apart.
+      expect(hits).toBeGreaterThan(400);
+      expect(misses).toBeGreaterThan(400);
+    },
+    120_000 * soak,
+  );
 });
 
 describe('the same as tcpdump with every nesting spelled out', () => {
   const frames = fc.array(fc.oneof(wholeFrame, cutFrame), { minLength: 40, maxLength: 80 });
 
-  test('filter_v1', async () => {
-    await fc.assert(
-      fc.asyncProperty(frames, filterV1, async (all, filter) => {
-        const records = recordsOf(all);
-        const joined = joinFilter({ filter_v1: filter, networks: 'all' });
-        const program = programHere(joined);
-        const text = joined.any_tags_text === '' ? '' : spelledOut(joined.any_tags_text);
-        const wanted = program === undefined ? [] : packetsOf(await tcpdumpFilter(records, 1, text));
-        expect(picked(program, records)).toEqual(wanted.map((packet) => packet.seconds));
-        expect(pickedByMachine(program, records)).toEqual(picked(program, records));
-      }),
-      { numRuns: 25 * soak },
-    );
-  });
+  test(
+    'filter_v1',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(frames, filterV1, async (all, filter) => {
+          const records = recordsOf(all);
+          const joined = joinFilter({ filter_v1: filter, networks: 'all' });
+          const program = programHere(joined);
+          const text = joined.any_tags_text === '' ? '' : spelledOut(joined.any_tags_text);
+          const wanted = program === undefined ? [] : packetsOf(await tcpdumpFilter(records, 1, text));
+          expect(picked(program, records)).toEqual(wanted.map((packet) => packet.seconds));
+          expect(pickedByMachine(program, records)).toEqual(picked(program, records));
+        }),
+        { numRuns: 25 * soak },
+      );
+    },
+    120_000 * soak,
+  );
 
   test.each(expressions)('%s', async (expression) => {
     await fc.assert(
@@ -123,36 +131,40 @@ describe('the same as tcpdump with every nesting spelled out', () => {
   );
 });
 
-test('an expression never reaches beyond the scope and filter_v1, named vlan or not', () => {
-  const tricky = [
-    'vlan or ip',
-    'not vlan',
-    'vlan',
-    'ip or vlan or ip6',
-    'not tcp',
-    'mpls or ip',
-    'pppoes or ip',
-    'geneve or ip',
-  ];
-  fc.assert(
-    fc.property(
-      fc.array(wholeFrame, { minLength: 20, maxLength: 60 }),
-      filterV1,
-      fc.array(networkText4or6, { maxLength: 3 }),
-      fc.constantFrom(...tricky),
-      (frames, filter, scope, expression) => {
-        const records = recordsOf(frames);
-        const program = programHere(joinFilter({ filter_v1: filter, expression, networks: scope }));
-        for (const number of picked(program, records)) {
-          const frame = frames[number - 1];
-          expect(frame !== undefined && frameMatches(frame, filter, scope)).toBe(true);
-        }
-        // And it is the expression that restricts further: both together are what each lets through.
-        const alone = picked(programHere(joinFilter({ filter_v1: {}, expression, networks: 'all' })), records);
-        const rest = picked(programHere(joinFilter({ filter_v1: filter, networks: scope })), records);
-        expect(picked(program, records)).toEqual(rest.filter((number) => alone.includes(number)));
-      },
-    ),
-    { numRuns: 200 * soak },
-  );
-});
+test(
+  'an expression never reaches beyond the scope and filter_v1, named vlan or not',
+  () => {
+    const tricky = [
+      'vlan or ip',
+      'not vlan',
+      'vlan',
+      'ip or vlan or ip6',
+      'not tcp',
+      'mpls or ip',
+      'pppoes or ip',
+      'geneve or ip',
+    ];
+    fc.assert(
+      fc.property(
+        fc.array(wholeFrame, { minLength: 20, maxLength: 60 }),
+        filterV1,
+        fc.array(networkText4or6, { maxLength: 3 }),
+        fc.constantFrom(...tricky),
+        (frames, filter, scope, expression) => {
+          const records = recordsOf(frames);
+          const program = programHere(joinFilter({ filter_v1: filter, expression, networks: scope }));
+          for (const number of picked(program, records)) {
+            const frame = frames[number - 1];
+            expect(frame !== undefined && frameMatches(frame, filter, scope)).toBe(true);
+          }
+          // And it is the expression that restricts further: both together are what each lets through.
+          const alone = picked(programHere(joinFilter({ filter_v1: {}, expression, networks: 'all' })), records);
+          const rest = picked(programHere(joinFilter({ filter_v1: filter, networks: scope })), records);
+          expect(picked(program, records)).toEqual(rest.filter((number) => alone.includes(number)));
+        },
+      ),
+      { numRuns: 200 * soak },
+    );
+  },
+  120_000 * soak,
+);

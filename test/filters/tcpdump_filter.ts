@@ -14,7 +14,8 @@ export async function tcpdumpFilter(records: Uint8Array, linktype: number, expre
   try {
     const path = join(folder, 'all.pcap');
     await writeFile(path, concat([matchHeader(linktype), records]));
-    const args = ['-n', '-r', path, '-w', '-', '--time-stamp-precision=nano', '--', expression];
+    // Without its optimizer (-O), which changes what some expressions mean.
+    const args = ['-n', '-O', '-r', path, '-w', '-', '--time-stamp-precision=nano', '--', expression];
     const { stdout } = await run('tcpdump', args, { encoding: 'buffer', maxBuffer: 1 << 28 });
     return new Uint8Array(stdout.subarray(24));
   } finally {

@@ -8,6 +8,11 @@ export interface FilteredPacket {
   readonly wire_length?: number;
   /** Only in the kernel; loads of other facts, and all of them without this, reject the packet. */
   readonly facts?: AncillaryFacts;
+  /**
+   * As the kernel's machine does where it differs from libpcap's: an offset x + k that passes 32 bits starts again at 0, one from 0xffe00000 on counts from
+   * the link layer's header, and shifts are by the number of bits modulo 32.
+   */
+  readonly in_kernel?: boolean;
 }
 
 /**
@@ -23,8 +28,10 @@ export function runBpf(program: Uint8Array, packet: FilteredPacket): number {
   let x = 0;
 
   /** The value at an offset; undefined where it is not in the packet. */
-  const packetLoad = (size: number, offset: number): number | undefined => {
-    if (offset >= 0xffff_f000) return packet.facts?.get(offset);
+  const packetLoad = (size: number, from: number): number | undefined => {
+    if (from >= 0xffff_f000 && from < 2 ** 32) return packet.facts?.get(from);
+    const wrapped = packet.in_kernel === true ? from >>> 0 : from;
+    const offset = packet.in_kernel === true && wrapped >= 0xffe0_0000 ? wrapped - 0xffe0_0000 : wrapped;
     const width = size === 0x00 ? 4 : size === 0x08 ? 2 : 1;
     if (offset + width > bytes.byteLength) return undefined;
     return width === 4 ? bytes.getUint32(offset) : width === 2 ? bytes.getUint16(offset) : bytes.getUint8(offset);
@@ -40,6 +47,7 @@ export function runBpf(program: Uint8Array, packet: FilteredPacket): number {
       throw new RangeError(`instruction ${pc} is unknown: 0x${op.toString(16)}`);
     };
     const operand = (op & 0x08) === 0 ? k : x;
+    const is_shift = (op & 0xf7) === 0x64 || (op & 0xf7) === 0x74;
     switch (op & 0x07) {
       case 0x00: {
         const mode = op & 0xe0;
@@ -78,7 +86,7 @@ export function runBpf(program: Uint8Array, packet: FilteredPacket): number {
         memory[k] = x;
         break;
       case 0x04: {
-        const result = arithmetic(op & 0xf0, a, operand);
+        const result = arithmetic(op & 0xf0, a, packet.in_kernel === true && is_shift ? operand & 31 : operand);
         if (result === undefined) return 0;
         a = result;
         break;
