@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
+import { type NumberedTraffic, numberOf, startNumberedTraffic } from '../support/numbered_traffic.ts';
+import { parsePcap } from '../support/packet_samples.ts';
+import { seededRandom } from '../support/seeded_random.ts';
+import { type Served, startServe } from '../support/serve.ts';
+import { type SteppedClock, steppedClock } from '../support/stepped_clock.ts';
+import {
+  captureBecomes,
+  createCapture,
+  deliveredFile,
+  downloadFile,
+  provedFileBucket,
+  type ShownCapture,
+  showCapture,
+  stopCapture,
+} from '../support/take_captures.ts';
+import { testSeed } from '../support/test_seed.ts';
+import { waitFor } from '../support/wait_for.ts';
+import { allArmed, sensorsOf } from '../end_to_end/shown_sensors.ts';
+
+const rounds = Number(process.env['EDGETAP_SOAK'] ?? '1');
+const frames_per_s = 200;
+const limit_ms = 240_000;
+
+let pair: NamespacePair;
+let traffic: NumberedTraffic;
+let clock: SteppedClock;
+let served: Served;
+let destination_conf: string;
+
+beforeAll(async () => {
+  pair = await createNamespacePair();
+  traffic = startNumberedTraffic(pair.far, { frames_per_s, frame_bytes: 300, first: 0 });
+  clock = steppedClock();
+  served = await startServe({ interfaces: [pair.near.name], env: clock.env });
+  destination_conf = await provedFileBucket(served);
+}, limit_ms);
+afterAll(async () => {
+  await served?.remove();
+  clock?.remove();
+  traffic?.stop();
+  await pair?.remove();
+});
+
+const full = (time_limit: number): Promise<ShownCapture> =>
+  createCapture(served, { type: 'full', time_limit, colo_name: 'lab01', destination_conf });
+const pause = async (ms: number): Promise<void> => await new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Control is there again, and answers. */
+async function answering(): Promise<void> {
+  const what = { what: 'control to answer', limit_ms: 60_000 };
+  await waitFor(async () => (await served.call('GET', '/pcaps').catch(() => undefined))?.status === 200, what);
+}
+
+/** Any other create changes the sensors' orders; this one is over at once. */
+async function otherCreate(): Promise<void> {
+  const { id } = await full(60);
+  await stopCapture(served, id);
+}
+
+/** Of a delivered file: its numbers have no gap, and this much time lies between its first packet and its last. */
+function span_s(id: string): number {
+  const { packets } = parsePcap(deliveredFile(destination_conf, id));
+  const numbers = packets.map(({ data }) => numberOf(data));
+  expect(numbers.filter((number, place) => number !== (numbers[0] ?? 0) + place)).toEqual([]);
+  return Number((packets.at(-1)?.time ?? 0n) - (packets[0]?.time ?? 0n)) / 1e9;
+}
+
+const steps_s = [20, 3600, 90_000, 30 * 86_400, -20, -3600, -90_000, -30 * 86_400] as const;
+
+describe('a clock that is set', () => {
+  test.each(steps_s)(
+    'by %d s neither ends a capture early nor keeps it from its end',
+    async (step_s) => {
+      const time_limit = 4;
+      const long = await full(600);
+      const short = await full(time_limit);
+      await Promise.all([allArmed(served, long.id), allArmed(served, short.id)]);
+      clock.set(clock.ahead_s + step_s);
+      await otherCreate();
+      const ended = await captureBecomes(served, short.id, ['success'], limit_ms);
+      expect(sensorsOf(ended)).toMatchObject([{ status: 'done', stop_reason: 'time_limit', dropped: 0 }]);
+      expect(span_s(short.id)).toBeGreaterThan(time_limit - 0.5);
+      expect(span_s(short.id)).toBeLessThanOrEqual(time_limit + 0.5);
+      expect(ended['submitted']).toBe(short['submitted']);
+      expect((await showCapture(served, long.id)).status).toBe('running');
+      await stopCapture(served, long.id);
+      await captureBecomes(served, long.id, ['success'], limit_ms);
+      expect(span_s(long.id)).toBeGreaterThan(time_limit - 0.5);
+      const told = new RegExp(`"code":1807.*was set by ${step_s}\\.`);
+      await waitFor(() => told.test(served.output()), { what: 'the step to be told' });
+    },
+    limit_ms,
+  );
+
+  test(
+    'at random moments, with control and sensor ending in between, ends and deletes nothing early',
+    async () => {
+      const random = seededRandom(testSeed('clock steps'));
+      for (let round = 0; round < 2 * rounds; round += 1) {
+        // A look-back of now, by the packets' clock; kept for seven days.
+        clock.set(0);
+        await answering();
+        await pause(1500);
+        const kept = await createCapture(served, { type: 'simple', time_limit: 1, packet_limit: 100 });
+        await captureBecomes(served, kept.id, ['success', 'complete'], limit_ms);
+        const file = await downloadFile(served, kept.id);
+        const [long, short] = [await full(600), await full(8)];
+        await Promise.all([allArmed(served, long.id), allArmed(served, short.id)]);
+        const kills_sensor = round % 2 === 1;
+        for (let deed = 0; deed < 5; deed += 1) {
+          clock.set(clock.ahead_s + (steps_s[random(steps_s.length)] ?? 0) + random(60));
+          await pause(random(600));
+          if (deed === 2) {
+            const child = kills_sensor ? 'sensor' : 'control';
+            const before = served.pidOf(child);
+            process.kill(before, 'SIGKILL');
+            await waitFor(() => served.pidOf(child) !== before, { what: `another ${child}`, limit_ms: 60_000 });
+            await answering();
+          }
+          if (random(2) === 0) await otherCreate();
+        }
+        const ended = await captureBecomes(served, short.id, ['success', 'complete'], limit_ms);
+        if (kills_sensor) {
+          expect(sensorsOf(ended)).toMatchObject([{ status: 'done', stop_reason: 'crashed' }]);
+          await captureBecomes(served, long.id, ['complete'], limit_ms);
+        } else {
+          expect(sensorsOf(ended)).toMatchObject([{ status: 'done', stop_reason: 'time_limit' }]);
+          expect(span_s(short.id)).toBeGreaterThan(7.5);
+          expect((await showCapture(served, long.id)).status).toBe('running');
+          await stopCapture(served, long.id);
+          await captureBecomes(served, long.id, ['success'], limit_ms);
+          expect(span_s(long.id)).toBeGreaterThan(7.5);
+        }
+        // What was kept is kept, whatever day the clock shows.
+        expect(await downloadFile(served, kept.id)).toEqual(file);
+      }
+    },
+    limit_ms * (rounds + 1),
+  );
+});
