@@ -16,6 +16,7 @@ import { docsRoutes } from './docs_routes.ts';
 import { downloadRoutes } from './download_routes.ts';
 import { estimateRoutes } from './estimate_routes.ts';
 import { httpMetrics } from './http_metrics.ts';
+import { MonotonicRateStore } from './monotonic_rate_store.ts';
 import { openapiOptions, security } from './openapi.ts';
 import { operationsRoutes } from './operations_routes.ts';
 import { ownershipRoutes } from './ownership_routes.ts';
@@ -93,7 +94,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
   });
 
   await app.register(swagger, openapiOptions(options));
-  await app.register(rateLimit, { global: false });
+  await app.register(rateLimit, { global: false, store: MonotonicRateStore });
   const bad = options.bad_credentials_per_minute ?? 120;
   const countBad = app.createRateLimit({ max: bad, timeWindow: 60_000, keyGenerator: (request) => request.ip });
 

@@ -16,6 +16,8 @@ export interface CliIo extends ClientWorld {
   readonly stdin: Readable;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: () => number;
   /** Calls `handler` at every Ctrl-C from now on, until the returned function is called. */
   readonly onInterrupt: (handler: () => void) => () => void;
 }

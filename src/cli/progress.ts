@@ -17,7 +17,7 @@ export interface Progress {
 const plain_every_ms = 10_000;
 
 /** Makes a progress on standard error. */
-export function createProgress({ stderr, now }: Pick<CliIo, 'stderr' | 'now'>): Progress {
+export function createProgress({ stderr, monotonic }: Pick<CliIo, 'stderr' | 'monotonic'>): Progress {
   const terminal = stderr.isTTY === true;
   let shown = false;
   let written: { readonly status: string; readonly at: number } | undefined;
@@ -53,7 +53,7 @@ export function createProgress({ stderr, now }: Pick<CliIo, 'stderr' | 'now'>): 
 
   return {
     capture(capture) {
-      const at = now();
+      const at = monotonic();
       const text = figures(capture, at);
       if (terminal) {
         line(text);

@@ -61,8 +61,8 @@ export async function waitForCapture(
           progress.clear();
           note(io, `${error.message}; trying again.`);
         }
-        away_since ??= io.now();
-        if (io.now() - away_since > away_most_ms) throw error;
+        away_since ??= io.monotonic();
+        if (io.monotonic() - away_since > away_most_ms) throw error;
       }
     }
   } finally {

@@ -59,6 +59,7 @@ process.exitCode = await runCli(program, process.argv.slice(2), {
   sleep: async (ms) => await delay(ms),
   randomId: () => randomUUID(),
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   onInterrupt: (handler) => {
     process.on('SIGINT', handler);
     return () => void process.off('SIGINT', handler);

@@ -68,6 +68,7 @@ export async function cliWorld(): Promise<CliWorld> {
         // A minute passes in six milliseconds.
         sleep: async (ms) => await new Promise((resolve) => setTimeout(resolve, Math.ceil(ms / 100))),
         now: Date.now,
+        monotonic: () => performance.now(),
         randomId: randomUUID,
         onInterrupt: (handler) => {
           handlers.add(handler);

@@ -216,7 +216,7 @@ describe('capture full', () => {
     const run = await world.run(['capture', 'full', '--colo', 'ord02', '--bucket', 's3://pcaps/dir', '--wait'], {
       terminal: true,
       io: {
-        now: () => at,
+        monotonic: () => at,
         sleep: async () => {
           at += 1000;
           await Promise.resolve();
