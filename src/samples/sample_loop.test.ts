@@ -32,7 +32,11 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
   function run(
     name: string,
     round: (count: number, clock: { offset: bigint }, state: SamplerState) => void,
-    more: { readonly offers?: boolean; readonly ring?: { readonly block_timeout_ms: number } } = {},
+    more: {
+      readonly offers?: boolean;
+      readonly ring?: { readonly block_timeout_ms: number };
+      readonly ring_bytes?: number;
+    } = {},
   ): { sent: FromSampler[]; file: (slot: number) => string } {
     const state = new SamplerState();
     const clock = { offset: 0n };
@@ -64,7 +68,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     };
     const order = {
       rate: 1,
-      ring_bytes: 1 << 20,
+      ring_bytes: more.ring_bytes ?? 1 << 20,
       promiscuous: true,
       segment_age_ms: 60_000,
       state: state.buffer,
@@ -95,6 +99,40 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     expect(numbers).toEqual([[1], [2]]);
     expect(sent.at(-1)).toEqual({ kind: 'ended' });
   });
+
+  test.each([-hour, -25n * hour, -400n * hour])(
+    'set back by %d ns while many packets wait, it claims nothing of the time that is still to come',
+    (set_ns) => {
+      let ahead = 0n;
+      let seen = 0;
+      const { sent } = run(
+        pair.near.name,
+        (count, clock, state) => {
+          if (count === 4) {
+            replayFrames(
+              pair.far,
+              Array.from({ length: 8000 }, (_, number) => Buffer.concat([numberedFrame(number), Buffer.alloc(200)])),
+            );
+            // These are stamped by the clock as it was.
+            clock.offset = set_ns;
+          }
+          const { watermark } = state;
+          if (count > 5 && watermark !== undefined) {
+            const lead = watermark - (systemClock.now() + set_ns);
+            if (lead > ahead) ahead = lead;
+            seen += 1;
+          }
+          if (count === 30) state.stop();
+        },
+        { ring_bytes: 8 << 20 },
+      );
+      expect(seen).toBeGreaterThan(10);
+      expect(ahead).toBe(0n);
+      const last = sent.findLast((message) => message.kind === 'finished');
+      expect(last?.seal.records).toBeGreaterThan(4000);
+      expect(last?.seal.watermark).toBeLessThanOrEqual(systemClock.now() + set_ns);
+    },
+  );
 
   test('what comes between the last look and the end is kept', () => {
     const { sent, file } = run(pair.near.name, (count, _clock, state) => {

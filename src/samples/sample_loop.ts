@@ -207,7 +207,11 @@ class SampleLoop {
     const walk = this.#sink.write(bytes, source.view, this.#watermark.time);
     // While the ring never runs empty, what has come says how far it has got.
     if (emptied) this.#reach(source, begun, entered);
-    else if (walk.records > 0) this.#watermark.reach(joinTime(walk.greatest_s, walk.greatest_ns) - watermark_lag_ns);
+    else if (walk.records > 0) {
+      const came = joinTime(walk.greatest_s, walk.greatest_ns) - watermark_lag_ns;
+      // What was stamped before the clock was set back is of a time that has yet to come again.
+      this.#watermark.reach(came < begun ? came : begun);
+    }
     this.#sink.publish(this.#watermark.time);
     if (failure instanceof Error) throw failure;
     if (walk.end !== bytes.length) {
