@@ -38,5 +38,5 @@ export function openBucket(destination: Destination, secrets: BucketSecrets | un
   }
   if (secrets === undefined && !world.ambient) raise('bucket_ambient_refused');
   if (secrets === undefined && destination.endpoint !== undefined) raise('bucket_ambient_endpoint');
-  return openS3Bucket({ ...world, now: world.wall, destination, ...(secrets === undefined ? {} : { secrets }) });
+  return openS3Bucket({ ...world, destination, ...(secrets === undefined ? {} : { secrets }) });
 }

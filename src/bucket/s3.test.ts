@@ -10,7 +10,7 @@ import {
   PutBucketPolicyCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type CephRgw, type RgwUser, startCephRgw } from '../../test/support/ceph_rgw.ts';
 import { putOnlyPolicy } from '../../test/support/put_only_policy.ts';
 import { parseDestination } from '../model/destination.ts';
@@ -21,6 +21,7 @@ import { type GuardedAgents, guardedAgents } from '../net/guarded_agent.ts';
 import type { Bucket } from './bucket.ts';
 import { type BucketUnderTest, bucketSuite, faultOf, put } from './bucket_suite.ts';
 import { openBucket } from './open_bucket.ts';
+import { openS3Bucket } from './s3.ts';
 import { realWaiting } from './waiting.ts';
 import type { Patience } from './with_retries.ts';
 
@@ -133,6 +134,56 @@ describe.each(['s3', 'r2', 'gs'] as const)('%s', (scheme) => {
     }
     await open(name, { scheme }).putStream('x.pcap', source(), { piece_bytes });
     expect((await content(name, 'x.pcap'))?.equals(bytes)).toBe(true);
+  });
+});
+
+describe('a clock that is wrong, or set', () => {
+  /** An upload that is begun, gets a piece and is put together, with the clock set before each of these. */
+  async function upload(bucket: Bucket, set: () => void): Promise<void> {
+    const body = randomBytes(1000);
+    const key = 'x.pcap';
+    set();
+    const upload_id = await bucket.startUpload(key, piece_bytes);
+    set();
+    const md5 = createHash('md5').update(body).digest();
+    const piece = { number: 1, length_bytes: body.length, md5_base64: md5.toString('base64') };
+    const { url, headers } = await bucket.signPiece({ key, upload_id, piece });
+    const answer = await fetch(url, { method: 'PUT', headers, body });
+    expect([answer.status, await answer.text()]).toEqual([200, '']);
+    set();
+    const etag = (answer.headers.get('etag') ?? '').replaceAll('"', '');
+    await bucket.completeUpload({ key, upload_id, pieces: [{ ...piece, md5: md5.toString('hex'), etag }] });
+  }
+
+  afterEach(() => void vi.useRealTimers());
+
+  test.each([
+    [20, 40, 60],
+    [3600, 3600, 3600],
+    [0, 3600, 0],
+    [-3600, 7200, -90_000],
+    [90_000, 0, -90_000],
+    [0, 0, 86_400 * 365],
+  ])('by %d, %d and %d s: what is signed is good all the same', async (...set_s) => {
+    const name = await makeBucket();
+    const began = performance.now();
+    const real = Date.now();
+    vi.useFakeTimers({ toFake: ['Date'], now: real });
+    const sets = [...set_s];
+    // The service's clock is another one, which is right.
+    const wall = (): TimeNs => BigInt(Date.now()) * 1_000_000n;
+    const bucket = openS3Bucket({
+      destination: { scheme: 's3', bucket: name, directory: 'dir', region: rgw.region, endpoint: rgw.endpoint },
+      secrets: rgw.owner,
+      agents,
+      now: () => process.hrtime.bigint(),
+      wall,
+      waiting: realWaiting,
+      patience: once_only,
+    });
+    await upload(bucket, () => vi.setSystemTime(real + performance.now() - began + (sets.shift() ?? 0) * 1000));
+    vi.useRealTimers();
+    expect((await content(name, 'x.pcap'))?.length).toBe(1000);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   PutObjectCommand,
   type S3Client,
@@ -22,6 +23,7 @@ import { checkPieces } from './check_pieces.ts';
 import { multipartEtag } from './multipart_etag.ts';
 import { keySegments } from './object_key.ts';
 import { putStream } from './put_stream.ts';
+import { createServiceTime } from './service_time.ts';
 import { type S3Destination, s3Client } from './s3_client.ts';
 import { s3Fault } from './s3_fault.ts';
 import type { Waiting } from './waiting.ts';
@@ -33,8 +35,10 @@ export interface S3BucketOptions {
   /** Absent = the environment's own credentials, which is for the operator to allow. */
   readonly secrets?: BucketSecrets;
   readonly agents: GuardedAgents;
-  /** The wall clock. */
+  /** A clock that nobody sets: tells where `wall` was. */
   readonly now: () => TimeNs;
+  /** The wall clock. */
+  readonly wall: () => TimeNs;
   readonly waiting: Waiting;
   readonly patience?: Patience;
 }
@@ -42,13 +46,15 @@ export interface S3BucketOptions {
 /** About six seconds in all: somebody may be waiting for the answer. */
 const default_patience: Patience = { tries: 6, base_ms: 200, cap_ms: 10_000 };
 const signature_s = 900;
+/** Services take signatures that are minutes off. */
+const skew_least_ms = 60_000;
 /** Many times what any service gives. */
 const upload_id_max_chars = 2048;
 const octets = 'application/octet-stream';
 
 /** Opens an S3, R2 or Cloud Storage bucket. Makes no request yet. */
 export function openS3Bucket(options: S3BucketOptions): Bucket {
-  const { destination: place, now, waiting, patience = default_patience } = options;
+  const { destination: place, waiting, patience = default_patience } = options;
   const client: S3Client = s3Client(place, options.secrets, options.agents);
   const destination = canonicalDestination(place);
   const at = (key: string): { Bucket: string; Key: string } => ({
@@ -59,14 +65,26 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
     ...at(key),
     UploadId: upload_id,
   });
+  const service = createServiceTime({
+    ...options,
+    client,
+    look: async () => void (await client.send(new HeadBucketCommand({ Bucket: place.bucket }))),
+  });
+
   const send = <T>(key: string, request: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
     withRetries(
       async () => {
-        try {
-          return await request();
-        } catch (error) {
+        const known_ms = client.config.systemClockOffset;
+        const failed = (error: unknown): never => {
           throw s3Fault(error, { destination, key });
-        }
+        };
+        const answer = await request().catch((error: unknown) => {
+          // Where the service has told another time in its refusal, the client signs by that from now on.
+          const isSkewed = Math.abs(client.config.systemClockOffset - known_ms) > skew_least_ms;
+          return isSkewed ? request().catch(failed) : failed(error);
+        });
+        service.answered();
+        return answer;
       },
       patience,
       waiting,
@@ -153,7 +171,7 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
     abortUpload,
     signPiece: async (order) => {
       const { piece } = order;
-      const signed_at = now() / 1_000_000_000n;
+      const signed_at = (await service.now()) / 1_000_000_000n;
       const command = new UploadPartCommand({
         ...of(order),
         PartNumber: piece.number,

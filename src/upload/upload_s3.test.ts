@@ -59,6 +59,7 @@ function open(bucket: string, user: RgwUser = rgw.owner, endpoint: string = rgw.
     secrets: user,
     agents,
     now,
+    wall: now,
     waiting: realWaiting,
   });
 }
@@ -205,7 +206,8 @@ describe('small files', () => {
       },
       secrets: rgw.owner,
       agents,
-      now: () => now() - 1_000_000_000_000n,
+      now,
+      wall: () => now() - 1_000_000_000_000n,
       waiting: realWaiting,
     });
     const { file, grown } = await growTo(24, 24);
