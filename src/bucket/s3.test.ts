@@ -137,24 +137,24 @@ describe.each(['s3', 'r2', 'gs'] as const)('%s', (scheme) => {
   });
 });
 
-describe('a clock that is wrong, or set', () => {
-  /** An upload that is begun, gets a piece and is put together, with the clock set before each of these. */
-  async function upload(bucket: Bucket, set: () => void): Promise<void> {
-    const body = randomBytes(1000);
-    const key = 'x.pcap';
-    set();
-    const upload_id = await bucket.startUpload(key, piece_bytes);
-    set();
-    const md5 = createHash('md5').update(body).digest();
-    const piece = { number: 1, length_bytes: body.length, md5_base64: md5.toString('base64') };
-    const { url, headers } = await bucket.signPiece({ key, upload_id, piece });
-    const answer = await fetch(url, { method: 'PUT', headers, body });
-    expect([answer.status, await answer.text()]).toEqual([200, '']);
-    set();
-    const etag = (answer.headers.get('etag') ?? '').replaceAll('"', '');
-    await bucket.completeUpload({ key, upload_id, pieces: [{ ...piece, md5: md5.toString('hex'), etag }] });
-  }
+/** An upload that is begun, gets a piece and is put together, with the clock set before each of these. */
+async function upload(bucket: Bucket, set: () => void): Promise<void> {
+  const body = randomBytes(1000);
+  const key = 'x.pcap';
+  set();
+  const upload_id = await bucket.startUpload(key, piece_bytes);
+  set();
+  const md5 = createHash('md5').update(body).digest();
+  const piece = { number: 1, length_bytes: body.length, md5_base64: md5.toString('base64') };
+  const { url, headers } = await bucket.signPiece({ key, upload_id, piece });
+  const answer = await fetch(url, { method: 'PUT', headers, body });
+  expect([answer.status, await answer.text()]).toEqual([200, '']);
+  set();
+  const etag = (answer.headers.get('etag') ?? '').replaceAll('"', '');
+  await bucket.completeUpload({ key, upload_id, pieces: [{ ...piece, md5: md5.toString('hex'), etag }] });
+}
 
+describe('a clock that is wrong, or set', () => {
   afterEach(() => void vi.useRealTimers());
 
   test.each([

@@ -10,7 +10,7 @@ export interface ServiceTimeDeps {
   /** Keeps, from the `Date` of every answer, how far the service's clock is ahead of this host's: to a second or so. */
   readonly client: Pick<S3Client, 'config'>;
   /** Has the service answer something, whatever. May throw. */
-  look(): Promise<void>;
+  readonly look: () => Promise<void>;
 }
 
 /** The time of a service. */
