@@ -50,6 +50,11 @@ export function listInterfaces(files: InterfaceFiles = hostFiles): readonly Host
     .sort((one, other) => one.ifindex - other.ifindex);
 }
 
+/** The interface of this name, as it is now; undefined where there is none. */
+export function interfaceNamed(name: string, files: InterfaceFiles = hostFiles): HostInterface | undefined {
+  return name === '' || name.includes('/') || name.startsWith('.') ? undefined : readInterface(name, files);
+}
+
 /**
  * Packets that the interface itself has lost since it exists, for want of room, before any filter (`rx_missed_errors` and
  * `rx_fifo_errors`, as libpcap's `ps_ifdrop`). Undefined where it does not say, and where its name is another's by now.

@@ -13,6 +13,7 @@ export interface LibcFunctions {
   write(descriptor: number, from: Uint8Array, bytes: number): number | bigint;
   close(descriptor: number): number;
   fcntl(descriptor: number, command: number, argument: number): number;
+  ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   setsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: number): number;
   getsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: Uint8Array): number;
   bind(socket: number, address: Uint8Array, bytes: number): number;
@@ -32,6 +33,7 @@ export interface LibcFunctions {
 export function libcFunctions(program: LibraryHandle): LibcFunctions {
   const declare = (prototype: string) => program.func(prototype);
   const fcntl = declare('int fcntl(int fd, int command, ...)');
+  const ioctl = declare('int ioctl(int fd, unsigned long request, ...)');
   return {
     poll: declare('int poll(void *fds, unsigned long count, int timeout)'),
     eventfd: declare('int eventfd(unsigned int initial, int flags)'),
@@ -39,6 +41,7 @@ export function libcFunctions(program: LibraryHandle): LibcFunctions {
     write: declare('long write(int fd, const void *from, size_t bytes)'),
     close: declare('int close(int fd)'),
     fcntl: (descriptor, command, argument) => fcntl(descriptor, command, 'int', argument),
+    ioctl: (descriptor, request, argument) => ioctl(descriptor, request, 'void *', argument),
     setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t bytes)'),
     getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *bytes)'),
     bind: declare('int bind(int fd, const void *address, uint32_t bytes)'),

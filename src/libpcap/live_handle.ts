@@ -1,5 +1,6 @@
 import { raise } from '../model/errors/fault.ts';
 import type { Libpcap } from './binding.ts';
+import { interfaceName } from './interface_name.ts';
 import { bindPacketSocket, packetAddress } from './packet_address.ts';
 import { takePacketStatistics } from './packet_statistics.ts';
 import type { PcapPointer } from './pointer.ts';
@@ -68,6 +69,11 @@ export class LiveHandle {
   /** Begins: when this returns, every packet that the filter lets through comes. */
   start(): void {
     bindPacketSocket(this.descriptor, { protocol: ETH_P_ALL, ifindex: this.interface.ifindex }, this.#native);
+  }
+
+  /** The interface's name now; undefined where it was removed from this host. */
+  currentName(): string | undefined {
+    return interfaceName(this.descriptor, this.interface.ifindex, this.#native);
   }
 
   /** Was the interface removed from this host? Renamed or down is not removed. */

@@ -1,7 +1,7 @@
 import { raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import { BatchMemory } from '../libpcap/batch_memory.ts';
-import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
+import { type HostInterface, interfaceNamed } from '../libpcap/interfaces.ts';
 import { headerLinktype } from '../libpcap/linktype_of.ts';
 import type { LiveHandle, LiveStatistics } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
@@ -40,7 +40,7 @@ export class LiveSource {
    * @throws FaultError `interface_unknown`, `capture_denied`, `capture_open_failed`, `filter_attach_failed`, `libpcap_missing`.
    */
   constructor(options: LiveSourceOptions) {
-    const found = interfaceNamed(options.interface);
+    const found = named(options.interface);
     this.#name = options.interface;
     this.#loopback = found.loopback;
     const snaplen_bytes = limits.sample_snaplen_bytes;
@@ -95,9 +95,9 @@ export class LiveSource {
     return this.#read;
   }
 
-  /** Was the interface removed? */
-  gone(): boolean {
-    return this.#handle.gone();
+  /** The name of the interface now; undefined where it was removed. */
+  currentName(): string | undefined {
+    return this.#handle.currentName();
   }
 
   statistics(): LiveStatistics {
@@ -128,9 +128,8 @@ export class LiveSource {
   }
 }
 
-function interfaceNamed(name: string): HostInterface {
-  const found = listInterfaces().find((one) => one.name === name);
-  return found ?? raise('interface_unknown', { interface: name });
+function named(name: string): HostInterface {
+  return interfaceNamed(name) ?? raise('interface_unknown', { interface: name });
 }
 
 /** The kernel's filter: on loopback only what comes in, of that 1 in `rate`, of those the first 160 bytes. */

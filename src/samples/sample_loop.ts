@@ -36,10 +36,11 @@ const nap_most_ms = 10;
 const end_patience_ns = 500n * ms;
 const settle_ns = 2n * ms;
 const adapt_interval_ns = 200n * ms;
-const presence_interval_ns = 1000n * ms;
+/** How often it is looked whether the interface has its name still: what comes after it lost it is another name's. */
+const name_interval_ns = 10n * ms;
 const room_wait_ns = 300n * ms;
 const reopen_first_ms = 100;
-const reopen_most_ms = 2000;
+const reopen_most_ms = 500;
 /** Trying again does not help. */
 const hopeless: readonly string[] = ['capture_denied', 'libpcap_missing', 'filter_attach_failed'];
 
@@ -85,7 +86,8 @@ class SampleLoop {
   #kernel = { accepted: 0n, dropped: 0n };
   /** A moment, and how many packets had been put into the ring by then: once so many were read, all until then are out of it. */
   #level: { readonly time: TimeNs; readonly packets: bigint } | undefined;
-  #presence_at = 0n;
+  /** When the interface was last seen to have its name, by both clocks. */
+  #named = { at: 0n, time: 0n };
   /** When the ring was last found empty, and how long was slept after that. */
   #looked_at = 0n;
   #nap_ms = 1;
@@ -119,6 +121,7 @@ class SampleLoop {
     this.#rate_state = fresh_rate_state;
     this.#decided = { at: this.#ports.monotonic(), ...this.#kernel };
     this.#sink.sourceOpened(this.#ports.now());
+    this.#named = { at: 0n, time: this.#ports.now() };
     this.#generation += 1;
     this.#ports.send({ kind: 'opened', generation: this.#generation, linktype: source.linktype });
     try {
@@ -131,8 +134,10 @@ class SampleLoop {
       this.#sink.finish('shutdown', this.#watermark.time);
     } catch (error) {
       this.#countLast(source);
-      this.#sink.finish('interface_away', this.#watermark.time);
-      this.interrupted(faultOf(error, this.#order.interface));
+      const cause = this.#causeOf(error, source);
+      if (cause.name === 'interface_renamed') this.#sink.finish('interface_renamed', this.#lastNamed());
+      else this.#sink.finish('interface_away', this.#watermark.time);
+      this.interrupted(cause);
     } finally {
       this.#sink.decline();
       // What is still offered for this opening comes too late.
@@ -183,13 +188,22 @@ class SampleLoop {
     }
     this.#sink.begin(this.#watermark.time);
     if (!this.#sink.open) return false;
+    const gone = this.#isGone(source, now, monotonic);
     const emptied = this.#drain(source, now);
     if (monotonic - this.#decided.at >= adapt_interval_ns) this.#adapt(source, monotonic);
-    if (emptied && monotonic - this.#presence_at >= presence_interval_ns) {
-      this.#presence_at = monotonic;
-      if (source.gone()) raise('interface_removed', { interface: this.#order.interface });
-    }
+    // All that it has still to give came while it had the name.
+    if (emptied && gone) raise('interface_removed', { interface: this.#order.interface });
     return !emptied;
+  }
+
+  /** Was the interface removed? Throws `interface_renamed` where it has another name: what it gives now is not of this one. */
+  #isGone(source: LiveSource, now: TimeNs, monotonic: bigint): boolean {
+    if (monotonic - this.#named.at < name_interval_ns) return false;
+    const name = source.currentName();
+    if (name === undefined) return true;
+    if (name !== this.#order.interface) raise('interface_renamed', { interface: this.#order.interface, name });
+    this.#named = { at: monotonic, time: now };
+    return false;
   }
 
   /** Takes out what the ring has and writes it; true where that was all. */
@@ -267,6 +281,21 @@ class SampleLoop {
     // The clock may be a millisecond behind the one that stamps packets.
     this.#sink.countKernel(this.#kernel.accepted, this.#kernel.dropped, this.#ports.now() + ms);
     return accepted - dropped;
+  }
+
+  /** What cannot be read is not there under its name any more, where it has another. */
+  #causeOf(error: unknown, source: LiveSource): Fault {
+    const cause = faultOf(error, this.#order.interface);
+    if (cause.name === 'interface_renamed') return cause;
+    const name = source.currentName();
+    if (name === undefined || name === this.#order.interface) return cause;
+    return fault('interface_renamed', { interface: this.#order.interface, name });
+  }
+
+  /** As far as the samples are those of the name. */
+  #lastNamed(): TimeNs {
+    const { time } = this.#watermark;
+    return time < this.#named.time ? time : this.#named.time;
   }
 
   /** What was dropped before the source failed belongs to it. */

@@ -65,7 +65,8 @@ export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?
   }
   const to = latest(first.watermark, before.watermark, live?.watermark);
   // Of an interface that is being sampled, or has just gone, packets are there that came after the watermark.
-  const beyond = before.reason === 'interface_away' ? before.greatest : live?.greatest;
+  const away = before.reason === 'interface_away' || before.reason === 'interface_renamed';
+  const beyond = away ? before.greatest : live?.greatest;
   const reason = before.reason === undefined ? {} : { reason: before.reason };
   const losses = lossesOf(read, live, clock_offset);
   return { from: first.watermark, to, rates: changes.spans(latest(to, beyond)), losses, ...reason };

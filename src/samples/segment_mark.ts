@@ -12,6 +12,7 @@ export const sealReasons = [
   'write_failed',
   'rebuilt',
   'unsynced',
+  'interface_renamed',
 ] as const;
 
 /** Why a segment was sealed. */

@@ -7,6 +7,7 @@ const why: Readonly<Record<string, string>> = {
   not_sampled: 'not sampled, or no longer kept',
   damaged: 'damaged on disk',
   unsynced: 'written while the disk failed, packets may be missing',
+  interface_renamed: 'interface renamed, its name free or going to another',
   shutdown: 'shutdown of the sensor',
   crash: 'crash of the sensor',
   write_failed: 'write failed, the disk did not take them',

@@ -64,6 +64,12 @@ export const captureFaults = {
     retry: 'soon',
     text: 'Interface {interface} has link type {linktype} now, and the filter was made for {expected}.',
   },
+  interface_renamed: {
+    code: 1515,
+    status: 500,
+    retry: 'soon',
+    text: 'Interface {interface} is called {name} now.',
+  },
   interfaces_too_many: {
     code: 1514,
     status: 500,
