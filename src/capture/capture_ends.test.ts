@@ -294,6 +294,34 @@ describe.skipIf(withoutRoot('capturing'))('an interface that changes', () => {
     ip('link', 'set', renamed, 'name', near, 'up');
   });
 
+  test('keeps to its device when another gets its name, and says that it lacks that one', async () => {
+    const [old, fresh] = [await createNamespacePair(), await createNamespacePair()];
+    const { name } = old.near;
+    const part = await tested.arm(name);
+    replayFrames(old.far, numberedFrames(100).slice(0, 10));
+    for (const [from, to] of [
+      [name, `${name}x`],
+      [fresh.near.name, name],
+    ] as const) {
+      ip('link', 'set', from, 'down');
+      ip('link', 'set', from, 'name', to);
+      ip('link', 'set', to, 'up');
+    }
+    replayFrames(fresh.far, numberedFrames(200).slice(0, 10));
+    replayFrames(old.far, numberedFrames(100).slice(10, 20));
+    await waitFor(() => part.progress().packets === 20n, { what: 'all 20 are there' });
+    await pause(1500);
+    part.stop('stopped');
+    const { end, packets } = await endOf(part);
+    expect(packets.map(({ data }) => data.length)).toEqual(Array.from({ length: 20 }, () => 100));
+    expect(end.notes.join()).toContain(`${name} was renamed to ${name}x`);
+    expect(end.missing?.join()).toContain(`another interface got the name ${name}`);
+    ip('link', 'del', `${name}x`);
+    ip('link', 'del', name);
+    await old.remove();
+    await fresh.remove();
+  });
+
   test('can be armed while it is down', async () => {
     const near = pair.near.name;
     ip('link', 'set', near, 'down');

@@ -29,6 +29,7 @@ export class RunningPart implements Part {
   readonly #pool: Pick<WorkerPool, 'returning' | 'release'>;
   readonly #drops_before: bigint | undefined;
   readonly #notes: string[] = [];
+  readonly #missing: string[] = [];
   #interface_dropped: bigint | undefined;
   #name: string;
   #isArmed = false;
@@ -101,7 +102,8 @@ export class RunningPart implements Part {
 
   /** Notes what became of the interface, if it is this part's. */
   interfaceChanged(change: InterfaceChange, now_ms: number): void {
-    if (change.kind === 'added' || change.interface.ifindex !== this.#request.interface.ifindex) return;
+    if (change.interface.ifindex !== this.#request.interface.ifindex) return this.#anotherChanged(change, now_ms);
+    if (change.kind === 'added') return;
     const what = {
       removed: 'was removed',
       renamed: `was renamed to ${change.interface.name}`,
@@ -112,6 +114,13 @@ export class RunningPart implements Part {
       `${formatTime(BigInt(now_ms) * 1_000_000n)} ${change.previous_name ?? change.interface.name} ${what}`,
     );
     this.#name = change.interface.name;
+  }
+
+  /** Who asked for this interface by its name may have meant whatever has that name. */
+  #anotherChanged({ kind, interface: { name } }: InterfaceChange, now_ms: number): void {
+    if ((kind !== 'added' && kind !== 'renamed') || name !== this.#request.interface.name) return;
+    const since = formatTime(BigInt(now_ms) * 1_000_000n);
+    this.#missing.push(`${since} another interface got the name ${name}: its packets are not in this capture`);
   }
 
   /** Once a second: counts the interface's own losses and lets the disk have what was written, without waiting for it. */
@@ -195,7 +204,7 @@ export class RunningPart implements Part {
     const lost = run.packets - kept.packets;
     const shown = this.#refused ?? error;
     const left_out = `${lost} packets that were written are left out: the disk has not confirmed them`;
-    const missing = [...(run.missing ?? []), ...(lost > 0n ? [left_out] : [])];
+    const missing = [...this.#missing, ...(run.missing ?? []), ...(lost > 0n ? [left_out] : [])];
     this.#final = {
       ...counts,
       packets: kept.packets,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createNamespacePair } from '../../test/support/namespace_pair.ts';
 import { quietLink } from '../../test/support/quiet_link.ts';
 import { createTunDevice } from '../../test/support/tun_device.ts';
-import { hostFiles, type InterfaceFiles, interfaceDrops, listInterfaces } from './interfaces.ts';
+import { hostFiles, type InterfaceFiles, interfaceDrops, interfaceNamed, listInterfaces } from './interfaces.ts';
 
 function filesOf(texts: Readonly<Record<string, string>>): InterfaceFiles {
   const paths = Object.keys(texts);
@@ -44,6 +44,9 @@ test('reads numbers, types, flags and addresses, in the order of the numbers', (
     { name: 'wg0', ifindex: 9, arphrd: 65534, up: false, loopback: false },
   ]);
   expect(listInterfaces(filesOf({}))).toEqual([]);
+  expect(interfaceNamed('eth0', files)?.ifindex).toBe(2);
+  for (const none of ['eth1', 'bonding_masters', 'gone0', '', '.', '..', 'lo/../eth0'])
+    expect(interfaceNamed(none, files)).toBeUndefined();
 });
 
 test('adds up what an interface lost, and does not know what it does not say', () => {

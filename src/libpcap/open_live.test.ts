@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
 import { openFrameSender, replayFrames } from '../../test/support/replay_frames.ts';
@@ -112,6 +112,36 @@ describe('an interface that is opened', () => {
     handle.close();
   });
 
+  test('is known by its number, whatever its name becomes', () => {
+    const handle = openLive(options(pair.near));
+    const name = `${pair.near.name}x`;
+    const rename = (from: string, to: string): void => {
+      execFileSync('ip', ['link', 'set', from, 'down']);
+      execFileSync('ip', ['link', 'set', from, 'name', to]);
+      execFileSync('ip', ['link', 'set', to, 'up']);
+    };
+    expect(handle.currentName()).toBe(pair.near.name);
+    rename(pair.near.name, name);
+    expect([handle.currentName(), handle.gone()]).toEqual([name, false]);
+    rename(name, pair.near.name);
+    handle.close();
+  });
+
+  test('hands every packet over at once where no timer is given', () => {
+    const { block_timeout_ms: _timer, ...at_once } = options(pair.near, { snaplen_bytes: 160 });
+    const handle = openLive(at_once);
+    handle.attachFilter(encodeInstructions([accept(160)]));
+    handle.start();
+    const memory = new BatchMemory(handle, { fill_bytes: 1 << 20, snaplen_bytes: 160 });
+    for (let number = 0; number < 3; number += 1) {
+      replayFrames(pair.far, [frame(0x88b6, number, 1000)]);
+      expect(memory.append()).toBe(1);
+    }
+    expect(handle.statistics()).toEqual({ accepted: 3n, dropped: 0n });
+    memory.close();
+    handle.close();
+  });
+
   test('counts what finds no room', () => {
     const handle = openLive(options(pair.near, { ring_bytes: 1 << 19 }));
     handle.attachFilter(all);
@@ -162,9 +192,9 @@ describe('an interface that is opened', () => {
     const handle = openLive(options(tun));
     handle.attachFilter(all);
     handle.start();
-    expect(handle.gone()).toBe(false);
+    expect([handle.gone(), handle.currentName()]).toEqual([false, tun.name]);
     tun.close();
-    expect(handle.gone()).toBe(true);
+    expect([handle.gone(), handle.currentName()]).toEqual([true, undefined]);
     handle.close();
   });
 });
