@@ -86,12 +86,17 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         // Not by `writeFile`, which hands out half a megabyte at a time.
         await writeAll(file, bytes, 0);
         await file.sync();
+      } catch (error) {
+        await file.close().catch(() => undefined);
+        await unlink(inside(at, hidden)).catch(() => undefined);
+        throw error;
+      }
+      try {
+        await file.close();
         await rename(inside(at, hidden), inside(at, name));
       } catch (error) {
         await unlink(inside(at, hidden)).catch(() => undefined);
         throw error;
-      } finally {
-        await file.close();
       }
       await at.sync();
       return { size_bytes: BigInt(bytes.length) };
@@ -115,7 +120,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         await usingFile(at, hidden, O_RDWR, async (file) => {
           const good = fitsUpload(upload_id, pieces) && (await hasPieces(file, pieces));
           if (!good) raise('bucket_checksum', { destination });
-          await file.sync();
+          await syncOnce(at, hidden, file, { destination, key });
         });
         await rename(inside(at, hidden), inside(at, name));
         await at.sync();
@@ -161,7 +166,11 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         sendPiece: ({ upload_id }, { number, md5_base64 }, body) =>
           within(key, false, async (at, name) => {
             const position = (number - 1) * streaming.piece_bytes;
-            await usingFile(at, partialName(name, upload_id), O_WRONLY, (file) => writeAll(file, body, position));
+            await usingFile(at, partialName(name, upload_id), O_WRONLY, async (file) => {
+              await writeAll(file, body, position);
+              // On the descriptor that wrote: another one may not hear of what is lost.
+              await file.datasync();
+            });
             return Buffer.from(md5_base64, 'base64').toString('hex');
           }),
       }),
@@ -199,6 +208,24 @@ async function usingFile<T>(
     return await step(file);
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Has the disk take an unfinished object. Where it does not, the object goes, and everything has to be sent again: a second sync may say that
+ * all is well though pages are gone.
+ */
+async function syncOnce(
+  at: FileHandle,
+  hidden: string,
+  file: FileHandle,
+  of: { readonly destination: string; readonly key: string },
+): Promise<void> {
+  try {
+    await file.sync();
+  } catch (cause) {
+    await unlink(inside(at, hidden)).catch(() => undefined);
+    raise('upload_gone', of, { cause });
   }
 }
 

@@ -86,12 +86,17 @@ async function writeBeside(
   const fresh = `${path}.${Buffer.from(random_bytes(8)).toString('hex')}.new`;
   const file = await open(fresh, 'wx', 0o600);
   try {
-    // The umask may have taken more away than it should, never less.
-    await chmod(fresh, 0o600);
-    await file.writeFile(heading + keys.map((key) => `${Buffer.from(key).toString('base64')}\n`).join(''));
-    await file.sync();
-  } finally {
-    await file.close();
+    try {
+      // The umask may have taken more away than it should, never less.
+      await chmod(fresh, 0o600);
+      await file.writeFile(heading + keys.map((key) => `${Buffer.from(key).toString('base64')}\n`).join(''));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await unlink(fresh).catch(() => undefined);
+    throw error;
   }
   return fresh;
 }

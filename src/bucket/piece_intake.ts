@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
+import { type FileHandle, unlink } from 'node:fs/promises';
 import type { TimeNs } from '../model/time.ts';
 import { allowedRoot } from './allowed_root.ts';
 import { keySegments } from './object_key.ts';
-import { codeOf, openBeneath } from './open_beneath.ts';
+import { codeOf, inside, openBeneath } from './open_beneath.ts';
 import { openFile, partialName, readPartialId, writeAll } from './partial_file.ts';
 import { type PieceTicket, openTicket } from './signed_ticket.ts';
 
@@ -99,8 +100,8 @@ async function receive(ticket: PieceTicket, body: AsyncIterable<Uint8Array>, roo
   const name = segments.pop() ?? '';
   const at = await openBeneath(allowed.root, [...allowed.segments, ...segments], false);
   try {
-    const file = await openFile(at, partialName(name, upload_id), constants.O_WRONLY);
-    try {
+    const hidden = partialName(name, upload_id);
+    await finishing(at, hidden, await openFile(at, hidden, constants.O_WRONLY), async (file) => {
       const hash = createHash('md5');
       let received = 0;
       for await (const chunk of body) {
@@ -112,12 +113,38 @@ async function receive(ticket: PieceTicket, body: AsyncIterable<Uint8Array>, roo
       }
       if (received < length_bytes) throw new Refusal(400, 'IncompleteBody', 'Less came than was signed.');
       if (hash.digest('base64') !== md5_base64) throw new Refusal(400, 'BadDigest', 'The MD5 is not that of the body.');
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    });
   } finally {
     await at.close();
+  }
+}
+
+/**
+ * Writes into an unfinished object and has the disk take it. Where the disk fails, but for a write that it has no room for, the object
+ * goes: a later sync may say that all is well though pages are gone, so everything has to be sent again, to a new one.
+ */
+async function finishing(
+  at: FileHandle,
+  hidden: string,
+  file: FileHandle,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  let written = false;
+  try {
+    try {
+      await write(file);
+      written = true;
+      await file.datasync();
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
+    await file.close();
+  } catch (error) {
+    const full = ['ENOSPC', 'EDQUOT'].includes(codeOf(error));
+    const refused = !(error instanceof Refusal) && error instanceof Error && 'errno' in error;
+    if (refused && (written || !full)) await unlink(inside(at, hidden)).catch(() => undefined);
+    throw error;
   }
 }
 

@@ -58,12 +58,12 @@ export async function saveFile(
   }
 }
 
-/** Writes beside the file's place, then puts it there. A pipe or a device has no place beside it and is written at once. */
+/** Writes beside the file's place and has the disk take it, then puts it there. A pipe or a device has no place beside it and is written at once. */
 async function writeWhole(source: Readable, path: string, random: string, signal: AbortSignal): Promise<void> {
   const direct = existsSync(path) && !statSync(path).isFile();
   const part = direct ? path : join(dirname(path), `.${basename(path)}.${random}.part`);
   try {
-    await pipeline(source, createWriteStream(part, { flags: direct ? 'w' : 'wx' }), { signal });
+    await pipeline(source, createWriteStream(part, { flags: direct ? 'w' : 'wx', flush: !direct }), { signal });
     if (!direct) await rename(part, path);
   } catch (error) {
     if (!direct) await rm(part, { force: true });

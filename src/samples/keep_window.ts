@@ -1,5 +1,6 @@
 import { recordHeaderBytes } from '../pcap/pcap_record.ts';
 import type { SplitTime } from './split_time.ts';
+import { isNoRecord } from './walk_records.ts';
 
 /** What is left of a run of records. */
 export interface WindowKept {
@@ -40,7 +41,7 @@ export function keepWindow(
     const nanos = view.getUint32(at + 4, true);
     const captured = view.getUint32(at + 8, true);
     const original = view.getUint32(at + 12, true);
-    if (captured > snaplen_bytes || original < captured || original === 0 || nanos > 999_999_999) {
+    if (isNoRecord(nanos, captured, original, snaplen_bytes)) {
       damaged = true;
       break;
     }

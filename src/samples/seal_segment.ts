@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { segment_header_bytes } from './segment_header.ts';
 import { encodeSegmentMark, segment_mark_bytes, type SegmentMark } from './segment_mark.ts';
@@ -15,8 +15,8 @@ export interface SegmentToSeal {
 
 /**
  * Seals a segment: last marks (the first one before them, where the disk was too full to take it), both files to the disk, the
- * packet file renamed, the directory to the disk. Where the disk fails (EIO) when it is to make the files safe, that is the segment's very last
- * mark, and false comes back; whatever else fails before the rename leaves it open, and it can be sealed again. Closes nothing.
+ * packet file renamed, the directory to the disk. Where the disk fails when it is to make the files safe, that is the segment's very last
+ * mark, and false comes back: nothing is synced twice. Whatever else fails before the rename leaves it open, and it can be sealed again. Closes nothing.
  */
 export async function sealSegment(
   segment: SegmentToSeal,
@@ -30,17 +30,44 @@ export async function sealSegment(
   const bytes = Buffer.concat([...(marks === 0 ? [start] : []), ...last].map(encodeSegmentMark));
   const at = segment_header_bytes + marks * segment_mark_bytes;
   await writeWhole(header, bytes, at);
-  const safe = await isSafe(async () => {
-    await header.sync();
-    await packets.sync();
-  });
-  if (!safe) {
-    await writeWhole(header, encodeSegmentMark(unsynced(last.at(-1) ?? last[0])), at + bytes.length);
-    // A second fsync may say that all is well though the pages are gone: its answer is not asked for.
-    await isSafe(() => header.sync());
-  }
+  const header_safe = await isSafe(() => header.sync());
+  const safe = (await isSafe(() => packets.sync())) && header_safe;
+  if (!safe)
+    await markUnsynced(segment, encodeSegmentMark(unsynced(last.at(-1) ?? last[0])), at + bytes.length, header_safe);
   await rename(join(directory, files.open), join(directory, files.sealed));
   return (await isSafe(() => syncDirectory(directory))) && safe;
+}
+
+/**
+ * Writes a segment's very last mark. A header that the disk has refused is not synced again, for that may succeed though its pages
+ * are gone: all of it goes into a new file, which takes its place.
+ */
+async function markUnsynced(
+  { directory, number, header }: SegmentToSeal,
+  mark: Uint8Array,
+  at: number,
+  header_safe: boolean,
+): Promise<void> {
+  await writeWhole(header, mark, at);
+  if (header_safe) {
+    await isSafe(() => header.sync());
+    return;
+  }
+  const files = segmentFiles(number);
+  const path = join(directory, files.new_header);
+  const content = Buffer.alloc(at + mark.length);
+  const { bytesRead } = await header.read(content, 0, content.length, 0);
+  const written = await isSafe(async () => {
+    const fresh = await open(path, 'w', 0o600);
+    try {
+      await writeWhole(fresh, content.subarray(0, bytesRead), 0);
+      await fresh.sync();
+    } finally {
+      await fresh.close();
+    }
+    await rename(path, join(directory, files.header));
+  });
+  if (!written) await rm(path, { force: true });
 }
 
 /** The last mark of a segment that the disk may not have. */
@@ -48,13 +75,13 @@ export function unsynced(seal: SegmentMark): SegmentMark {
   return { ...seal, reason: 'unsynced' };
 }
 
-/** Puts something on the disk; false where the disk itself fails. */
+/** Puts something on the disk; false where the disk does not take it, whatever it says: also that it has no room is told once only. */
 async function isSafe(sync: () => Promise<void>): Promise<boolean> {
   try {
     await sync();
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EIO') return false;
+    if (error instanceof Error && 'code' in error) return false;
     throw error;
   }
 }

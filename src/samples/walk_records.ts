@@ -13,6 +13,11 @@ export interface RecordWalk {
   readonly damaged: boolean;
 }
 
+/** Can a record header never be one of a packet file? Sixteen zero bytes, for one, which a file system may leave behind, cannot. */
+export function isNoRecord(nanos: number, captured: number, original: number, snaplen_bytes: number): boolean {
+  return captured > snaplen_bytes || original < captured || original === 0 || nanos > 999_999_999;
+}
+
 /**
  * Goes from record to record over little-endian nanosecond pcap records, from `start` up to `limit`, and stops before the
  * first that is not whole, as docs/formats/segments.md defines it.
@@ -26,7 +31,7 @@ export function walkRecords(view: DataView, start: number, limit: number, snaple
     const nanos = view.getUint32(at + 4, true);
     const captured = view.getUint32(at + 8, true);
     const original = view.getUint32(at + 12, true);
-    if (captured > snaplen_bytes || original < captured || original === 0 || nanos > 999_999_999) {
+    if (isNoRecord(nanos, captured, original, snaplen_bytes)) {
       damaged = true;
       break;
     }

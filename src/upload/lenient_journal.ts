@@ -23,14 +23,24 @@ export async function openLenientJournal(
       return undefined;
     }
   };
-  const journal = await attempt(async () => await openUploadJournal(path, piece_bytes));
+  const opened = await attempt(async () => await openUploadJournal(path, piece_bytes));
+  /** Undefined from its first failure on: what is written behind half a line is not read, and a sync that failed proves nothing later. */
+  let journal = opened;
   for (const [number, piece] of journal?.pieces ?? []) pieces.set(number, piece);
   return {
     pieces,
     append: async (piece) => {
       pieces.set(piece.number, piece);
-      if (journal !== undefined) await attempt(async () => await journal.append(piece));
+      const writable = journal;
+      if (writable === undefined) return;
+      const written = await attempt(async () => {
+        await writable.append(piece);
+        return true;
+      });
+      if (written !== true) journal = undefined;
     },
-    close: async () => await journal?.close(),
+    close: async () => {
+      await attempt(async () => await opened?.close());
+    },
   };
 }

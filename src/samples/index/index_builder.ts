@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { pcapHeaderBytes } from '../../pcap/pcap_header.ts';
 import { recordHeaderBytes } from '../../pcap/pcap_record.ts';
+import { isNoRecord } from '../walk_records.ts';
 import { BlockTable } from './block_table.ts';
 import { block_bytes } from './index_layout.ts';
 import { KeyTables } from './key_tables.ts';
@@ -48,7 +49,9 @@ export class IndexBuilder {
     while (at + recordHeaderBytes <= bytes.length) {
       const captured = view.getUint32(at + 8, true);
       const next = at + recordHeaderBytes + captured;
-      if (captured > snaplen_bytes || next > bytes.length) break;
+      if (next > bytes.length) break;
+      const [nanos, original] = [view.getUint32(at + 4, true), view.getUint32(at + 12, true)];
+      if (isNoRecord(nanos, captured, original, snaplen_bytes)) break;
       if (at >= block_end || block < 0) {
         if (block >= 0) blocks.checksum = crc32(bytes.subarray(unsummed, at), blocks.checksum);
         unsummed = at;
