@@ -10,7 +10,10 @@ export type IndexTerm =
   | { readonly kind: 'network'; readonly network: Network }
   /** The source or the destination port of TCP, UDP or SCTP is one of these, both ends included. */
   | { readonly kind: 'port'; readonly from: number; readonly to: number }
-  /** IPv4's protocol, IPv6's first next header, or what a fragment header right behind IPv6's own names as the next. */
+  /**
+   * IPv4's protocol, IPv6's first next header, what a fragment header right behind IPv6's own names as the next, or the protocol behind all
+   * extension headers.
+   */
   | { readonly kind: 'protocol'; readonly protocol: number };
 
 /** What an index can say of a filter: a condition that every packet fulfils that the filter matches, and others may too. */
@@ -20,7 +23,7 @@ export type IndexFormula =
   /** No packet. */
   | { readonly kind: 'none' }
   | { readonly kind: 'term'; readonly term: IndexTerm }
-  /** Two or more of other kinds than this one, `any` and `none`, no term twice. */
+  /** Two or more of other kinds than this one, `any` and `none`, no term twice, nor in a part of the other kind beside it. */
   | { readonly kind: 'and' | 'or'; readonly of: readonly IndexFormula[] };
 
 export const any: IndexFormula = { kind: 'any' };
@@ -58,9 +61,17 @@ function join(
     if (key !== undefined) seen.add(key);
     of.push(part);
   }
-  const [first, second] = of;
+  // One that asks for a term by itself makes those say nothing new that ask for it among others: `a or (a and b)` is `a`.
+  const telling = of.filter((part) => !hasTerm(part, seen));
+  const [first, second] = telling;
   if (first === undefined) return neutral;
-  return second === undefined ? first : { kind, of };
+  return second === undefined ? first : { kind, of: telling };
+}
+
+/** Does a part that joins others have one of these terms itself? */
+function hasTerm(part: IndexFormula, keys: ReadonlySet<string>): boolean {
+  if (part.kind !== 'and' && part.kind !== 'or') return false;
+  return part.of.some((one) => one.kind === 'term' && keys.has(termKey(one.term)));
 }
 
 function termKey(term: IndexTerm): string {

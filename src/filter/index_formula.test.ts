@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { networkText } from './address.ts';
+import { filterText } from './filter_text.ts';
 import { type IndexFormula, indexFormula } from './index_formula.ts';
 import { joinFilter } from './join_filter.ts';
 
@@ -168,6 +169,15 @@ describe('comparisons', () => {
     ['tcp[tcpflags] & (tcp-syn|tcp-fin) != 0', 'proto 6'],
     ['udp[2:2] > 100', 'proto 17'],
     ['icmp[icmptype] = icmp-echo or icmp6[0] = 135', 'proto 1 | proto 58'],
+    ['ip6[6] = 0', 'proto 0'],
+    ['ip6[6] == 44 and ip6[40] = 6', 'proto 44'],
+    ['ip6[6] = 256', 'none'],
+    ['ip6[6] != 0', 'any'],
+    ['ip6[6] > 0', 'any'],
+    ['0 = ip6[6]', 'any'],
+    ['ip6[7] = 0', 'any'],
+    ['ip6[6:1] = 0', 'any'],
+    ['not ip6[6] = 0', 'any'],
     ['(tcp[12] & 0xf0) >> 2 > 20', 'proto 6'],
     ['- tcp[0] = 1', 'proto 6'],
     ['10 < udp[4:2]', 'proto 17'],
@@ -183,6 +193,34 @@ describe('comparisons', () => {
     ['ether[0] & 1 = 0 and ip[16] >= 224', 'any'],
     ['4294967296 = 4294967296', 'any'],
     ['0x1 = 0', 'any'],
+  ])('%j', (text, formula) => {
+    expect(ofText(text)).toBe(formula);
+  });
+});
+
+describe('behind an extension header', () => {
+  const sized = '(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 60)';
+  const next = 'ip6[40:2] & 0xff00';
+  const source = 'ip6[48 + ip6[41] * 8 : 2]';
+
+  test.each([
+    [filterText({ protocol: 47 }), 'proto 47'],
+    [filterText({ source_port: 53 }), ':53'],
+    [filterText({ destination_port: 5555, protocol: 6 }), 'proto 6 & :5555'],
+    [`${sized} and ${next} = 1536`, '(proto 0 | proto 43 | proto 60) & proto 6'],
+    // Not one that is surely the last.
+    [`${sized} and ${next} = 15360`, 'proto 0 | proto 43 | proto 60'],
+    [`${sized} and ${next} = 1537`, 'proto 0 | proto 43 | proto 60'],
+    [`${sized} and ${next} > 1536`, 'proto 0 | proto 43 | proto 60'],
+    [`${sized} or ${next} = 1536`, 'any'],
+    [`${next} = 1536`, 'any'],
+    [`${next} = 1536 and ${source} = 53`, 'any'],
+    [`${sized} and ${source} = 53`, 'proto 0 | proto 43 | proto 60'],
+    [`ip6[6] = 0 and ${next} = 4352 and ${source} = 53`, 'proto 0 & proto 17 & :53'],
+    [`ip6[6] = 0 and ${next} = 12032 and ${source} = 53`, 'proto 0 & proto 47'],
+    [`ip6[6] = 44 and ${next} = 4352 and ${source} = 53`, 'proto 44'],
+    [`ip6[6] = 51 and ${next} = 4352 and ${source} = 53`, 'proto 51'],
+    [`not (ip6[6] = 0) and ${next} = 4352 and ${source} = 53`, 'any'],
   ])('%j', (text, formula) => {
     expect(ofText(text)).toBe(formula);
   });

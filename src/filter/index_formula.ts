@@ -1,3 +1,4 @@
+import { behindExtensionFormula } from './behind_extension.ts';
 import type { FilterTree } from './filter_tree.ts';
 import { parseFilter } from './filter_tree.ts';
 import { allOf, any, anyOf, type IndexFormula, termFormula } from './formula.ts';
@@ -77,6 +78,9 @@ class Reading {
   }
 
   #readChain({ first, links }: Extract<FilterTree, { readonly kind: 'chain' }>, tags: number): Read {
+    const every = links.every(({ operator, tree }) => operator === 'and' && tree.kind !== 'vlan');
+    const trees = [first, ...links.map(({ tree }) => tree)];
+    const whole = every ? this.#here(tags, () => behindExtensionFormula(trees)) : any;
     let read = this.#read(first, tags);
     let joined = [read.formula];
     let joined_by = links[0]?.operator;
@@ -89,7 +93,7 @@ class Reading {
       read = operator === 'and' ? next : { ...next, tags };
       joined.push(next.formula);
     }
-    return { formula: joined_by === 'or' ? anyOf(joined) : allOf(joined), tags: read.tags };
+    return { formula: joined_by === 'or' ? anyOf(joined) : allOf([...joined, whole]), tags: read.tags };
   }
 
   #here(tags: number, formula: () => IndexFormula): IndexFormula {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FaultError } from '../model/errors/fault.ts';
+import { filterText } from './filter_text.ts';
 import { joinFilter } from './join_filter.ts';
 
 describe('joining', () => {
@@ -21,8 +22,8 @@ describe('joining', () => {
     });
     expect(joined).toEqual({
       expression_text: 'port 80 or port 443',
-      any_tags_text: '(net 10.0.0.0/8 or host 2001:db8::1) and ((ip proto 6 or ip6 proto 6)) and (port 80 or port 443)',
-      any_tags_parts: ['net 10.0.0.0/8 or host 2001:db8::1', '(ip proto 6 or ip6 proto 6)', 'port 80 or port 443'],
+      any_tags_text: `(net 10.0.0.0/8 or host 2001:db8::1) and (${filterText({ protocol: 6 })}) and (port 80 or port 443)`,
+      any_tags_parts: ['net 10.0.0.0/8 or host 2001:db8::1', filterText({ protocol: 6 }), 'port 80 or port 443'],
       own_tags_text: '',
     });
   });
@@ -45,7 +46,7 @@ describe('joining', () => {
     expect(joinFilter(parts)).not.toHaveProperty('inner');
     expect(joinFilter({ ...parts, match_inner: true })).toEqual({
       ...joinFilter(parts),
-      inner: { scope_text: '(net 10.0.0.0/8)', text: '((ip proto 6 or ip6 proto 6)) and (port 80)' },
+      inner: { scope_text: '(net 10.0.0.0/8)', text: `(${filterText({ protocol: 6 })}) and (port 80)` },
     });
     expect(joinFilter({ filter_v1: {}, networks: 'all', match_inner: true }).inner).toEqual({
       scope_text: '',

@@ -12,7 +12,14 @@ export function relationFormula(left: readonly Token[], operator: string, right:
   const numbers = [left, right].map((side) => (side.length === 1 ? plainNumber(side[0]?.text) : undefined));
   const [a, b] = numbers;
   if (a !== undefined && b !== undefined) return isTrue(a, operator, b) ? any : none;
-  return allOf([left, right].map(checkedProtocol));
+  return allOf([...[left, right].map(checkedProtocol), firstHeader(left, operator, b)]);
+}
+
+/** `ip6[6] = 0`: the first next header of IPv6, by its place. */
+function firstHeader(left: readonly Token[], operator: string, value: number | undefined): IndexFormula {
+  const named = left.map(({ text }) => text).join('') === 'ip6[6]' && ['=', '=='].includes(operator);
+  if (!named || value === undefined) return any;
+  return value < 256 ? termFormula({ kind: 'protocol', protocol: value }) : none;
 }
 
 /** The protocol that a side is looked at for: of what stands first in it, signs and parentheses aside. */

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filterText } from '../../src/filter/filter_text.ts';
 import { type FilterCase, filterCases, tagged } from '../fixtures/filter_cases.ts';
 import { jumbo_mtu, protocolFrames } from '../fixtures/protocol_frames.ts';
 import { ipPackets, malformedPackets } from '../fixtures/protocol_packets.ts';
@@ -134,7 +135,7 @@ describe('pcapng', () => {
     expect(section?.options.get(4)?.toString()).toMatch(/^edgetap \d/);
     expect(description?.options.get(2)?.toString()).toBe(pair.near.name);
     expect(description?.options.get(3)?.toString()).toBe('s1 in lab01');
-    const filter = '(src net 192.0.2.0/24 and (ip proto 17 or ip6 proto 17)) and (port 53)';
+    const filter = `(${filterText(filter_v1)}) and (port 53)`;
     expect(description?.options.get(11)?.toString()).toBe(`\0${filter}`);
     const count = (code: number): bigint | undefined => statistics?.options.get(code)?.readBigUInt64LE();
     const packets = BigInt(peer.packets.length);
@@ -158,7 +159,7 @@ describe('pcapng', () => {
     const shown = runClean('capinfos', [scratch('shown.pcapng', file)]);
     expect(shown).toMatch(/File type: +Wireshark\/\.\.\. - pcapng/);
     expect(shown).toContain(`Name = ${pair.near.name}`);
-    expect(shown).toContain('Filter string = (src net 192.0.2.0/24 and (ip proto 17 or ip6 proto 17)) and (port 53)');
+    expect(shown).toContain(`Filter string = (${filterText(filter_v1)}) and (port 53)`);
     expect(shown).toContain('Number of stat entries = 1');
     expect(shown).toContain(`Number of packets = ${peer.packets.length}`);
     const names = runClean('tshark', [

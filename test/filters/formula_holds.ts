@@ -34,7 +34,9 @@ export function formulaHolds(formula: IndexFormula, packet: PeekedPacket): boole
 }
 
 function termHolds(term: IndexTerm, { bytes, peek }: PeekedPacket): boolean {
-  if (term.kind === 'protocol') return peek.protocol === term.protocol || peek.fragment_protocol === term.protocol;
+  if (term.kind === 'protocol') {
+    return [peek.protocol, peek.fragment_protocol, peek.transport].includes(term.protocol);
+  }
   if (term.kind === 'port') {
     return [peek.source_port, peek.destination_port].some((port) => term.from <= port && port <= term.to);
   }

@@ -22,16 +22,22 @@ export function frameMatches(frame: Frame, filter: FilterV1, networks: Scope['ne
   if (filter.protocol !== undefined) {
     if (body.kind === 'arp') return false;
     const chain = body.kind === 'ipv4' ? [body.protocol] : [...body.extensions, body.protocol];
-    const seen = chain[0] === 44 && body.kind === 'ipv6' ? chain.slice(0, 2) : chain.slice(0, 1);
+    const seen = body.kind === 'ipv6' && body.extensions.length > 0 ? chain.slice(0, 2) : chain.slice(0, 1);
     if (!seen.includes(filter.protocol)) return false;
   }
   if (filter.source_port === undefined && filter.destination_port === undefined) return true;
   if (body.kind === 'arp' || !with_ports.includes(body.protocol)) return false;
-  if (body.kind === 'ipv4' ? body.fragment_offset !== 0 : body.extensions.length > 0) return false;
+  if (body.kind === 'ipv4' ? body.fragment_offset !== 0 : !hasPorts(body)) return false;
   return (
     (filter.source_port === undefined || filter.source_port === body.ports[0]) &&
     (filter.destination_port === undefined || filter.destination_port === body.ports[1])
   );
+}
+
+/** Behind IPv6's own header, or one extension header; of fragments in the first. */
+function hasPorts({ extensions, fragment_offset }: Extract<Frame['body'], { kind: 'ipv6' }>): boolean {
+  if (extensions.length > 1) return false;
+  return extensions[0] !== 44 || fragment_offset === 0;
 }
 
 function isIn(address: readonly number[], text: string): boolean {

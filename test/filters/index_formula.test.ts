@@ -187,7 +187,14 @@ describe('no packet that libpcap matches fails the formula', () => {
 });
 
 test('plain terms are said exactly', async () => {
-  const all = packets(links.ethernet, whole);
+  // Behind extension headers the index knows more than a term of libpcap's.
+  const plain = packets(links.ethernet, whole).peeked.filter(
+    ({ peek }) => peek.transport < 0 || [peek.protocol, peek.fragment_protocol].includes(peek.transport),
+  );
+  const all = packets(
+    links.ethernet,
+    plain.map(({ bytes }) => bytes),
+  );
   let matches = 0;
   await fc.assert(
     fc.asyncProperty(exactExpression, async (expression) => {

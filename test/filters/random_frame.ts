@@ -18,6 +18,10 @@ export type Body =
       readonly destination: readonly number[];
       /** Extension headers by their number: 0 hop-by-hop, 43 routing, 44 fragment, 60 destination options. */
       readonly extensions: readonly number[];
+      /** Units of 8 bytes that each of them but fragments has beside its first. */
+      readonly extension_units: number;
+      /** Of fragments, in units of 8 bytes; not 0 = not the first. */
+      readonly fragment_offset: number;
       readonly protocol: number;
       readonly ports: readonly [number, number];
     }
@@ -77,8 +81,15 @@ const body: fc.Arbitrary<Body> = fc.oneof(
       kind: fc.constant('ipv6' as const),
       source: address6,
       destination: address6,
-      extensions: fc.oneof(fc.constant([]), fc.array(fc.constantFrom(0, 43, 44, 60), { maxLength: 3 })),
-      protocol,
+      extensions: fc.oneof(
+        fc.constant([]),
+        fc.array(fc.constantFrom(0, 43, 44, 60), { maxLength: 1 }),
+        fc.array(fc.constantFrom(0, 43, 44, 60), { maxLength: 3 }),
+      ),
+      extension_units: fc.constantFrom(0, 0, 1, 4),
+      fragment_offset: fc.constantFrom(0, 0, 1, 0x1fff),
+      // An extension header is none that is the last.
+      protocol: protocol.filter((number) => number !== 0),
       ports: pair,
     }),
   },
@@ -139,7 +150,11 @@ function bodyBytes(inside: Body): readonly number[] {
     return [...fixed, ...inside.source, ...inside.destination, ...options, ...payload];
   }
   const chain = [...inside.extensions, inside.protocol];
-  const extensions = inside.extensions.flatMap((_, index) => [chain[index + 1] ?? 59, 0, 0, 0, 0, 0, 0, 0]);
+  const extensions = inside.extensions.flatMap((header, index) => {
+    const next = chain[index + 1] ?? 59;
+    if (header === 44) return [next, 0, ...u16(inside.fragment_offset << 3), 0, 0, 0, 1];
+    return [next, inside.extension_units, ...zeros(6 + 8 * inside.extension_units)];
+  });
   const length = extensions.length + payload.length;
   const fixed = [0x60, 0, 0, 0, ...u16(length), chain[0] ?? 59, 64];
   return [...fixed, ...inside.source, ...inside.destination, ...extensions, ...payload];
