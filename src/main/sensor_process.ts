@@ -96,7 +96,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   await keeper.look();
   const looking = (async (): Promise<void> => {
     while (!sampling.signal.aborted) {
-      await wallClock.sleep(5000, sampling.signal);
+      await wallClock.sleep(1000, sampling.signal);
       if (!sampling.signal.aborted) await keeper.look();
     }
   })();

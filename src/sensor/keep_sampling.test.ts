@@ -65,11 +65,11 @@ test('what goes away is given up after a minute of looks, unless it comes back o
   awaited = ['usb0'];
   await look();
   present = ['eth0'];
-  expect(await look(12)).toEqual([]);
+  expect(await look(60)).toEqual([]);
   present = ['eth0', 'veth2'];
   expect(await look()).toEqual(['stop veth1']);
   present = ['eth0'];
-  expect(await look(12)).toEqual([]);
+  expect(await look(60)).toEqual([]);
   expect(await look()).toEqual(['stop veth2']);
   expect(await look(100)).toEqual([]);
   expect([...sampled]).toEqual(['eth0', 'usb0']);
@@ -94,7 +94,7 @@ test('of more than can be served the first are sampled, and it is told; the othe
   expect(warned).toEqual(['sampling: interfaces_too_many']);
   expect([...keeper.warnings].join(' ')).toContain(`More than ${limits.interfaces_max} interfaces`);
   present = present.slice(1);
-  expect(await look(12)).toEqual([]);
+  expect(await look(60)).toEqual([]);
   expect(await look()).toEqual(['stop veth0', `start veth${limits.interfaces_max} 4`]);
   expect(sampled.size).toBe(limits.interfaces_max);
 });

@@ -16,14 +16,14 @@ export interface KeepSamplingDeps {
 
 /** Keeps sampled what is to be sampled, while interfaces come and go. */
 export interface SamplingKeeper {
-  /** Looks at what is there; to be called again and again, some seconds apart. */
+  /** Looks at what is there; to be called again and again, a second apart. */
   look(): Promise<void>;
   /** What the user should know, in the order in which it came up. */
   readonly warnings: ReadonlySet<string>;
 }
 
 /** Away for so many looks, an interface that nobody awaits is given up: those of containers come and go for ever. */
-const looks_away_max = 12;
+const looks_away_max = 60;
 
 /** Makes the keeper of a sensor's sampling. */
 export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
