@@ -254,3 +254,19 @@ describe('an index', () => {
     expect(() => fileOf(good, builder.length, 8)).toThrow(/segment 7/);
   });
 });
+
+test.each([
+  ['zeros, as a file system may leave them', (bytes: Uint8Array) => bytes.fill(0, 0, 16)],
+  ['more captured than original bytes', (bytes: Uint8Array) => bytes.fill(0, 12, 16)],
+  ['a second of nanoseconds', (bytes: Uint8Array) => new DataView(bytes.buffer).setUint32(4, 1_000_000_000, true)],
+  ['more captured than may be', (bytes: Uint8Array) => new DataView(bytes.buffer).setUint32(8, 161, true)],
+] as const)('a builder stops before what is no record: %s', (_, spoil) => {
+  const good = recordsOf([{ time: begin, original: 60, bytes: new Uint8Array(60).fill(1) }]);
+  const bad = Uint8Array.from(good);
+  spoil(bad);
+  const bytes = Uint8Array.from([...good, ...bad, ...good]);
+  const builder = new IndexBuilder(1, 1);
+  expect(builder.add(bytes, 160)).toBe(good.length);
+  expect(builder.records).toBe(1);
+  expect(builder.add(bytes.subarray(good.length), 160)).toBe(0);
+});
