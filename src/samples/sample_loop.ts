@@ -28,6 +28,8 @@ const watermark_lag_ns = 100n * ms;
 /** Packets that the kernel has counted and does not hand over after so long never come. */
 const level_patience_ns = 2000n * ms;
 const idle_wait_ms = 50;
+/** So long after a packet somebody may wait for the watermark to pass it: it is looked at as often as while packets come. */
+const lively_ns = 200n * ms;
 /** While packets come, the ring is looked at when about so many of them have gathered: each look costs as much as hundreds of packets. */
 const look_packets = 1024;
 /** But not less often than this, and not more often than every millisecond. */
@@ -91,6 +93,8 @@ class SampleLoop {
   /** When the ring was last found empty, and how long was slept after that. */
   #looked_at = 0n;
   #nap_ms = 1;
+  /** When packets were last found in it. */
+  #packets_at = -lively_ns;
   #rate_state = fresh_rate_state;
   /** When the rate was last decided, and the kernel's counts by then. */
   #decided = { at: 0n, accepted: 0n, dropped: 0n };
@@ -171,8 +175,11 @@ class SampleLoop {
     if (packets === 0 || !this.#sink.open) {
       this.#nap_ms = 1;
       // Without a segment only an offer of one is worth waking up for.
-      return waiter.wait(this.#sink.open ? source.descriptor : -1, idle_wait_ms);
+      if (!this.#sink.open) return waiter.wait(-1, idle_wait_ms);
+      const lively = this.#looked_at - this.#packets_at < lively_ns;
+      return waiter.wait(source.descriptor, lively ? nap_most_ms : idle_wait_ms);
     }
+    this.#packets_at = this.#looked_at;
     const expected_ms = (Number(this.#looked_at - looked) / 1e6) * (look_packets / packets);
     this.#nap_ms = Math.max(1, Math.min(nap_most_ms, 2 * this.#nap_ms, Math.floor(expected_ms)));
     waiter.wait(-1, this.#nap_ms);
