@@ -1,5 +1,5 @@
 import type { Capture } from '../model/capture.ts';
-import { captureNotices } from '../plan/capture_notices.ts';
+import { captureNotices } from '../wire/http/capture_notices.ts';
 import { captureJson } from '../wire/http/capture_json.ts';
 import type { CaptureResponse } from '../wire/http/capture_response.ts';
 import { type Answer, answer } from './answer.ts';

@@ -6,8 +6,10 @@ import type { ControlBus, SensorBus } from './bus.ts';
 import { type Conversation, converse } from './conversation.ts';
 import type { Link } from './link.ts';
 
+/** A refusal in the place of an answer. What is no fault of the catalogue is told in its own words: there is no log that has more. */
 function refusal(error: unknown): { kind: 'refused'; fault: { name: string; code: number; message: string } } {
-  const first = error instanceof FaultError ? error.faults[0] : fault('internal', { request_id: 'bus' });
+  const reason = error instanceof Error ? error.message : String(error);
+  const first = error instanceof FaultError ? error.faults[0] : fault('bus_answer_failed', { reason });
   return { kind: 'refused', fault: { name: first.name, code: first.code, message: first.message } };
 }
 

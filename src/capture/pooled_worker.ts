@@ -1,5 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../libpcap/start_thread.ts';
 import { wakeBytes } from '../libpcap/waiter.ts';
 import { FaultError, type Fault, fault } from '../model/errors/fault.ts';
 import { CaptureControl } from './capture_control.ts';
@@ -18,6 +19,7 @@ export class PooledWorker {
   listener: WorkerListener | undefined;
   readonly #worker: Worker;
   #wake_descriptor: number | undefined;
+  #ready = false;
   #dead: Fault | undefined;
 
   private constructor(budget: SpoolBudget) {
@@ -25,13 +27,16 @@ export class PooledWorker {
       control: this.control.shared,
       budget: { shared: budget.shared, limit_bytes: budget.limit_bytes },
     };
-    this.#worker = new Worker(new URL('./capture_worker.ts', import.meta.url), {
+    this.#worker = startThread(new URL('./capture_worker.ts', import.meta.url), {
       workerData: data,
       execArgv: [],
       name: 'edgetap-capture',
     });
     this.#worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'ready') this.#wake_descriptor = message.wake_descriptor;
+      if (message.kind === 'ready') {
+        this.#ready = true;
+        this.#wake_descriptor = message.wake_descriptor;
+      }
       this.listener?.message(message);
     });
     this.#worker.on('error', (error) => this.#die(error.message));
@@ -85,7 +90,10 @@ export class PooledWorker {
   }
 
   #die(reason: string): void {
-    this.#dead ??= fault('capture_worker_failed', { reason });
+    // One that has not begun has captured nothing.
+    this.#dead ??= fault(this.#ready ? 'capture_worker_failed' : 'thread_unstarted', {
+      reason: reason.replace(/\.$/, ''),
+    });
     this.listener?.died(this.#dead);
     this.listener = undefined;
   }

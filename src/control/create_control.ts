@@ -16,6 +16,8 @@ import type { CreateLimits } from './creates/admit_create.ts';
 import { createCaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery } from './delivery/part_delivery.ts';
 import { createEstimates } from './estimate/estimates.ts';
+import { listSensors } from '../db/sensors.ts';
+import { fleetTroubles } from './fleet/fleet_troubles.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
@@ -162,7 +164,13 @@ export function startControl(parts: ControlParts): RunningControl {
       if (refusing !== undefined) return { ready: false, reasons: [refusing] };
       try {
         await unfinishedCaptures(db);
-        return { ready: true, reasons: [] };
+        const { reasons, blind } = fleetTroubles(await listSensors(db), await db.now());
+        const trouble = db.trouble();
+        // An interface that is away leaves the others to be asked.
+        return {
+          ready: trouble === undefined && !blind,
+          reasons: trouble === undefined ? reasons : [trouble.message, ...reasons],
+        };
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
         return { ready: false, reasons: [error.message] };

@@ -1,4 +1,5 @@
 import type { CompiledQuery, Kysely } from 'kysely';
+import type { Fault } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Tables } from './tables.ts';
 
@@ -45,9 +46,11 @@ export interface Database extends Queries {
    * Runs `body` in a transaction and commits; anything thrown rolls it back and is thrown on. Inside, only `tx` may be
    * used: a statement through the database itself is refused.
    *
-   * @throws FaultError `database_failed` when the database cannot begin or commit
+   * @throws FaultError `database_failed`, `database_locked`, `database_full` or `database_unwritable` when the database cannot begin or commit
    */
   transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** What keeps the database from being written at the moment, as far as its statements have shown; undefined while they succeed. */
+  trouble(): Fault | undefined;
   /** Waits for the statements under way and closes. */
   close(): Promise<void>;
 }

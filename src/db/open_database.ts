@@ -1,12 +1,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type CompiledQuery, Kysely } from 'kysely';
-import { raise } from '../model/errors/fault.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Database, DatabaseClock } from './database.ts';
 import { keptClock } from './kept_clock.ts';
 import { migrate, migrations } from './migrate.ts';
 import type { HostClocks } from './reference_clock.ts';
+import { sqliteFault } from './sqlite_fault.ts';
 import { sqliteDialect } from './sqlite_dialect.ts';
 import type { Tables } from './tables.ts';
 import { insideTransaction } from './transaction_scope.ts';
@@ -55,6 +56,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
           (await tx.executeQuery(built)).rows;
         return insideTransaction(() => body({ kind: 'transaction', query: tx, rows, now, wall }));
       }),
+    trouble: () => dialect.trouble(),
     close: () => dialect.close(),
   };
   const clock = options.host === undefined ? oneClock(options.clock) : await keptClock(database, options.host);
@@ -91,7 +93,9 @@ function openSqlite(path: string): DatabaseSync {
     database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off');
     return database;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const { name, message } = sqliteFault(error);
+    if (name !== 'database_failed') throw new FaultError([sqliteFault(error)], { cause: error });
+    const reason = error instanceof Error ? error.message : message;
     return raise('database_failed', { reason: `${path}: ${reason}` }, { cause: error });
   }
 }

@@ -10,10 +10,12 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { FaultError, raise } from '../model/errors/fault.ts';
+import { type Fault, FaultError, raise } from '../model/errors/fault.ts';
 import { bindable } from './bindable.ts';
 import { Mutex } from './mutex.ts';
+import { sqliteFault } from './sqlite_fault.ts';
 import { refuseInsideTransaction } from './transaction_scope.ts';
+import { WriteHealth } from './write_health.ts';
 
 /** Statements kept prepared; edgetap has about a hundred different ones. */
 const preparedMax = 256;
@@ -27,10 +29,12 @@ interface Prepared {
 /** The one connection: statements run at once and block until they are done, as SQLite does. */
 class SqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
+  readonly #health: WriteHealth;
   readonly #prepared = new Map<string, Prepared>();
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, health: WriteHealth) {
     this.#database = database;
+    this.#health = health;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
@@ -49,9 +53,12 @@ class SqliteConnection implements DatabaseConnection {
         return { rows: rows.map((row) => namedRow(columns, row as readonly unknown[]) as Row) };
       }
       const { changes } = statement.run(...values);
+      this.#health.succeeded(query.sql, sqlChanges(query.sql, changes), this.#database.isTransaction);
       return { rows: [], numAffectedRows: BigInt(changes) };
     } catch (error) {
-      return failed(error);
+      const fault = sqliteFault(error);
+      this.#health.failed(fault);
+      throw new FaultError([fault], { cause: error });
     }
   }
 
@@ -95,13 +102,14 @@ function namedRow(columns: readonly string[], values: readonly unknown[]): Recor
   return row;
 }
 
-function failed(error: unknown): never {
-  if (error instanceof FaultError) throw error;
-  return raise('database_failed', { reason: error instanceof Error ? error.message : String(error) }, { cause: error });
+/** `changes` is that of the last statement that changed something: of one that cannot, it says nothing. */
+function sqlChanges(sql: string, changes: number | bigint): number {
+  return /^(?:insert|update|delete|replace)\b/i.test(sql) ? Number(changes) : 0;
 }
 
 /** One connection, one user at a time: a transaction keeps it until it ends, all others wait. */
 class SqliteDriver implements Driver {
+  readonly health = new WriteHealth();
   readonly #open: () => DatabaseSync;
   readonly #mutex = new Mutex();
   #database: DatabaseSync | undefined;
@@ -114,7 +122,7 @@ class SqliteDriver implements Driver {
 
   async init(): Promise<void> {
     this.#database = this.#open();
-    this.#connection = new SqliteConnection(this.#database);
+    this.#connection = new SqliteConnection(this.#database, this.health);
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -177,13 +185,16 @@ export interface SqliteDialect extends Dialect {
    * whose changes are nobody else's business yet): the statement has to wait for its turn then, through Kysely.
    */
   runNow<Row>(query: CompiledQuery): QueryResult<Row> | undefined;
+  /** What keeps the database from being written at the moment, as far as its statements have shown. */
+  trouble(): Fault | undefined;
   /** Waits for what is under way and closes; later statements are refused with `database_failed`. */
   close(): Promise<void>;
 }
 
 /**
  * Kysely over node:sqlite. `open` is called once, at the first statement, and must give a connection that reads integers
- * as bigints. Parameters are checked by `bindable`; whatever SQLite refuses is thrown as `database_failed`.
+ * as bigints. Parameters are checked by `bindable`; whatever SQLite refuses is thrown as `database_failed`,
+ * or as what is wrong outside: `database_locked`, `database_full`, `database_unwritable`.
  */
 export function sqliteDialect(open: () => DatabaseSync): SqliteDialect {
   const driver = new SqliteDriver(open);
@@ -193,6 +204,7 @@ export function sqliteDialect(open: () => DatabaseSync): SqliteDialect {
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
     runNow: (query) => driver.runNow(query),
+    trouble: () => driver.health.trouble,
     close: () => driver.destroy(),
   };
 }

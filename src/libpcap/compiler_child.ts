@@ -9,7 +9,8 @@ import { type CompiledFilter, compileFilter } from './compile_filter.ts';
 import { confineCompiler } from './compiler_child_confine.ts';
 import type { CompileRequest, CompilerMessage } from './compiler_child_messages.ts';
 
-/** How much longer than its limit a compilation may take before the process ends by itself. */
+/** A compilation may take so many times its limit, and so much longer, before the process ends by itself: its parent waits for one that is starved. */
+const patience = 5;
 const grace_ms = 2000;
 
 function compile(request: CompileRequest, native: Libpcap): CompilerMessage {
@@ -38,7 +39,7 @@ function start(): void {
     const confinement = confineCompiler();
     process.on('message', (message) => {
       const request = message as CompileRequest;
-      confinement.endAfter(request.limit_ms + grace_ms);
+      confinement.endAfter(request.limit_ms * patience + grace_ms);
       try {
         send(compile(request, native));
       } catch (error) {

@@ -1,18 +1,25 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { processTime } from './process_time.ts';
 import type { CompileRequest, CompilerMessage } from './compiler_child_messages.ts';
 
 /** How a request to the compiler's process ended. */
 export type CompilerOutcome =
   | Extract<CompilerMessage, { readonly id: number }>
-  /** It took too long and the process was killed. */
+  /** It took too much processor time and the process was killed. */
   | { readonly kind: 'slow' }
+  /** The process stood still, or got no processor time, and was killed. */
+  | { readonly kind: 'starved'; readonly reason: string }
   /** The process could not be started, or ended under the request. */
   | { readonly kind: 'ended'; readonly reason: string };
 
 const program = fileURLToPath(new URL('./compiler_child.ts', import.meta.url));
 const start_limit_ms = 10_000;
+/** A process that gets no processor time is given so many times its limit by the clock on the wall. */
+const patience = 5;
+/** So much of its limit must have been its own doing for a text to be called slow. */
+const own_share = 0.8;
 
 /**
  * One compiler process after the other: kept warm, killed when a request takes too long, and started anew. Takes one
@@ -44,7 +51,7 @@ export class CompilerChild {
       return { kind: 'ended', reason: child };
     }
     const outcome = await ask(child, request);
-    if (outcome.kind === 'slow') {
+    if (outcome.kind === 'slow' || outcome.kind === 'starved') {
       this.#forget(started);
       child.kill('SIGKILL');
       this.warm();
@@ -70,12 +77,18 @@ export class CompilerChild {
 
 /** Resolves to the process once it is ready, or to the reason why there is none. */
 async function start(child_program: string, ended: () => void): Promise<ChildProcess | string> {
-  const child = fork(child_program, [], {
-    env: {},
-    execArgv: [],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+  let child: ChildProcess;
+  try {
+    child = fork(child_program, [], {
+      env: {},
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+  } catch (error) {
+    // Without a descriptor or a process more.
+    return error instanceof Error ? error.message : String(error);
+  }
   // What goes wrong with a process is told by its end.
   child.on('error', () => {});
   const said = await hear(child, start_limit_ms, (message) => message.kind === 'ready' || message.kind === 'broken');
@@ -95,8 +108,36 @@ async function ask(child: ChildProcess, request: CompileRequest): Promise<Compil
   } catch (error) {
     return { kind: 'ended', reason: String(error) };
   }
-  const outcome = await hear(child, request.limit_ms, (message) => 'id' in message && message.id === request.id);
+  const answers = (message: CompilerMessage): boolean => 'id' in message && message.id === request.id;
+  const outcome = await hearWorking(child, request.limit_ms, answers);
   return outcome.kind === 'ready' || outcome.kind === 'broken' ? { kind: 'ended', reason: outcome.kind } : outcome;
+}
+
+/**
+ * The first message that `wanted` picks. A process that has not had the limit in processor time is waited for longer: whatever it
+ * is, it is not the text. One that stands still is not.
+ */
+async function hearWorking(
+  child: ChildProcess,
+  limit_ms: number,
+  wanted: (message: CompilerMessage) => boolean,
+): Promise<CompilerMessage | CompilerOutcome> {
+  const { pid = 0 } = child;
+  const before = processTime(pid)?.used_ms ?? 0;
+  let used_ms = 0;
+  for (let waited = 1; waited <= patience; waited += 1) {
+    const outcome = await hear(child, limit_ms, wanted);
+    if (outcome.kind !== 'slow') return outcome;
+    const now = processTime(pid);
+    used_ms = (now?.used_ms ?? before) - before;
+    if (now?.stopped === true) return { kind: 'starved', reason: 'its process was stopped by a signal' };
+    if (used_ms >= limit_ms * own_share) return { kind: 'slow' };
+  }
+  const [used_s, waited_s] = [(used_ms / 1000).toFixed(2), (limit_ms * patience) / 1000];
+  return {
+    kind: 'starved',
+    reason: `its process got ${used_s} s of processor time in ${waited_s} s: the machine, or what edgetap may use of it, is overloaded`,
+  };
 }
 
 /** The first message that `wanted` picks, or how the waiting for it ended. */

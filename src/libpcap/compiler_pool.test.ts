@@ -155,6 +155,44 @@ describe('time', () => {
     await waitFor(() => children().length <= before, { what: 'the compiler’s processes are gone' });
   });
 
+  test('a process that was stopped is not what a text is blamed for: another compiles it', {
+    timeout: 60_000,
+  }, async () => {
+    const before = new Set(children());
+    const compiler = createFilterCompiler({ limit_ms: 1000 });
+    expect(await compiler.check({ filter: filter('ip'), linktypes: [1] })).toMatchObject({ ok: true });
+    const [pid] = children().filter((one) => !before.has(one));
+    if (pid === undefined) throw new Error('there is no process');
+    process.kill(pid, 'SIGSTOP');
+    expect(await compiler.check({ filter: filter('udp port 9999 and ip'), linktypes: [1] })).toMatchObject({
+      ok: true,
+    });
+    await waitFor(() => !children().includes(pid), { what: 'the stopped process is gone' });
+    await compiler.close();
+  });
+
+  test('one that stands still again and again is told as such: expression_compiler', { timeout: 60_000 }, async () => {
+    const before = new Set(children());
+    const compiler = createFilterCompiler({ limit_ms: 1000 });
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    const fresh = (): readonly number[] => children().filter((one) => !before.has(one));
+    const stopping = setInterval(() => {
+      for (const pid of fresh()) {
+        // It may just have gone.
+        try {
+          process.kill(pid, 'SIGSTOP');
+        } catch {}
+      }
+    }, 20);
+    // The one that takes its place is stopped before it is warm, or while it compiles.
+    const result = await compiler.check({ filter: filter('udp port 9999 and ip'), linktypes: [1] });
+    clearInterval(stopping);
+    expect(faultsOf(result)).toEqual([['expression_compiler', undefined]]);
+    expect(result.ok ? '' : result.faults[0]?.message).toMatch(/stopped by a signal|did not start within 10 s/);
+    for (const pid of fresh()) process.kill(pid, 'SIGCONT');
+    await compiler.close();
+  });
+
   test('a process whose parent cannot end it ends by itself', async () => {
     const child = fork(new URL('./compiler_child.ts', import.meta.url), [], {
       execArgv: [],

@@ -69,7 +69,9 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
 
   const serve = async (child: CompilerChild, first: Job): Promise<void> => {
     for (let job: Job | undefined = first; job !== undefined; job = waiting.shift()) {
-      job.settle(await child.run(job.request));
+      const outcome = await child.run(job.request);
+      // Not the text's doing: another process may do it at once.
+      job.settle(outcome.kind === 'starved' && !closed ? await child.run(job.request) : outcome);
     }
     idle.push(child);
   };
@@ -149,7 +151,9 @@ function faultsOf(
     fault(name, { field, ...params }, `/${field}`),
   ];
   if (outcome.kind === 'slow') return one('expression_slow', { limit_s: limit_ms / 1000 });
-  if (outcome.kind === 'ended') return [fault('expression_compiler', { reason: outcome.reason })];
+  if (outcome.kind === 'ended' || outcome.kind === 'starved') {
+    return [fault('expression_compiler', { reason: outcome.reason })];
+  }
   if (outcome.kind === 'syntax') return one('expression_syntax', { reason: outcome.reason });
   const faults =
     outcome.kind === 'failed'

@@ -100,3 +100,30 @@ test('agrees with the system on its own interfaces', async () => {
     await pair.remove();
   }
 });
+
+test('where no more files can be opened, no interface is called missing: interfaces_unreadable', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    const { listInterfaces, interfaceDrops } = await import(${JSON.stringify(new URL('interfaces.ts', import.meta.url).href)});
+    const { FaultError } = await import(${JSON.stringify(new URL('../model/errors/fault.ts', import.meta.url).href)});
+    const before = listInterfaces().length;
+    try {
+      for (;;) openSync('/dev/null', 'r');
+    } catch {}
+    const drops = interfaceDrops({ name: 'lo', ifindex: 1 });
+    let told = [];
+    try {
+      listInterfaces();
+    } catch (error) {
+      told = error instanceof FaultError ? error.faults.map(({ name, message }) => [name, message]) : [String(error)];
+    }
+    process.stdout.write(JSON.stringify({ before, drops: String(drops), told }));
+  `;
+  const limited = ['--nofile=60:60', process.execPath, '--input-type=module', '--eval', script];
+  const said = JSON.parse(execFileSync('prlimit', limited, { encoding: 'utf8' })) as Record<string, unknown>;
+  expect(said).toMatchObject({
+    drops: 'undefined',
+    told: [['interfaces_unreadable', expect.stringContaining('too many open files (EMFILE)') as string]],
+  });
+  expect(said['before']).toBeGreaterThan(0);
+});

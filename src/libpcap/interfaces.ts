@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { FaultError, raise } from '../model/errors/fault.ts';
 import type { InterfaceRef } from './live_handle.ts';
+import { errnoText } from './native_fault.ts';
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -18,9 +20,9 @@ export interface HostInterface extends InterfaceRef {
 
 /** The files that tell of interfaces: sysfs and procfs, or what a test has in their place. */
 export interface InterfaceFiles {
-  /** Names in a directory; empty where there is no such directory. */
+  /** Names in a directory; empty where there is no such directory. Throws `interfaces_unreadable` where it cannot be read. */
   list(directory: string): readonly string[];
-  /** A file's text; undefined where it cannot be read (an interface may go away while it is being read). */
+  /** A file's text; undefined where there is none: an interface may go away while it is being read. Throws `interfaces_unreadable`. */
   read(path: string): string | undefined;
 }
 
@@ -29,20 +31,33 @@ export const hostFiles: InterfaceFiles = {
   list(directory) {
     try {
       return readdirSync(directory);
-    } catch {
-      return [];
+    } catch (error) {
+      return gone(error, []);
     }
   },
   read(path) {
     try {
       return readFileSync(path, 'utf8');
-    } catch {
-      return undefined;
+    } catch (error) {
+      return gone(error, undefined);
     }
   },
 };
 
-/** All interfaces of this host's network namespace, by ascending number. Source: Documentation/ABI/testing/sysfs-class-net. */
+/** What stands for a file that is not there, or whose interface has just gone. What cannot be read for another reason is no absence. */
+function gone<T>(error: unknown, nothing: T): T {
+  const { code, errno } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  // EINVAL is sysfs's word for an attribute that this kind of interface does not have.
+  if (['ENOENT', 'ENODEV', 'ENOTDIR', 'EINVAL'].includes(code ?? '')) return nothing;
+  const reason = errno === undefined ? String(error) : errnoText(Math.abs(errno));
+  return raise('interfaces_unreadable', { reason }, { cause: error });
+}
+
+/**
+ * All interfaces of this host's network namespace, by ascending number. Source: Documentation/ABI/testing/sysfs-class-net.
+ *
+ * @throws FaultError `interfaces_unreadable`, as where no more files can be opened
+ */
 export function listInterfaces(files: InterfaceFiles = hostFiles): readonly HostInterface[] {
   return files
     .list(classDirectory)
@@ -60,14 +75,23 @@ export function interfaceNamed(name: string, files: InterfaceFiles = hostFiles):
  * `rx_fifo_errors`, as libpcap's `ps_ifdrop`). Undefined where it does not say, and where its name is another's by now.
  */
 export function interfaceDrops({ name, ifindex }: InterfaceRef, files: InterfaceFiles = hostFiles): bigint | undefined {
-  const counters = ['rx_missed_errors', 'rx_fifo_errors'].map((counter) =>
-    files.read(`${classDirectory}/${name}/statistics/${counter}`)?.trim(),
-  );
-  if (Number(files.read(`${classDirectory}/${name}/ifindex`)) !== ifindex) return undefined;
+  const read = (file: string): string | undefined => readLeniently(files, `${classDirectory}/${name}/${file}`);
+  const counters = ['rx_missed_errors', 'rx_fifo_errors'].map((counter) => read(`statistics/${counter}`));
+  if (Number(read('ifindex')) !== ifindex) return undefined;
   return counters.reduce<bigint | undefined>(
     (sum, counter) => (sum === undefined || counter === undefined ? undefined : sum + BigInt(counter)),
     0n,
   );
+}
+
+/** A figure that is only worth knowing: where it cannot be read it is not known. */
+function readLeniently(files: InterfaceFiles, path: string): string | undefined {
+  try {
+    return files.read(path)?.trim();
+  } catch (error) {
+    if (error instanceof FaultError) return undefined;
+    throw error;
+  }
 }
 
 function readInterface(name: string, files: InterfaceFiles): HostInterface | undefined {

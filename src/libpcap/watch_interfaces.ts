@@ -1,3 +1,4 @@
+import { FaultError } from '../model/errors/fault.ts';
 import { type InterfaceChange, interfaceChanges } from './interface_changes.ts';
 import { type HostInterface, listInterfaces } from './interfaces.ts';
 
@@ -26,7 +27,13 @@ export function watchInterfaces({ onChange, every_ms = 1000, list = listInterfac
   let interfaces = list();
   const look = (): void => {
     const before = interfaces;
-    interfaces = list();
+    try {
+      interfaces = list();
+    } catch (error) {
+      // Where they cannot be read, as without a file to open, nothing is known to have changed: the next look may tell.
+      if (error instanceof FaultError) return;
+      throw error;
+    }
     for (const change of interfaceChanges(before, interfaces)) onChange(change);
   };
   const timer = setInterval(look, every_ms).unref();

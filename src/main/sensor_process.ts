@@ -60,6 +60,14 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   };
   const bus = ipcSensorBus(link, settings.sensor);
   const interfaces = (): readonly HostInterface[] => named(settings).slice(0, limits.interfaces_max);
+  const keeper = keepSampling({
+    samples,
+    rate: settings.sample_rate,
+    present: () => named(settings).map(({ name }) => name),
+    isAwaited: (name) => typeof settings.interfaces !== 'string' && settings.interfaces.includes(name),
+    awaited: typeof settings.interfaces === 'string' ? [] : settings.interfaces,
+    warn,
+  });
   const sensor = await startSensor({
     who: { sensor: settings.sensor, colo: settings.colo, epoch: randomUUID() },
     bus,
@@ -79,20 +87,13 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     random: Math.random,
     clockOffset: () => readHostClock().offset,
     interfaces,
+    unsampled: () => keeper.unsampled,
     warn,
     crash,
   });
-
   const sampling = new AbortController();
-  const keeper = keepSampling({
-    samples,
-    rate: settings.sample_rate,
-    present: () => named(settings).map(({ name }) => name),
-    isAwaited: (name) => typeof settings.interfaces !== 'string' && settings.interfaces.includes(name),
-    warn,
-  });
   const absent = missing(settings).map((name) => fault('interface_unknown', { interface: name }));
-  for (const one of absent) warn(one, 'it is taken as soon as it is there');
+  for (const one of absent) warn(one, 'at the start');
   await keeper.look();
   const looking = (async (): Promise<void> => {
     while (!sampling.signal.aborted) {
@@ -107,7 +108,12 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   return {
     details: {
       interfaces: interfaces().map((port) => port.name),
-      warnings: [...absent.map(({ message }) => `${message} It is taken as soon as it is there.`), ...keeper.warnings],
+      warnings: [
+        ...missing(settings).map(
+          (name) => `There is no interface ${name} on this host. It is taken as soon as it is there.`,
+        ),
+        ...keeper.warnings,
+      ],
     },
     shutDown: async (hurry) => {
       sampling.abort();

@@ -8,6 +8,15 @@ export interface FleetMember {
   readonly name: string;
   readonly colo: string;
   readonly interfaces: readonly { readonly name: string; readonly linktype?: number }[];
+  /** How the sampling of its interfaces goes, also of those that it waits for. */
+  readonly samples?: readonly { readonly interface: string; readonly fault?: { readonly name: string } }[];
+}
+
+/** The interfaces that a sensor serves: those that are there, and those that its settings name and that are away. */
+export function servedInterfaces({ interfaces, samples = [] }: FleetMember): readonly string[] {
+  const there = interfaces.map((port) => port.name);
+  const away = samples.filter((one) => one.fault?.name === 'interface_unknown').map((one) => one.interface);
+  return [...there, ...away.filter((name) => !there.includes(name))];
 }
 
 /** The sensors that a scope lets an account see. */
@@ -35,7 +44,7 @@ export function chooseParts(
   scope: Scope,
 ): readonly PartRecord[] {
   return sensorsOfColo(colo_name, fleet, scope)
-    .flatMap((member) => member.interfaces.map((port) => ({ member, interface: port.name })))
+    .flatMap((member) => servedInterfaces(member).map((name) => ({ member, interface: name })))
     .map(({ member, interface: name }, ordinal) => ({
       capture_id,
       sensor: member.name,

@@ -1,4 +1,4 @@
-import type { PartRecord } from '../model/record.ts';
+import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { CaptureState } from './capture_state.ts';
 
@@ -27,7 +27,7 @@ export function partialReasons(state: CaptureState): readonly string[] {
     const where = `${part.sensor}/${part.interface}`;
     return [
       ...(reason === undefined ? [] : [`${where}: ${reason}`]),
-      ...missingTexts(part).map((text) => `${where}: ${text}`),
+      ...missingTexts(part, state.record).map((text) => `${where}: ${text}`),
       ...pastReasons(part).map((text) => `${where}, before it began: ${text}`),
     ];
   });
@@ -39,9 +39,30 @@ function pastReasons({ past }: PartRecord): readonly string[] {
 }
 
 /** What is known to be missing, or may be, of what a part delivered. */
-function missingTexts(part: PartRecord): readonly string[] {
+function missingTexts(part: PartRecord, record: CaptureRecord): readonly string[] {
   if (part.phase !== 'uploaded') return [];
-  return [part.missing, lossText(part)].filter((text) => text !== undefined);
+  return [beginningText(part, record), part.missing, lossText(part), interfaceLossText(part)].filter(
+    (text) => text !== undefined,
+  );
+}
+
+/** Interfaces arm one after the other, and the clocks of their hosts are not one: so much later is not told. */
+const together_ns = 2_000_000_000n;
+
+/** That a part began long after the first of its capture, or never. The past makes up for the one, and nothing for the other. */
+function beginningText({ armed_at }: PartRecord, { armed_at: first, spec }: CaptureRecord): string | undefined {
+  if (first === undefined) return undefined;
+  if (armed_at === undefined) return 'it was stopped before it had begun, so nothing was captured there';
+  const later = armed_at - first;
+  if (later <= together_ns || (spec.type === 'full' && spec.lookback_s !== undefined)) return undefined;
+  return `it began ${(Number(later) / 1e9).toFixed(1)} s after the first: what came there before is missing`;
+}
+
+/** What the interface lost before anybody could look at it may have matched. */
+function interfaceLossText({ interface_dropped = 0n }: PartRecord): string | undefined {
+  return interface_dropped === 0n
+    ? undefined
+    : `the interface itself lost ${interface_dropped} packets, matching or not`;
 }
 
 /** How many of the packets asked for were lost, for people; undefined where none were. */
@@ -55,7 +76,10 @@ function lossText({
 }
 
 function reasonOf(part: PartRecord, shutDown: boolean): string | undefined {
-  if (part.phase === 'failed' || part.phase === 'lost') return part.error ?? 'nothing came from it';
+  if (part.phase === 'failed' || part.phase === 'lost') {
+    const had = part.packets === undefined || part.packets === 0n ? '' : `; it had captured ${part.packets} packets`;
+    return `${part.error ?? 'nothing came from it'}${had}`;
+  }
   if (part.phase !== 'uploaded' || isWhole(part.stop_reason)) return undefined;
   if (part.stop_reason === 'shutdown' && shutDown) return undefined;
   return part.error ?? early[part.stop_reason ?? 'error'] ?? `ended early (${part.stop_reason})`;

@@ -80,7 +80,7 @@ function giveUp(state: CaptureState, at: bigint): Step {
     told.length > 0
       ? told.join('; ')
       : state.parts.length === 0
-        ? 'no sensor could take this capture'
+        ? 'no sensor could take this capture: none of the site has an interface that it could capture on'
         : 'no sensor delivered its part in time';
   return {
     state: { ...state, record: { ...state.record, status: 'failed', ended_at: at, error_message: reason } },

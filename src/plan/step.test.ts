@@ -282,7 +282,7 @@ describe('a full capture on several interfaces', () => {
     expect(late.record.status).toBe('conversion_running');
     expect(run(late, converted).record).toMatchObject({
       status: 'complete',
-      error_message: 's0/eth1: its part did not arrive within 60 s',
+      error_message: 's0/eth1: its part did not arrive within 60 s; it had captured 5 packets',
     });
   });
 
@@ -361,6 +361,29 @@ describe('packets that are missing', () => {
     const noted = settled({ note: 'the interface was down for 3 s' });
     expect(noted.record.status).toBe('success');
     expect(noted.parts[0]?.note).toBe('the interface was down for 3 s');
+  });
+
+  test('what the interface itself lost may have matched', () => {
+    expect(settled({ interface_dropped: 0n }).record.status).toBe('success');
+    expect(settled({ interface_dropped: 7n }).record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth0: the interface itself lost 7 packets, matching or not',
+    });
+  });
+
+  test('a part that began long after the first lacks what came before, and one that was stopped before it had begun all', () => {
+    const both = (second: number): CaptureState =>
+      run(full(2), armed(0), armed(1, second), ended(0), ended(1), uploaded(0), uploaded(1), converted);
+    expect(both(3).record.status).toBe('success');
+    expect(both(13).record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth1: it began 12.0 s after the first: what came there before is missing',
+    });
+    const stopped = run(full(2), armed(0), stop(), ended(0, { stop_reason: 'stopped' }), uploaded(0), converted);
+    expect(stopped.record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth1: it was stopped before it had begun, so nothing was captured there',
+    });
   });
 
   test('of several interfaces each says its own', () => {

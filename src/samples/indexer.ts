@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../libpcap/start_thread.ts';
 import type { IndexFormula } from '../filter/index_formula.ts';
-import { type Fault, fault } from '../model/errors/fault.ts';
+import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
 import type { SampleClock } from './clock.ts';
 import type { FromIndexer, SegmentToIndex, ToIndexer } from './index_messages.ts';
 import type { GrowingIndex } from './scan_job.ts';
@@ -168,7 +169,13 @@ export class Indexer {
   }
 
   #launch(): void {
-    const worker = new Worker(new URL('./index_worker.ts', import.meta.url), { execArgv: [], name: 'edgetap-index' });
+    let worker: Worker;
+    try {
+      worker = startThread(new URL('./index_worker.ts', import.meta.url), { execArgv: [], name: 'edgetap-index' });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      return void this.#afterExit(error.message);
+    }
     this.#worker = worker;
     // A store that nobody closes does not keep the process alive.
     worker.unref();

@@ -1,5 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../libpcap/start_thread.ts';
 import { wakeBytes } from '../libpcap/waiter.ts';
 import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
@@ -146,7 +147,14 @@ export class InterfaceSampler {
     this.#state.rate = rate;
     if (this.adapts) this.#state.budget_pps = this.#budget_pps;
     const order: SamplerOrder = { ...this.#options, rate, state: this.#state.buffer };
-    const worker = new Worker(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
+    let worker: Worker;
+    try {
+      worker = startThread(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#exited = Promise.resolve();
+      return this.#do(this.#afterExit(error.message));
+    }
     this.#worker = worker;
     this.#wake_descriptor = undefined;
     worker.on('message', (message: FromSampler) => this.#hear(message));

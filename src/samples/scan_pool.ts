@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../libpcap/start_thread.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { ScanAnswer, ScanOrder, ScanWork } from './scan_messages.ts';
 import type { CountOrder, StreamCounts } from './count_streams.ts';
@@ -90,7 +91,7 @@ export class ScanPool {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./scan_worker.ts', import.meta.url), { execArgv: [] });
+    const worker = startThread(new URL('./scan_worker.ts', import.meta.url), { execArgv: [] });
     this.#all.add(worker);
     // Whoever waits for its answer hears of it by himself.
     worker.on('error', () => undefined);

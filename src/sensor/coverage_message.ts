@@ -1,12 +1,19 @@
+import type { Fault } from '../model/errors/fault.ts';
 import type { InterfaceCount, LookbackCoverage } from '../samples/lookback.ts';
 import type { InterfaceCoverage } from '../wire/control_messages.ts';
 import type { ExcludedReason } from './compile_for_samples.ts';
+
+/** What else there is to say of an interface. */
+export interface BesideCoverage extends Pick<InterfaceCount, 'kept_out_estimated' | 'lost_estimated'> {
+  /** Why it is not being sampled. */
+  readonly fault?: Fault;
+}
 
 /** What an interface's samples can say about a window, as the bus carries it. */
 export function coverageMessage(
   one: Omit<LookbackCoverage, 'packets'>,
   excluded: ExcludedReason,
-  { kept_out_estimated, lost_estimated }: Pick<InterfaceCount, 'kept_out_estimated' | 'lost_estimated'> = {},
+  { kept_out_estimated, lost_estimated, fault }: BesideCoverage = {},
 ): InterfaceCoverage {
   const { interface: name, linktype, watermark, gaps, rates, dropped, dropped_is_upper_bound, clock_set } = one;
   return {
@@ -22,6 +29,7 @@ export function coverageMessage(
     ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
     rates: rates.map((span) => ({ from: span.from, to: span.to, rate: span.rate })),
     ...(clock_set.length === 0 ? {} : { clock_set: [...clock_set] }),
+    ...(fault === undefined ? {} : { fault: { name: fault.name, code: fault.code, message: fault.message } }),
     ...(one.excluded ? { excluded: excluded(linktype) } : {}),
   };
 }

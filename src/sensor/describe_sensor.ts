@@ -1,7 +1,7 @@
 import type { CaptureEngine } from '../capture/capture_engine.ts';
 import type { Spool } from '../capture/spool.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
-import { FaultError } from '../model/errors/fault.ts';
+import { type Fault, FaultError } from '../model/errors/fault.ts';
 import type { SampleStore } from '../samples/sample_store.ts';
 import type { InterfaceState } from '../wire/bus_fields.ts';
 import type { Identity, Question } from './ask_control.ts';
@@ -16,35 +16,53 @@ export function describeSensor(parts: {
   readonly spool: Spool;
   readonly samples: SampleStore;
   interfaces(): readonly HostInterface[];
+  /** What is to be sampled and is not, and why. */
+  unsampled(): ReadonlyMap<string, Fault>;
 }): () => Promise<SensorDescription> {
   const { who, engine, spool, samples } = parts;
   return async () => {
     const { budget } = spool;
+    const unsampled = parts.unsampled();
     return {
       colo: who.colo,
       interfaces: await Promise.all(parts.interfaces().map(async (port) => await interfaceState(engine, port))),
       spool_used_bytes: BigInt(budget.used_bytes),
       spool_limit_bytes: BigInt(budget.limit_bytes),
-      samples: samples.status().interfaces.flatMap((one) => {
-        const { sampling, oldest } = one;
-        if (sampling === undefined) return [];
-        const { name, code, message } = sampling.fault ?? {};
-        return [
-          {
-            interface: one.interface,
-            rate: sampling.rate,
-            packets: sampling.packets,
-            dropped: sampling.dropped + sampling.lost,
-            bytes: BigInt(one.bytes),
-            ...(oldest === undefined ? {} : { oldest }),
-            ...(name === undefined || code === undefined || message === undefined
-              ? {}
-              : { fault: { name, code, message } }),
-          },
-        ];
-      }),
+      samples: [
+        ...samples.status().interfaces.flatMap((one) => {
+          const { sampling, oldest } = one;
+          if (sampling === undefined) return [];
+          const { name, code, message } = unsampled.get(one.interface) ?? sampling.fault ?? {};
+          return [
+            {
+              interface: one.interface,
+              rate: sampling.rate,
+              packets: sampling.packets,
+              dropped: sampling.dropped + sampling.lost,
+              bytes: BigInt(one.bytes),
+              ...(oldest === undefined ? {} : { oldest }),
+              ...(name === undefined || code === undefined || message === undefined
+                ? {}
+                : { fault: { name, code, message } }),
+            },
+          ];
+        }),
+        ...unsampledStates(unsampled, samples),
+      ],
     };
   };
+}
+
+/** Interfaces that are not sampled, in the place of what their samplers would say. */
+function unsampledStates(unsampled: ReadonlyMap<string, Fault>, samples: SampleStore): SensorDescription['samples'] {
+  const sampled = new Set(
+    samples.status().interfaces.flatMap((one) => (one.sampling === undefined ? [] : one.interface)),
+  );
+  return [...unsampled].flatMap(([name, { name: kind, code, message }]) => {
+    if (sampled.has(name)) return [];
+    const nothing = { rate: 1, packets: 0n, dropped: 0n, bytes: 0n };
+    return [{ interface: name, ...nothing, fault: { name: kind, code, message } }];
+  });
 }
 
 async function interfaceState(engine: CaptureEngine, port: HostInterface): Promise<InterfaceState> {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { FaultError, fault } from '../model/errors/fault.ts';
+import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { SampleStoreStatus } from '../samples/sample_store.ts';
 import { keepSampling, type SamplingKeeper } from './keep_sampling.ts';
@@ -42,6 +42,9 @@ beforeEach(() => {
     },
     rate: 4,
     present: () => present,
+    get awaited() {
+      return awaited;
+    },
     isAwaited: (name) => awaited.includes(name),
     warn: ({ name }, context) => void warned.push(`${context}: ${name}`),
   });
@@ -111,8 +114,41 @@ test('a defect is thrown on', async () => {
     },
     rate: undefined,
     present: () => present,
+    awaited: [],
     isAwaited: () => false,
     warn: () => undefined,
   });
   await expect(broken.look()).rejects.toThrow('a defect');
+});
+
+test('what is not sampled is known with its reason, until it is: away, or refused', async () => {
+  present = ['eth0'];
+  awaited = ['eth0', 'nosuch0'];
+  await look();
+  expect([...keeper.unsampled].map(([name, { name: why, message }]) => [name, why, message])).toEqual([
+    ['nosuch0', 'interface_unknown', expect.stringMatching(/^There is no interface nosuch0 on this host now: /)],
+  ]);
+  present.push('nosuch0');
+  refused = ['nosuch0'];
+  await look();
+  expect([...keeper.unsampled].map(([name, fault]) => [name, fault.name])).toEqual([['nosuch0', 'capture_denied']]);
+  refused = [];
+  await look();
+  expect([...keeper.unsampled]).toEqual([]);
+});
+
+test('where the interfaces cannot be read, what is sampled goes on', async () => {
+  present = ['eth0'];
+  await look();
+  const unreadable = keepSampling({
+    samples: { status, startSampling: async () => undefined, stopSampling: async (name) => void sampled.delete(name) },
+    rate: undefined,
+    present: () => raise('interfaces_unreadable', { reason: 'too many open files (EMFILE)' }),
+    awaited: [],
+    isAwaited: () => false,
+    warn: ({ name }, context) => void warned.push(`${context}: ${name}`),
+  });
+  for (let count = 0; count < 20; count += 1) await unreadable.look();
+  expect([...sampled]).toEqual(['eth0']);
+  expect(warned).toEqual(['looking for interfaces: interfaces_unreadable']);
 });

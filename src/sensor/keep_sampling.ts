@@ -11,6 +11,8 @@ export interface KeepSamplingDeps {
   present(): readonly string[];
   /** Is it to be sampled as soon as it is there again, however long it is away? */
   isAwaited(name: string): boolean;
+  /** Interfaces that are to be sampled whatever is there: those that the settings name. */
+  readonly awaited: readonly string[];
   warn(fault: Fault, context: string): void;
 }
 
@@ -20,6 +22,8 @@ export interface SamplingKeeper {
   look(): Promise<void>;
   /** What the user should know, in the order in which it came up. */
   readonly warnings: ReadonlySet<string>;
+  /** What is to be sampled and is not, and why: as of the last look. */
+  readonly unsampled: ReadonlyMap<string, Fault>;
 }
 
 /** Away for so many looks, an interface that nobody awaits is given up: those of containers come and go for ever. */
@@ -30,6 +34,7 @@ export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
   const { samples, rate } = deps;
   const warnings = new Set<string>();
   const away = new Map<string, number>();
+  const unsampled = new Map<string, Fault>();
 
   const tell = (one: Fault, context: string): void => {
     if (!warnings.has(one.message)) deps.warn(one, context);
@@ -39,9 +44,11 @@ export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
   const start = async (name: string): Promise<void> => {
     try {
       await samples.startSampling({ interface: name, ...(rate === undefined ? {} : { rate }) });
+      unsampled.delete(name);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       tell(error.faults[0], `sampling ${name}`);
+      unsampled.set(name, error.faults[0]);
     }
   };
 
@@ -53,16 +60,43 @@ export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
     return looks > looks_away_max;
   };
 
+  /** What is there; undefined where it cannot be read: it is looked for again in some seconds. */
+  const readPresent = (): ReadonlySet<string> | undefined => {
+    try {
+      return new Set(deps.present());
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      tell(error.faults[0], 'looking for interfaces');
+      return undefined;
+    }
+  };
+
+  const noteAway = (present: ReadonlySet<string>): void => {
+    for (const [name, why] of unsampled) {
+      if (!present.has(name) || why.name === 'interface_unknown') unsampled.delete(name);
+    }
+    for (const name of deps.awaited) {
+      if (!present.has(name)) unsampled.set(name, fault('interface_unknown', { interface: name }));
+    }
+  };
+
+  // Known from the start: control hears of it with the first word of the sensor.
+  const first = readPresent();
+  if (first !== undefined) noteAway(first);
+
   return {
     warnings,
+    unsampled,
     look: async () => {
-      const present = new Set(deps.present());
+      const present = readPresent();
+      if (present === undefined) return;
       const known = samples.status().interfaces.flatMap((one) => (one.sampling === undefined ? [] : [one.interface]));
       const gone = known.filter((name) => isGone(name, present));
       await Promise.all(gone.map(async (name) => await samples.stopSampling(name)));
       const room = limits.interfaces_max - (known.length - gone.length);
       const fresh = [...present].filter((name) => !known.includes(name));
       if (fresh.length > room) tell(fault('interfaces_too_many', { limit: limits.interfaces_max }), 'sampling');
+      noteAway(present);
       // All at once: from then on an answer says what is missing of each.
       await Promise.all(fresh.slice(0, Math.max(0, room)).map(start));
     },

@@ -35,6 +35,8 @@ export interface SensorParts {
   readonly clockOffset: () => bigint;
   /** The interfaces that this sensor serves, as they are now. */
   interfaces(): readonly HostInterface[];
+  /** What is to be sampled and is not, and why. */
+  unsampled(): ReadonlyMap<string, Fault>;
   /** The operator is told. */
   warn(fault: Fault, context: string): void;
   /** A defect: the process must not go on. */
@@ -84,8 +86,7 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
   wake = () => beat.soon();
   bus.serve({
     nudge: (generation) => beat.nudge(generation),
-    lookback: (request, signal) =>
-      answerLookback(parts.samples, parts.compiler, request, signal, () => parts.clockOffset()),
+    lookback: (request, signal) => answerLookback(parts, request, signal),
     estimate: async (order, signal) => await answerEstimate(parts.samples, parts.compiler, order, signal),
   });
   const running = beat.run();

@@ -66,6 +66,8 @@ export const InterfaceCoverage = Type.Object({
   rates: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), rate: Type.Integer({ minimum: 1 }) })),
   /** The wall clock was set, and where it stood before that; near or in the window. */
   clock_set: Type.Optional(Type.Array(Type.BigInt())),
+  /** Why it is not being sampled now. */
+  fault: Type.Optional(FaultValue),
   /** The filter cannot match on this link type. */
   excluded: Type.Optional(Type.String({ maxLength: 512 })),
 });

@@ -6,8 +6,9 @@ import { createNamespacePair, type NamespacePair } from '../support/namespace_pa
 import { parsePcap } from '../support/packet_samples.ts';
 import { openFrameSender } from '../support/replay_frames.ts';
 import { type Served, startServe } from '../support/serve.ts';
-import { captureBecomes, createCapture, downloadFile, provedFileBucket } from '../support/take_captures.ts';
+import { createCapture, downloadFile, provedFileBucket } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
+import { endsAsCovered } from '../support/ends_as_covered.ts';
 
 /** GRE, VXLAN, MPLS, PPPoE and plain IP, untagged and tagged once and twice. */
 const frames: readonly TunnelFrame[] = tunnelFrames().filter(({ name }) =>
@@ -65,7 +66,7 @@ afterAll(async () => {
 /** What a look-back finds, as the names of the frames that were sent. */
 async function lookBack(by: Served, ask: Readonly<Record<string, unknown>>): Promise<readonly string[]> {
   const { id } = await createCapture(by, { ...simple, ...ask });
-  await captureBecomes(by, id, ['success']);
+  await endsAsCovered(by, id);
   return parsePcap(await downloadFile(by, id)).packets.map(({ data }) => nameOf(data));
 }
 

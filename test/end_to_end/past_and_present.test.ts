@@ -19,6 +19,7 @@ import {
 } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { allArmed, sensorsOf } from './shown_sensors.ts';
+import { endsAsCovered } from '../support/ends_as_covered.ts';
 
 const scratch = scratchFolder();
 const frame_bytes = 400;
@@ -78,7 +79,7 @@ async function capture(
   const after = traffic.map((one) => one.next());
   await pause(50);
   await stopCapture(served, id);
-  return { capture: await captureBecomes(served, id, ['success'], 60_000), before, after };
+  return { capture: await endsAsCovered(served, id, 60_000), before, after };
 }
 
 function isSample({ data, original }: SamplePacket): boolean {
@@ -192,7 +193,7 @@ describe('over two interfaces', () => {
     const counts = [500, 1, 100, 333];
     const ids = await Promise.all(asks.map(async (ask) => (await createCapture(served, full(ask))).id));
     for (const [index, id] of ids.entries()) {
-      const done = await captureBecomes(served, id, ['success'], 60_000);
+      const done = await endsAsCovered(served, id, 60_000);
       const { packets } = readPackets([deliveredFile(bucket, id, asks[index]?.format)]);
       expect(packets.filter(isWhole)).toHaveLength(counts[index] ?? NaN);
       expect(done).toMatchObject({
@@ -237,7 +238,7 @@ describe('over two interfaces', () => {
   test('one that is stopped at once has its past, if anything armed', async () => {
     const { id } = await createCapture(served, full());
     await stopCapture(served, id);
-    const done = await captureBecomes(served, id, ['success'], 60_000);
+    const done = await endsAsCovered(served, id, 60_000);
     const { packets } = parsePcap(deliveredFile(bucket, id));
     expect(packets.filter(isSample)).toHaveLength(Number(done['packets_past']));
     const armed = sensorsOf(done).filter((sensor) => sensor.past !== undefined);
@@ -271,7 +272,7 @@ describe('when something dies', () => {
       });
       await pause(200);
       await stopCapture(served, id);
-      const done = await captureBecomes(served, id, ['success'], 60_000);
+      const done = await endsAsCovered(served, id, 60_000);
       const parts = seams(parsePcap(deliveredFile(bucket, id)).packets);
       checkAccount(done, parts);
       for (const { past, present } of parts) expect([past.length > 0, present.length > 0]).toEqual([true, true]);

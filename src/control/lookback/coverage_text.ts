@@ -38,7 +38,7 @@ export function missingText(coverage: InterfaceCoverage): string | undefined {
       ? 'there are no samples yet'
       : `there are samples from ${formatTime(samples_from)} to ${formatTime(samples_to)}`;
   return joined([
-    ...(gaps === undefined ? [] : [gaps, all]),
+    ...(gaps === undefined ? [] : [gaps, all, coverage.fault?.message.replace(/\.$/, '')]),
     lostText(coverage),
     ...clock_set.map(
       (time) => `the clock was set at ${formatTime(time)}: samples around then may be missing or have wrong times`,

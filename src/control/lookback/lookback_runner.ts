@@ -9,7 +9,7 @@ import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import type { CaptureEvent, LookbackShare } from '../../plan/capture_event.ts';
 import { coveredShare } from '../../model/covered_time.ts';
-import { type FleetMember, visibleSensors } from '../../plan/choose_parts.ts';
+import { type FleetMember, servedInterfaces, visibleSensors } from '../../plan/choose_parts.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
@@ -297,7 +297,10 @@ function sharesOf(
   const base = { sensor: sensor.name, colo: sensor.colo };
   if (answer.kind !== 'answered') {
     const outcome = answer.kind === 'silent' ? 'no_answer' : 'failed';
-    return sensor.interfaces.map((port) => ({ ...base, interface: port.name, outcome, error: answer.fault.message }));
+    const names = servedInterfaces(sensor);
+    const error = answer.fault.message;
+    // Of a sensor whose interfaces nobody knows, too, it is told that it is missing.
+    return (names.length === 0 ? ['*'] : names).map((name) => ({ ...base, interface: name, outcome, error }));
   }
   return answer.coverage.map((coverage): LookbackShare => {
     const { dropped_is_upper_bound, samples_from, samples_to } = coverage;

@@ -1,6 +1,11 @@
 /** Codes 1500 to 1599. */
 export const captureFaults = {
-  interface_unknown: { code: 1500, status: 500, retry: 'no', text: 'There is no interface {interface} on this host.' },
+  interface_unknown: {
+    code: 1500,
+    status: 500,
+    retry: 'no',
+    text: 'There is no interface {interface} on this host now: bring it up, or correct EDGETAP_INTERFACES. It is taken as soon as it is there.',
+  },
   interface_removed: {
     code: 1501,
     status: 500,
@@ -56,7 +61,7 @@ export const captureFaults = {
     code: 1512,
     status: 500,
     retry: 'no',
-    text: 'A capture worker failed: {reason} What it had written is kept.',
+    text: 'A capture worker failed: {reason}. What it had written to the spool, if anything, is kept.',
   },
   interface_changed: {
     code: 1513,
@@ -75,5 +80,17 @@ export const captureFaults = {
     status: 500,
     retry: 'no',
     text: 'More than {limit} interfaces are there to be served: {limit} are, the others are left out. Name those that matter in EDGETAP_INTERFACES.',
+  },
+  interfaces_unreadable: {
+    code: 1515,
+    status: 500,
+    retry: 'soon',
+    text: 'The interfaces of this host cannot be read: {reason}. Where too many files are open, raise the limit (LimitNOFILE, ulimit -n) for edgetap.',
+  },
+  thread_unstarted: {
+    code: 1516,
+    status: 500,
+    retry: 'soon',
+    text: 'A thread could not be started: {reason}. Raise the limits of edgetap: processes and threads (TasksMax, pids.max, ulimit -u), open files (LimitNOFILE, ulimit -n) or memory.',
   },
 } as const;

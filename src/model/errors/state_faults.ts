@@ -34,4 +34,28 @@ export const stateFaults = {
     retry: 'no',
     text: "This host's clock was set by {by_s} s. Captures, deliveries and deadlines go on unchanged; packets carry the new time from here on.",
   },
+  bus_answer_failed: {
+    code: 1811,
+    status: 500,
+    retry: 'soon',
+    text: 'The question could not be answered: {reason}',
+  },
+  database_locked: {
+    code: 1808,
+    status: 503,
+    retry: 'soon',
+    text: 'The database is locked by another program ({reason}): end what holds it ("fuser" names it), then send this again.',
+  },
+  database_full: {
+    code: 1809,
+    status: 507,
+    retry: 'soon',
+    text: 'The database cannot be written, its disk is full ({reason}): make room for EDGETAP_DATA_DIR, then send this again.',
+  },
+  database_unwritable: {
+    code: 1810,
+    status: 503,
+    retry: 'soon',
+    text: 'The database cannot be read or written ({reason}): check the disk and the rights of EDGETAP_DATA_DIR, then send this again.',
+  },
 } as const;

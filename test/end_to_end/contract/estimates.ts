@@ -4,6 +4,7 @@ import { replayFrames } from '../../support/replay_frames.ts';
 import { waitFor } from '../../support/wait_for.ts';
 import type { Answered, Ask, ContractWorld } from './contract_world.ts';
 import { numbered } from './frames.ts';
+import { requireAsCovered } from '../../support/ends_as_covered.ts';
 
 const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
@@ -115,7 +116,8 @@ export function estimatesContract(world: () => ContractWorld): void {
     test('counts what the capture then has', async () => {
       const { ask, create, becomes } = world();
       const { result } = (await estimate(ask, simple)).body;
-      const made = await becomes((await create(simple, { as })).id, ['success'], { as });
+      const made = await becomes((await create(simple, { as })).id, ['success', 'complete'], { as });
+      requireAsCovered(made);
       expect(made['sensors']).toMatchObject([{ packets: result['packets'], bytes: result['bytes'] }]);
     });
 

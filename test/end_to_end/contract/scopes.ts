@@ -4,6 +4,7 @@ import { replayFrames } from '../../support/replay_frames.ts';
 import { waitFor } from '../../support/wait_for.ts';
 import type { ContractWorld } from './contract_world.ts';
 import { numbered, numberOf } from './frames.ts';
+import { requireAsCovered } from '../../support/ends_as_covered.ts';
 
 const vlan = [0x8100, 5] as const;
 const service = [0x88a8, 7] as const;
@@ -119,12 +120,12 @@ export function scopesContract(world: () => ContractWorld): void {
       );
       for (const expression of expressions) {
         const { id } = await create({ ...simple, filter_expression: expression[0] }, about);
-        await becomes(id, ['success'], about);
+        requireAsCovered(await becomes(id, ['success', 'complete'], about));
         check(await download(id, about), sent, expression);
       }
       // What is asked for by filter_v1 is ANDed as well.
       const { id } = await create({ ...simple, filter_v1: { source_address: '10.2.0.1' } }, about);
-      await becomes(id, ['success'], about);
+      requireAsCovered(await becomes(id, ['success', 'complete'], about));
       expect(parsePcap(await download(id, about)).packets).toEqual([]);
     });
 
@@ -179,7 +180,8 @@ export function scopesContract(world: () => ContractWorld): void {
         what: 'the packets',
       });
       await ask('PUT', `/pcaps/${id}/stop`, by);
-      const done = await becomes(id, ['success'], by);
+      const done = await becomes(id, ['success', 'complete'], by);
+      requireAsCovered(done);
       const numbers = parsePcap(await download(id, by)).packets.map(({ data }) => numberOf(data));
       expect(numbers.filter((number) => number >= 4000)).toEqual(granted);
       // What other tests have sent in the last minute: granted as well, in the same places of each round.

@@ -24,13 +24,20 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
     test('looks back at once: the newest packets, in ascending time', async () => {
       const { create, becomes, download, pair } = world();
       const { id, ...asked } = await create({ type: 'simple', time_limit: 60, packet_limit: 3, filter_v1 }, { as });
-      const done = await becomes(id, ['success'], { as });
+      // It has not sampled for a minute yet, and of five packets that match the limit keeps out two.
+      const done = await becomes(id, ['complete'], { as });
+      const moment = expect.stringMatching(/^2\d{3}-.*Z$/) as string;
       expect(done).toEqual({
         ...asked,
         id,
-        status: 'success',
+        status: 'complete',
+        error_message: expect.stringMatching(
+          /^s1\/\S+: no samples from \S+ to \S+: before the first sample; there are samples from \S+ to \S+$/,
+        ) as string,
         sample_rate: 1,
-        packets_estimated: 3,
+        packets_estimated: 5,
+        truncated: true,
+        oldest_packet: moment,
         packets_dropped: 0,
         sensors: [
           {
@@ -42,8 +49,11 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
             bytes: 3 * numbered(1).length,
             dropped: 0,
             sample_rate: 1,
-            packets_estimated: 3,
-            // It has not sampled for so long yet.
+            packets_estimated: 5,
+            covered: 'part',
+            samples_from: moment,
+            samples_to: moment,
+            missing: expect.stringMatching(/^no samples from /) as string,
             coverage: expect.stringMatching(/^no samples from /) as string,
           },
         ],
@@ -103,7 +113,7 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
       beforeAll(async () => {
         const { create, becomes } = world();
         const { id } = await create({ type: 'simple', time_limit: 60, packet_limit: 5, filter_v1 }, { as });
-        await becomes(id, ['success'], { as });
+        await becomes(id, ['complete'], { as });
         path = `/pcaps/${id}/download`;
         const { status, headers, bytes } = await get({ accept: 'application/vnd.tcpdump.pcap' });
         expect(status).toBe(200);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Capture } from '../model/capture.ts';
+import type { Capture } from '../../model/capture.ts';
 import { captureNotices } from './capture_notices.ts';
 
 const noon = 1_769_860_800n * 1_000_000_000n;

@@ -1,6 +1,6 @@
-import type { Capture } from '../model/capture.ts';
-import { type Fault, fault } from '../model/errors/fault.ts';
-import { formatTime } from '../model/time.ts';
+import type { Capture } from '../../model/capture.ts';
+import { type Fault, fault } from '../../model/errors/fault.ts';
+import { formatTime } from '../../model/time.ts';
 
 /** What a capture's owner should know of it beside its status: an answer's `messages`. */
 export function captureNotices(capture: Capture): readonly Fault[] {

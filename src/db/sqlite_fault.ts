@@ -1,0 +1,34 @@
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+
+// Primary result codes (https://www.sqlite.org/rescode.html).
+const busy = 5;
+const locked = 6;
+const read_only = 8;
+const io_error = 10;
+const full = 13;
+const cannot_open = 14;
+
+/** The fault that an error of SQLite's is: one that names what is wrong outside of edgetap, or `database_failed`. */
+export function sqliteFault(error: unknown): Fault {
+  if (error instanceof FaultError) return error.faults[0];
+  const reason = error instanceof Error ? error.message : String(error);
+  switch (primaryCode(error)) {
+    case busy:
+    case locked:
+      return fault('database_locked', { reason });
+    case full:
+      return fault('database_full', { reason });
+    case read_only:
+    case io_error:
+    case cannot_open:
+      return fault('database_unwritable', { reason });
+    default:
+      return fault('database_failed', { reason });
+  }
+}
+
+/** SQLite's result code without what the extended one adds; undefined for an error of another origin. */
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return error.errcode & 0xff;
+}

@@ -1,0 +1,15 @@
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { raise } from '../model/errors/fault.ts';
+
+/**
+ * Starts a worker thread.
+ *
+ * @throws FaultError `thread_unstarted` where the system has no more threads, open files or memory for it
+ */
+export function startThread(program: URL, options: WorkerOptions): Worker {
+  try {
+    return new Worker(program, options);
+  } catch (cause) {
+    return raise('thread_unstarted', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+  }
+}
