@@ -27,8 +27,8 @@ export function sqliteFault(error: unknown): Fault {
   }
 }
 
-/** SQLite's result code without what the extended one adds; undefined for an error of another origin. */
-function primaryCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+/** SQLite's result code without what the extended one adds; 0 for an error of another origin. */
+function primaryCode(error: unknown): number {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return 0;
   return error.errcode & 0xff;
 }

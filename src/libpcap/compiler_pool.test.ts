@@ -178,10 +178,11 @@ describe('time', () => {
     const fresh = (): readonly number[] => children().filter((one) => !before.has(one));
     const stopping = setInterval(() => {
       for (const pid of fresh()) {
-        // It may just have gone.
         try {
           process.kill(pid, 'SIGSTOP');
-        } catch {}
+        } catch {
+          // It has just gone.
+        }
       }
     }, 20);
     // The one that takes its place is stopped before it is warm, or while it compiles.

@@ -31,7 +31,8 @@ export function requireAsCovered(capture: ShownCapture): void {
     return late;
   });
   const expected = lacking.length === 0 ? 'success' : 'complete';
-  const told = String(capture['error_message'] ?? '').split('before the first sample').length - 1;
+  const message = capture['error_message'];
+  const told = (typeof message === 'string' ? message : '').split('before the first sample').length - 1;
   if (capture.status === expected && told === lacking.length) return;
   throw new Error(`${lacking.length} sensors lack time before their first sample: ${JSON.stringify(capture)}`);
 }
