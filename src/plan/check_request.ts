@@ -39,6 +39,8 @@ export interface RequestContext {
   /** All buckets of the account. */
   readonly ownerships: readonly Ownership[];
   readonly scope: Scope;
+  /** Time of the oldest sample that these sensors have, where they have any. */
+  readonly samples_from?: TimeNs;
 }
 
 /** What the schema check left of a request, and the faults that it reported. */
@@ -91,7 +93,7 @@ function judge(
   if (expression !== undefined) take(checkExpression(expression));
   const match_inner = fields.match_inner === true;
   if (match_inner && fields.type === 'full') faults.push(fault('match_inner_full', {}, '/match_inner'));
-  const offset_time = take(checkOffset(fields.offset_time, context.now));
+  const offset_time = take(checkOffset(fields.offset_time, context));
   const colo_name = take(checkColo(fields, context));
   const bucket =
     fields.destination_conf === undefined
@@ -134,7 +136,7 @@ function grantsNothing({ sensors, networks }: Scope): boolean {
   return sensors.length === 0 || networks.length === 0;
 }
 
-function checkOffset(text: string | undefined, now: TimeNs): Result<TimeNs> {
+function checkOffset(text: string | undefined, { now, samples_from }: RequestContext): Result<TimeNs> {
   if (text === undefined) return ok(now);
   const at = '/offset_time';
   const time = parseTime(text);
@@ -143,7 +145,9 @@ function checkOffset(text: string | undefined, now: TimeNs): Result<TimeNs> {
     return refused(fault('offset_in_future', { now: formatTime(now) }, at));
   }
   const oldest = now - seconds(limits.lookback_max_s);
-  if (time < oldest) return refused(fault('offset_too_old', { oldest: formatTime(oldest) }, at));
+  // No sensor may have been there for so long.
+  const kept = samples_from !== undefined && samples_from > oldest ? samples_from : oldest;
+  if (time < oldest) return refused(fault('offset_too_old', { oldest: formatTime(kept) }, at));
   return ok(time > now ? now : time);
 }
 

@@ -68,7 +68,9 @@ async function check<Spec extends EstimateSpec>(
   const fleet = visibleSensors(heardOf(await listSensors(db), await db.now()), scope);
   const ownerships = await listOwnerships(db, by.account_id);
   const colos = [...new Set(fleet.map((sensor) => sensor.colo))].toSorted();
-  const spec = judge({ now, colos, ownerships, scope });
+  const oldest = fleet.flatMap((sensor) => sensor.samples.flatMap((one) => one.oldest ?? []));
+  const [samples_from] = oldest.toSorted((one, other) => (one < other ? -1 : 1));
+  const spec = judge({ now, colos, ownerships, scope, ...(samples_from === undefined ? {} : { samples_from }) });
   const faults: Fault[] = spec.ok ? [] : [...spec.faults];
   const expression = found.fields.filter_expression;
   // The expression is tried even beside other faults, unless it is at fault already.
