@@ -14,10 +14,12 @@ interface Common {
   readonly traps: readonly Expression[];
   /** Of how many parts it consists, each counted as often as it occurs. */
   readonly parts: number;
+  /** So many scratch words suffice to compute it. */
+  readonly words: number;
 }
 
-/** No expression of a filter's text is as large: it would be evaluated for ever. */
-const parts_max = 2000;
+/** No expression of a filter's text is as large: each part is an instruction. */
+const parts_max = 50_000;
 
 /** A program that computes more than can be told here, and is none of libpcap's. */
 export class TooComplex extends Error {}
@@ -173,7 +175,7 @@ export class ExpressionPool {
     const parts = partsOf(made);
     if (parts > parts_max) throw new TooComplex(`an expression of ${parts} parts`);
     const traps: Expression[] = [...trapsOfParts(made)];
-    const expression: Expression = { ...made, id: this.#made.size, parts, traps };
+    const expression: Expression = { ...made, id: this.#made.size, parts, words: wordsOf(made), traps };
     const traps_itself = expression.kind === 'never' || expression.kind === 'load' || expression.kind === 'indirect';
     if (traps_itself || dividesByZero(made)) traps.push(expression);
     this.#made.set(key, expression);
@@ -181,12 +183,20 @@ export class ExpressionPool {
   }
 }
 
-type Made = DistributiveOmit<Expression, 'id' | 'parts' | 'traps'>;
+type Made = DistributiveOmit<Expression, 'id' | 'parts' | 'words' | 'traps'>;
 type DistributiveOmit<T, K extends keyof T> = T extends unknown ? Omit<T, K> : never;
 
 function partsOf(one: Made): number {
   if (one.kind === 'binary') return 1 + one.a.parts + one.b.parts;
   return one.kind === 'indirect' ? 1 + one.x.parts : 1;
+}
+
+/** Of two parts the one that takes more is computed first, and kept while the other one is. */
+function wordsOf(one: Made): number {
+  if (one.kind === 'indirect') return one.x.words;
+  if (one.kind !== 'binary') return 0;
+  if (one.b.kind === 'constant') return one.a.words;
+  return Math.max(one.a.words, one.b.words, Math.min(one.a.words, one.b.words) + 1);
 }
 
 function trapsOfParts(one: Made): Iterable<Expression> {

@@ -90,6 +90,49 @@ test('what holds more than the machine has room for stays as it is', () => {
   expect(optimize(program)).toBe(program);
 });
 
+test('sums of any depth and shape fit into the scratch words', () => {
+  // Loads from a place that the packet tells, so that each takes x.
+  const load = (at: number): readonly Instruction[] => [step(0x30, at), step(0x07), step(0x50, 0)];
+  const word = (code: number, at: number): Instruction => step(code, at);
+  const left = [
+    ...load(0),
+    ...Array.from({ length: 20 }, (_, at) => [
+      word(0x02, 0),
+      ...load(at + 1),
+      step(0x07),
+      word(0x60, 0),
+      step(0x1c),
+    ]).flat(),
+  ];
+  const right = [
+    ...load(0),
+    ...Array.from({ length: 20 }, (_, at) => [word(0x02, 0), ...load(at + 1), word(0x61, 0), step(0x1c)]).flat(),
+  ];
+  const balanced = (depth: number, at: number): readonly Instruction[] => {
+    if (depth === 0) return load(at % 32);
+    const half = 2 ** (depth - 1);
+    return [
+      ...balanced(depth - 1, at),
+      word(0x02, depth),
+      ...balanced(depth - 1, at + half),
+      word(0x61, depth),
+      step(0x1c),
+    ];
+  };
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 40, maxLength: 40, max: 39 }), fc.nat(255), (bytes, wanted) => {
+      for (const sum of [left, right, balanced(6, 0)]) {
+        const program = [...sum, step(0x54, 0xff), step(0x15, wanted, 0, 1), accept(7), accept(0)];
+        const optimized = optimize(program);
+        expect(optimized).not.toBe(program);
+        const [before, after] = [program, optimized].map((one) => runBpf(encodeInstructions(one), { bytes }));
+        expect(after).toBe(before);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test('jumps reach over any distance', () => {
   fc.assert(
     fc.property(fc.integer({ min: 200, max: 700 }), fc.nat(60), (count, last) => {

@@ -5,8 +5,6 @@ import { variableWords } from './variable_words.ts';
 
 /** Scratch words of the machine (BPF_MEMWORDS). */
 const scratch_words = 16;
-/** So many are left for what is kept while something else is computed. */
-const spare_words = 6;
 /** An expression of so many parts or more is kept in a scratch word where several nodes need it; fewer suffice where they load from behind it. */
 const kept_parts = 4;
 const kept_base_parts = 3;
@@ -70,13 +68,17 @@ interface KeptWords {
 function keptWords(order: readonly Node[]): KeptWords {
   const of = new Map(variableWords(order));
   let first_spare = Math.max(-1, ...of.values()) + 1;
-  if (first_spare > scratch_words - 2) throw new TooComplex(`${first_spare} variables at once`);
+  // What is kept while something else is computed, of the two sides of a test, too.
+  let spare = 1;
+  for (const node of order) for (const one of expressionsOf(node)) spare = Math.max(spare, one.words + 1);
+  if (first_spare + spare > scratch_words)
+    throw new TooComplex(`${first_spare} variables at once, ${spare} more words`);
   const uses = new Map<Expression, number>();
   for (const node of order) for (const one of longParts(node)) uses.set(one, (uses.get(one) ?? 0) + 1);
   const worth = ([one, count]: readonly [Expression, number]): number => (count - 1) * one.parts;
   const often = [...uses].filter(([, count]) => count > 1).toSorted((one, other) => worth(other) - worth(one));
   for (const [one] of often) {
-    if (first_spare >= scratch_words - spare_words) break;
+    if (first_spare + spare >= scratch_words) break;
     of.set(one, first_spare++);
   }
   return { of, first_spare };
@@ -214,15 +216,23 @@ class NodeWriter {
       this.#toA(a);
       return this.#toX(b);
     }
-    this.#toA(b);
     const word = this.#next_spare;
     if (word >= scratch_words) throw new TooComplex('more to be kept than the machine has words');
-    this.#next_spare += 1;
+    const [first, second] = a.words > b.words ? [a, b] : [b, a];
+    this.#toA(first);
     this.#emit(machine.store, word);
-    this.#toA(a);
-    this.#emit(machine.load_x_scratch, word);
-    this.#x = b;
+    this.#next_spare += 1;
+    this.#toA(second);
     this.#next_spare -= 1;
+    if (first === b) {
+      this.#emit(machine.load_x_scratch, word);
+      this.#x = b;
+      return undefined;
+    }
+    this.#emit(machine.a_to_x, 0);
+    this.#x = b;
+    this.#emit(machine.load_scratch, word);
+    this.#a = a;
     return undefined;
   }
 
