@@ -15,13 +15,14 @@ test(
   () => {
     const seen = { compared: 0, matched: 0 };
     fc.assert(
-      fc.property(toldFilter, fc.array(wholeFrame, { minLength: 30, maxLength: 30 }), ({ text, matches }, frames) => {
+      fc.property(toldFilter, fc.array(wholeFrame, { minLength: 30, maxLength: 30 }), (filter, frames) => {
+        const { text } = filter;
         const texts = { expression_text: text, any_tags_text: text, own_tags_text: '' };
         const [stored, live] = [programHere(texts), programHere(texts, 1, true)];
         const formula = indexFormula(texts);
         for (const frame of frames) {
           const bytes = frameBytes(frame);
-          const wanted = matches(frame);
+          const wanted = filter.matches(frame);
           const told = `${text}: ${Buffer.from(bytes).toString('hex')}`;
           expect(stored !== undefined && runBpf(stored.instructions, { bytes }) !== 0, told).toBe(wanted);
           for (const packet of [taggedInside(bytes), taggedBeside(bytes)]) {

@@ -17,7 +17,7 @@ export type Comparison = 'eq' | 'gt' | 'ge' | 'set';
 const all_bits = 0xffff_ffff;
 
 /** The tags that the kernel keeps beside a packet are of these types and no other (eth_type_vlan, linux/if_vlan.h). */
-const kept_tag_types: readonly [number, number] = [0x8100, 0x88a8];
+export const kept_tag_types: readonly [number, number] = [0x8100, 0x88a8];
 
 /** Puts a comparison into its one form. Every step is an equivalence of 32-bit numbers without a sign. */
 export function questionOf(pool: ExpressionPool, comparison: Comparison, a: Expression, b: Expression): Question {

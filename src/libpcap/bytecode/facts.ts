@@ -10,6 +10,8 @@ interface Known {
   readonly bits: number;
   readonly least: number;
   readonly most: number;
+  /** It is one of these, where that is known. */
+  readonly one_of: readonly number[] | undefined;
   /** Under some mask that is not all bits it is not this. */
   readonly is_not: Excluded | undefined;
 }
@@ -54,6 +56,11 @@ export class Facts {
     };
   }
 
+  /** Adds that a value is one of these. */
+  learnOneOf(a: Expression, values: readonly number[]): Undo {
+    return this.#set(a, { one_of: values, least: Math.min(...values), most: Math.max(...values) });
+  }
+
   #learnOf(op: Condition['op'], a: Expression, k: number, answer: boolean): readonly Undo[] {
     const known = this.#of(a);
     if (op === 'ge') {
@@ -68,12 +75,21 @@ export class Facts {
       undone.push(this.#set(of, mask === all_bits ? { ...bits, least: k, most: k } : bits));
     } else if (mask !== all_bits) {
       undone.push(this.#set(of, { is_not: { mask, bits: k, others: before.is_not } }));
+    } else if (before.one_of !== undefined) {
+      undone.push(
+        this.learnOneOf(
+          of,
+          before.one_of.filter((value) => value !== k),
+        ),
+      );
     }
     return undone;
   }
 
   #of(one: Expression): Known {
-    return this.#known.get(one) ?? { mask: 0, bits: 0, least: one.min, most: one.max, is_not: undefined };
+    return (
+      this.#known.get(one) ?? { mask: 0, bits: 0, least: one.min, most: one.max, one_of: undefined, is_not: undefined }
+    );
   }
 
   #set(one: Expression, changed: Partial<Known>): Undo {
@@ -90,7 +106,8 @@ export class Facts {
     if (k < whole.least || k > whole.most) return false;
     if (whole.least === whole.most) return true;
     const { of, mask } = subjectOf(a);
-    const { mask: known_mask, bits, is_not } = this.#of(of);
+    const { mask: known_mask, bits, is_not, one_of } = this.#of(of);
+    if (one_of !== undefined && !one_of.some((value) => (value & mask) >>> 0 === k)) return false;
     if (((bits ^ k) & known_mask & mask) !== 0) return false;
     if ((known_mask & mask) >>> 0 === mask) return true;
     for (let one = is_not; one !== undefined; one = one.others) {

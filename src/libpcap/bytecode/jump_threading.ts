@@ -1,4 +1,5 @@
 import { type Evaluated, evaluatedBefore, evaluatedBehind, isSafe } from './evaluated.ts';
+import type { Expression } from './expression.ts';
 import { Facts, type Undo } from './facts.ts';
 import { expressionsOf, type GraphPool, inOrder, type Node, rebuilt, successorsOf, type TestNode } from './graph.ts';
 
@@ -23,6 +24,8 @@ class Threading {
   readonly #dominated: ReadonlyMap<Node, readonly Node[]>;
   /** The one edge into a node that has but one, if it is a test's. */
   readonly #only_edge: ReadonlyMap<Node, readonly [TestNode, boolean]>;
+  /** What is the same on all edges into a node: that a value was found to be equal to one of a few. */
+  readonly #one_of: ReadonlyMap<Node, OneOf>;
   readonly #facts = new Facts();
   /** Where edges lead now: of a test, yes comes first. */
   readonly #leads_to = new Map<Node, readonly [Node, Node]>();
@@ -37,6 +40,7 @@ class Threading {
     const { dominated, only_edge } = dominators(this.#order);
     this.#dominated = dominated;
     this.#only_edge = only_edge;
+    this.#one_of = oneOfFew(this.#order);
   }
 
   threaded(): Node {
@@ -64,7 +68,10 @@ class Threading {
 
   #enter(node: Node): Visit {
     const edge = this.#only_edge.get(node);
-    const undo = edge === undefined ? undefined : this.#facts.learn(edge[0].condition, edge[1]);
+    const values = this.#one_of.get(node);
+    let undo: Undo | undefined;
+    if (edge !== undefined) undo = this.#facts.learn(edge[0].condition, edge[1]);
+    else if (values !== undefined) undo = this.#facts.learnOneOf(values.of, values.values);
     if (this.#reached.has(node)) this.#thread(node);
     return { node, undo, next_child: 0 };
   }
@@ -153,6 +160,36 @@ function dominators(order: readonly Node[]): {
     }
   }
   return { dominated, only_edge };
+}
+
+interface OneOf {
+  readonly of: Expression;
+  readonly values: readonly number[];
+}
+
+/** So many values of one place are looked at, as of a VLAN tag's type. */
+const values_max = 8;
+
+/** Nodes that are led to by nothing but equalities of one value with constants. */
+function oneOfFew(order: readonly Node[]): ReadonlyMap<Node, OneOf> {
+  const found = new Map<Node, OneOf | undefined>();
+  for (const node of order) {
+    for (const [branch, next] of successorsOf(node).entries()) {
+      const value = branch === 0 ? equalTo(node) : undefined;
+      const known = found.get(next);
+      if (value === undefined || (found.has(next) && known?.of !== value.of)) found.set(next, undefined);
+      else found.set(next, { of: value.of, values: [...(known?.values ?? []), ...value.values] });
+    }
+  }
+  const few = new Map<Node, OneOf>();
+  for (const [node, value] of found) if (value !== undefined && value.values.length <= values_max) few.set(node, value);
+  return few;
+}
+
+/** What is equal where a test is answered by yes. */
+function equalTo(node: Node): OneOf | undefined {
+  if (node.kind !== 'test' || node.condition.op !== 'eq' || node.condition.b.kind !== 'constant') return undefined;
+  return { of: node.condition.a, values: [node.condition.b.k] };
 }
 
 /** The place that dominates two others: places only grow from dominator to dominated. */

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { accept, type Instruction } from '../program.ts';
 import { GraphPool } from './graph.ts';
 import { liveGraph } from './live_graph.ts';
-import { simplified, writeProgram } from './optimize.ts';
+import { writeProgram } from './optimize.ts';
+import { simplified } from './simplify.ts';
 import { readProgram } from './read_program.ts';
 
 function step(code: number, k = 0, jt = 0, jf = 0): Instruction {

@@ -1,7 +1,8 @@
 import { ancillary } from '../program.ts';
-import { questionOf } from './condition.ts';
+import { kept_tag_types, questionOf } from './condition.ts';
 import { type Expression, type ExpressionPool, length_limit, type LoadSize } from './expression.ts';
 import { expressionsOf, type GraphPool, inOrder, type Node, rebuilt } from './graph.ts';
+import { simplified } from './simplify.ts';
 
 /** A graph for the kernel, or what it would need that the kernel does not have, in words. */
 export type LiveGraph =
@@ -79,14 +80,22 @@ export function liveGraph(root: Node, linktype: number, pool: GraphPool): LiveGr
     const cooked = cooked_headers.get(linktype);
     const whole = new LiveRewriter(pool, cooked).rewritten(root);
     if (linktype !== ethernet) return { kind: 'graph', root: whole };
-    const tagged = new LiveRewriter(pool, tag).rewritten(root);
+    const tagged = new LiveRewriter(pool, tag).rewritten(simplified(withTag(root, pool), pool));
     const present = pool.expressions.ancillary(ancillary.vlan_present, 1);
     const question = questionOf(pool.expressions, 'set', present, pool.expressions.constant(1));
     return { kind: 'graph', root: pool.ask(question, tagged, whole) };
   } catch (error) {
-    if (!(error instanceof MissingByte)) throw error;
+    if (!(error instanceof MissingByte || error instanceof TooManyPlaces)) throw error;
     return { kind: 'impossible', reason: error.message };
   }
+}
+
+/** What of a graph matters to frames with a tag that the kernel knows. */
+function withTag(root: Node, pool: GraphPool): Node {
+  const type = pool.expressions.load(2, tag.at);
+  return kept_tag_types.reduceRight<Node>((other, value) => {
+    return pool.ask(questionOf(pool.expressions, 'eq', type, pool.expressions.constant(value)), root, other);
+  }, pool.reject);
 }
 
 class MissingByte extends Error {
@@ -94,6 +103,15 @@ class MissingByte extends Error {
     super(`it reads byte ${offset} of the link-layer header, which the kernel does not have on such an interface`);
   }
 }
+
+class TooManyPlaces extends Error {
+  constructor() {
+    super('it reads from too many places that depend on the packet');
+  }
+}
+
+/** Questions that are asked because an expression reads from where the packet tells; each doubles what follows. */
+const questions_max = 300;
 
 /** What has to be asked before an expression can be rewritten. */
 class Split {
@@ -114,6 +132,7 @@ class LiveRewriter {
   readonly #pool: GraphPool;
   readonly #expressions: ExpressionPool;
   readonly #beside: Beside | undefined;
+  #questions = 0;
 
   constructor(pool: GraphPool, beside: Beside | undefined) {
     this.#pool = pool;
@@ -134,6 +153,8 @@ class LiveRewriter {
     for (const one of expressionsOf(node)) {
       const value = mapping.of(one);
       if (value instanceof Split) {
+        this.#questions += 1;
+        if (this.#questions > questions_max) throw new TooManyPlaces();
         const [yes, no] = [true, false].map((answer) => this.#node(node, now, new Map(answers).set(value.key, answer)));
         const k = this.#expressions.constant(value.k);
         const question = questionOf(this.#expressions, value.comparison, value.value, k);
