@@ -186,8 +186,8 @@ describe.skipIf(skip)('on a device that fails and comes right again', () => {
   test('a segment of samples: sealed as not safe, by its last mark, and not synced a second time', async () => {
     const clock = { now: () => 5n, monotonic: () => 5n, sleep: async () => undefined };
     const stream = { interface: 'eth0', linktype: 1, directory, sealed: [], next_number: 1 };
-    const { number, packets, header } = await makeSegment(stream as never, 1, {
-      clock: clock as never,
+    const { number, packets, header } = await makeSegment(stream, 1, {
+      clock,
       boot: new Uint8Array(16),
     });
     const file = openSync(join(directory, '.open-0000000001.pcap'), 'r+');

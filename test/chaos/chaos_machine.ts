@@ -77,20 +77,20 @@ export async function startChaosMachine(options: {
   try {
     for (let count = 0; count < options.interfaces; count += 1) {
       const pair = await createNamespacePair();
-      removals.push(pair.remove);
+      removals.push(async () => await pair.remove());
       const ledger = await openFrameLedger(pair.far, {
         frames_per_s,
         frame_bytes: options.frame_bytes,
         first: count * series_size,
       });
-      removals.push(ledger.stop);
+      removals.push(async () => await ledger.stop());
       ports.push({ pair, ledger });
     }
     const served = await startServe({
       interfaces: ports.map(({ pair }) => pair.near.name),
       env: { EDGETAP_SAMPLE_RATE: '1', ...options.env },
     });
-    removals.push(served.remove);
+    removals.push(async () => await served.remove());
     return { ...trialsOf(served, ports, await provedFileBucket(served)), served, ports, end };
   } catch (error) {
     await end();

@@ -49,7 +49,7 @@ function faultsOf(what: string, verdict: Verdict, mayLose: boolean): readonly st
   const partial = !mayLose && (status !== 'success' || missing > 0);
   const more = partial ? [`${missing} are missing, where nothing can have been lost`] : [];
   return [...faults, ...more].map(
-    (fault) => `${what}: ${status} (${String(capture['error_message'] ?? '')}): ${fault}`,
+    (fault) => `${what}: ${status} (${JSON.stringify(capture['error_message'])}): ${fault}`,
   );
 }
 
