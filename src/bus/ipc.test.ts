@@ -58,6 +58,21 @@ describe('a question that a process takes with it', () => {
   });
 });
 
+test('an answer that fails for what no catalogue knows is told in its own words', async () => {
+  const [controlEnd, sensorEnd] = linkPair();
+  const [control, sensor] = [ipcControlBus(controlEnd), ipcSensorBus(sensorEnd, 's1')];
+  control.serve(async () => {
+    throw new RangeError('edgetap.db: input/output error (EIO)');
+  });
+  const failed = { name: 'bus_answer_failed', code: 1811 };
+  expect(
+    await sensor.request({ kind: 'desired', version: wireVersion, sensor: 's1', epoch: 'e' }, { timeout_ms: 60_000 }),
+  ).toEqual({
+    kind: 'refused',
+    fault: { ...failed, message: 'The question could not be answered: edgetap.db: input/output error (EIO)' },
+  });
+});
+
 describe('ipc bus over real processes', () => {
   const children: ReturnType<typeof fork>[] = [];
   afterEach(() => {

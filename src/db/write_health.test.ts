@@ -27,7 +27,7 @@ test('another program holds the lock: database_locked, told until it is over', {
   expect(db.trouble()).toBeUndefined();
   const other = new DatabaseSync(path);
   other.exec('begin immediate');
-  await expect(write(db, 'meanwhile')).rejects.toMatchObject({ faults: [{ name: 'database_locked', code: 1808 }] });
+  await expect(write(db, 'meanwhile')).rejects.toMatchObject({ faults: [{ name: 'database_locked', code: 1812 }] });
   expect(db.trouble()?.message).toContain('locked by another program (database is locked)');
   // Reading is possible all the while, and says nothing of writing.
   await db.query.selectFrom('settings').selectAll().execute();

@@ -65,7 +65,7 @@ test('a database that another program has locked is told with its cause, and is 
   const other = new DatabaseSync(databasePath(served.data_dir), { timeout: 60_000 });
   other.exec('begin immediate');
   const refused = await served.call('POST', '/pcaps', { system: 'magic-transit', ...look_back });
-  expect([refused.status, refused.body.errors.map(({ code }) => code)]).toEqual([503, [1808]]);
+  expect([refused.status, refused.body.errors.map(({ code }) => code)]).toEqual([503, [1812]]);
   expect(refused.body.errors[0]?.message).toContain('locked by another program');
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
   const locked = await readiness(served);

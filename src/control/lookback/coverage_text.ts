@@ -47,7 +47,7 @@ export function missingText(coverage: InterfaceCoverage): string | undefined {
 }
 
 /** How many samples were lost, for people; undefined where none were. */
-export function lostText({
+function lostText({
   dropped,
   dropped_is_upper_bound,
 }: Pick<InterfaceCoverage, 'dropped' | 'dropped_is_upper_bound'>): string | undefined {

@@ -82,7 +82,7 @@ export const captureFaults = {
     text: 'More than {limit} interfaces are there to be served: {limit} are, the others are left out. Name those that matter in EDGETAP_INTERFACES.',
   },
   interfaces_unreadable: {
-    code: 1515,
+    code: 1517,
     status: 500,
     retry: 'soon',
     text: 'The interfaces of this host cannot be read: {reason}. Where too many files are open, raise the limit (LimitNOFILE, ulimit -n) for edgetap.',

@@ -41,7 +41,7 @@ export const stateFaults = {
     text: 'The question could not be answered: {reason}',
   },
   database_locked: {
-    code: 1808,
+    code: 1812,
     status: 503,
     retry: 'soon',
     text: 'The database is locked by another program ({reason}): end what holds it ("fuser" names it), then send this again.',
