@@ -198,11 +198,10 @@ describe.skipIf(withoutRoot('capturing'))('interfaces of other kinds', () => {
     const receiver = createSocket('udp4');
     await new Promise<void>((resolve) => receiver.bind(0, '127.0.0.1', resolve));
     const { port } = receiver.address();
-    const of = interfaceNamed('lo');
     const compiler = createFilterCompiler();
     const expression = `udp dst port ${port}`;
     const filter = { expression_text: expression, any_tags_text: expression, own_tags_text: '' };
-    const compiled = await compiler.compile({ filter, linktype: 1, live_interface: of });
+    const compiled = await compiler.compile({ filter, linktype: 1, live: true });
     await compiler.close();
     if (!compiled.ok || compiled.value.kind !== 'program') throw new Error('the filter does not compile');
     const part = await tested.arm('lo', { program: compiled.value.program });
@@ -229,7 +228,7 @@ describe.skipIf(withoutRoot('capturing'))('interfaces of other kinds', () => {
     expect(await tested.engine.probeLinktype(of)).toBe(linktype);
     const compiler = createFilterCompiler();
     const filter = { expression_text: 'udp port 53', any_tags_text: 'udp port 53', own_tags_text: '' };
-    const compiled = await compiler.compile({ filter, linktype, live_interface: of });
+    const compiled = await compiler.compile({ filter, linktype, live: true });
     await compiler.close();
     if (!compiled.ok || compiled.value.kind !== 'program') throw new Error('the filter does not compile');
     const [every, some] = [await tested.arm(tun.name), await tested.arm(tun.name, { program: compiled.value.program })];

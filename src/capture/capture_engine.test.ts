@@ -4,7 +4,7 @@ import { openFrameSender, replayFrames } from '../../test/support/replay_frames.
 import { startTcpdump } from '../../test/support/tcpdump_peer.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
-import { endOf, interfaceNamed, pause, startEngine, startFlood, type TestEngine } from './test_engine.ts';
+import { endOf, pause, startEngine, startFlood, type TestEngine } from './test_engine.ts';
 import { areContiguous, numberedFrames, numberedLength, numberIn, round_frames } from './test_numbered_frames.ts';
 import { mixedFrames } from './test_mixed_frames.ts';
 
@@ -39,10 +39,9 @@ describe.skipIf(withoutRoot('capturing'))('the capture engine', () => {
     });
 
     test('with a filter, tagged or not', async () => {
-      const of = interfaceNamed(near);
       const compiler = createFilterCompiler();
       const filter = { expression_text: 'udp', any_tags_text: 'udp', own_tags_text: '' };
-      const compiled = await compiler.compile({ filter, linktype: 1, live_interface: of });
+      const compiled = await compiler.compile({ filter, linktype: 1, live: true });
       await compiler.close();
       if (!compiled.ok || compiled.value.kind !== 'program') throw new Error('the filter does not compile');
       const spelledOut = 'udp or (vlan and (udp or (vlan and udp)))';

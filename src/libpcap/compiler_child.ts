@@ -10,7 +10,7 @@ import { confineCompiler } from './compiler_child_confine.ts';
 import type { CompileRequest, CompilerMessage } from './compiler_child_messages.ts';
 
 /** A compilation may take so many times its limit, and so much longer, before the process ends by itself: its parent waits for one that is starved. */
-const patience = 5;
+const patience = 15;
 const grace_ms = 2000;
 
 function compile(request: CompileRequest, native: Libpcap): CompilerMessage {

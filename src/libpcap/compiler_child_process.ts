@@ -17,7 +17,7 @@ export type CompilerOutcome =
 const program = fileURLToPath(new URL('./compiler_child.ts', import.meta.url));
 const start_limit_ms = 10_000;
 /** A process that gets no processor time is given so many times its limit by the clock on the wall. */
-const patience = 5;
+const patience = 15;
 /** So much of its limit must have been its own doing for a text to be called slow. */
 const own_share = 0.8;
 

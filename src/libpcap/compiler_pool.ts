@@ -3,7 +3,6 @@ import { ok, type Result, refused } from '../model/result.ts';
 import type { FilterTexts } from './compile_filter.ts';
 import type { CompileRequest } from './compiler_child_messages.ts';
 import { CompilerChild, type CompilerOutcome } from './compiler_child_process.ts';
-import type { InterfaceRef } from './live_handle.ts';
 import type { Program } from './program.ts';
 
 /** What a filter is for one link type. */
@@ -24,19 +23,23 @@ export interface LinktypeCheck {
  * `expression_syntax`, `expression_slow`, `expression_too_long`, `expression_compiler`, and those of opening an interface.
  */
 export interface FilterCompiler {
-  /** Is the filter one that libpcap understands, and which of these link types (LINKTYPE_ numbers) can have packets for it? */
+  /**
+   * Is the filter one that libpcap understands, is its program short enough, and which of these link types (LINKTYPE_ numbers) can
+   * have packets for it? With `live` by the program of a live capture, which may be some instructions longer.
+   */
   check(request: {
     readonly filter: FilterTexts;
     readonly linktypes: readonly number[];
+    readonly live?: boolean;
   }): Promise<Result<readonly LinktypeCheck[]>>;
   /**
-   * The program for packets of a link type: of files, or, with an interface of that link type given, of a live capture. That one
-   * goes before the socket as it is (with the prefixes of `program_prefix.ts`) and would be wrong for files.
+   * The program for packets of a link type: of files, or, with `live`, of a live capture. That one goes before the socket as it is
+   * (with the prefixes of `program_prefix.ts`) and would be wrong for files.
    */
   compile(request: {
     readonly filter: FilterTexts;
     readonly linktype: number;
-    readonly live_interface?: InterfaceRef | undefined;
+    readonly live?: boolean;
   }): Promise<Result<Compiled>>;
   /** Ends the processes; what is under way or waiting is refused with `expression_compiler`. */
   close(): Promise<void>;
@@ -102,9 +105,9 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
 
   for (const child of children) child.warm();
   return {
-    check: async ({ filter, linktypes }) => {
+    check: async ({ filter, linktypes, live = false }) => {
       // Whatever it is for, the expression must be one.
-      const outcome = await run({ filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes, live: false });
+      const outcome = await run({ filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes, live });
       const faults = faultsOf(outcome, filter, limit_ms);
       if (faults !== undefined) return refused(...faults);
       const results = outcome.kind === 'compiled' ? outcome.results : [];
@@ -115,8 +118,8 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
         }),
       );
     },
-    compile: async ({ filter, linktype, live_interface }) => {
-      const outcome = await run({ filter, linktypes: [linktype], live: live_interface !== undefined });
+    compile: async ({ filter, linktype, live = false }) => {
+      const outcome = await run({ filter, linktypes: [linktype], live });
       const faults = faultsOf(outcome, filter, limit_ms);
       if (faults !== undefined) return refused(...faults);
       const result = outcome.kind === 'compiled' ? outcome.results[0] : undefined;

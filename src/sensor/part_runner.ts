@@ -150,21 +150,21 @@ export function runPart(
     // The ring takes longest, so all else is done meanwhile; it hears nothing before it is armed.
     const ring = engine.open(port, assignment.snaplen_bytes);
     try {
-      return await beginOn(ring, port);
+      return await beginOn(ring);
     } finally {
       ring.giveUp();
     }
   };
 
-  const compile = async (ring: OpenedRing, port: HostInterface): Promise<Compiled & { readonly linktype: number }> => {
+  const compile = async (ring: OpenedRing): Promise<Compiled & { readonly linktype: number }> => {
     const linktype = await ring.linktype();
-    const compiled = await compiler.compile({ filter: assignment.filter, linktype, live_interface: port });
+    const compiled = await compiler.compile({ filter: assignment.filter, linktype, live: true });
     if (!compiled.ok) throw asError(compiled.faults);
     return { ...compiled.value, linktype };
   };
 
-  const beginOn = async (ring: OpenedRing, port: HostInterface): Promise<Part | undefined> => {
-    const compiling = compile(ring, port);
+  const beginOn = async (ring: OpenedRing): Promise<Part | undefined> => {
+    const compiling = compile(ring);
     // Heard below, unless the state cannot be written: then that is the reason.
     compiling.catch(() => undefined);
     await save({});

@@ -160,11 +160,11 @@ async function programFor(
   compiler: FilterCompiler,
   asked: Asked,
   linktype: number,
-  live_interface?: Port,
+  live = false,
 ): Promise<Program | undefined> {
   const { filter_v1 = {}, expression, networks = 'all' } = asked;
   const filter = joinFilter({ filter_v1, expression, networks });
-  const compiled = await compiler.compile({ filter, linktype, live_interface });
+  const compiled = await compiler.compile({ filter, linktype, live });
   if (!compiled.ok) throw new Error(compiled.faults.map((one) => one.message).join());
   if (compiled.value.kind === 'program') return compiled.value.program;
   expect(compiled.value.reason).toBe('no packet can match it');
@@ -176,11 +176,10 @@ async function anyProgram(
   compiler: FilterCompiler,
   expression: string,
   linktype: number,
-  live_interface: Port,
 ): Promise<Program | undefined> {
   if (!checkExpression(expression).ok) return undefined;
   const filter = joinFilter({ filter_v1: {}, expression, networks: 'all' });
-  const compiled = await compiler.compile({ filter, linktype, live_interface });
+  const compiled = await compiler.compile({ filter, linktype, live: true });
   return compiled.ok && compiled.value.kind === 'program' ? compiled.value.program : undefined;
 }
 
@@ -194,7 +193,7 @@ async function liveAndStored(
   traffic: () => void,
 ): Promise<{ readonly live: unknown; readonly stored: unknown; readonly count: number }> {
   const [live, stored] = [
-    await programFor(compiler, asked, linktype, port),
+    await programFor(compiler, asked, linktype, true),
     await programFor(compiler, asked, linktype),
   ];
   if (live === undefined || stored === undefined) {
@@ -229,7 +228,7 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
   });
 
   const everything = async (port: Port, linktype: number, traffic: () => void, count: number): Promise<Uint8Array> => {
-    const program = await programFor(compiler, {}, linktype, port);
+    const program = await programFor(compiler, {}, linktype, true);
     if (program === undefined) throw new Error('no program');
     return (await capture(port, program, traffic, count)).records;
   };
@@ -299,7 +298,7 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
       for (const [port, linktype] of ports) {
         const handle = open(port);
         for (const expression of [...documentedExpressions, ...tagExpressions, ...generated]) {
-          const program = await anyProgram(compiler, expression, linktype, port);
+          const program = await anyProgram(compiler, expression, linktype);
           if (program === undefined) continue;
           for (const one of [program, rejectOutgoing(sampleOneIn(keepBytes(program, 160), 7))]) {
             const length = one.instructions.length / 8;
@@ -360,7 +359,7 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
     const namespace = pair.far.namespace;
     await pair.exec('far', 'ip', ['link', 'set', 'lo', 'up']);
     const lo: Port = { name: 'lo', ifindex: 1, namespace };
-    const program = await programFor(compiler, { expression: 'ip' }, 1, pair.near);
+    const program = await programFor(compiler, { expression: 'ip' }, 1, true);
     if (program === undefined) throw new Error('no program');
     const bytes = frameBytes({
       tags: [],
@@ -386,7 +385,7 @@ describe.skipIf(withoutRoot('filters on live interfaces'))('live and stored pack
   });
 
   test('1 in 10 is 1 in 10, each cut to what is kept', async () => {
-    const program = await programFor(compiler, { expression: 'ip' }, 1, pair.near);
+    const program = await programFor(compiler, { expression: 'ip' }, 1, true);
     if (program === undefined) throw new Error('no program');
     const [frame] = fc
       .sample(wholeFrame, { numRuns: 50, seed: 3 })

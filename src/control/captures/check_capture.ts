@@ -85,7 +85,9 @@ async function check<Spec extends EstimateSpec>(
           }
         : { filter_v1: {}, expression, networks: 'all' },
     );
-    faults.push(...(await filterFaults(deps.checkFilter, filter, fleet)));
+    faults.push(
+      ...(await filterFaults(deps.checkFilter, filter, { fleet, live: spec.ok && spec.value.type === 'full' })),
+    );
   }
   const [first, ...more] = faults;
   if (first !== undefined) throw new FaultError([first, ...more]);
@@ -97,11 +99,11 @@ async function check<Spec extends EstimateSpec>(
 async function filterFaults(
   checkFilter: CheckFilter,
   filter: JoinedFilter,
-  fleet: readonly SensorRecord[],
+  { fleet, live }: { readonly fleet: readonly SensorRecord[]; readonly live: boolean },
 ): Promise<readonly Fault[]> {
   const known = fleet.flatMap((sensor) => sensor.interfaces.flatMap((port) => port.linktype ?? []));
   const linktypes = known.length === 0 ? [linkTypes.ethernet] : [...new Set(known)];
-  const verdict = await checkFilter({ filter, linktypes });
+  const verdict = await checkFilter({ filter, linktypes, live });
   if (!verdict.ok) return atExpression(verdict.faults);
   const inner = filter.inner === undefined ? undefined : await innerVerdict(checkFilter, filter, filter.inner);
   if (inner?.ok === false) return atExpression(inner.faults);
@@ -123,7 +125,7 @@ async function innerVerdict(
   { text }: InnerFilter,
 ): Promise<Result<'possible' | { readonly excluded: string }>> {
   const filter = { expression_text, any_tags_text: text, own_tags_text: '' };
-  const verdict = await checkFilter({ filter, linktypes: [linkTypes.raw] });
+  const verdict = await checkFilter({ filter, linktypes: [linkTypes.raw], live: false });
   if (!verdict.ok) return verdict;
   const excluded = verdict.value[0]?.excluded;
   return ok(excluded === undefined ? 'possible' : { excluded });

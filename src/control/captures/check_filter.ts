@@ -9,10 +9,11 @@ export interface LinktypeVerdict {
 }
 
 /**
- * Does libpcap understand this filter, its expression alone first? A port: control itself loads nothing native. Faults are
- * those of the catalogue's filter area.
+ * Does libpcap understand this filter, its expression alone first? With `live` it is for packets to come, before the kernel's socket. A
+ * port: control itself loads nothing native. Faults are those of the catalogue's filter area.
  */
 export type CheckFilter = (request: {
   readonly filter: JoinedFilter;
   readonly linktypes: readonly number[];
+  readonly live: boolean;
 }) => Promise<Result<readonly LinktypeVerdict[]>>;

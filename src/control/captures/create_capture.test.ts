@@ -164,13 +164,13 @@ describe('match_inner', () => {
   test('has the filter for inner packets checked by itself, and is kept', async () => {
     const asked: unknown[] = [];
     const checkFilter: CreateDeps['checkFilter'] = async (request) => {
-      asked.push([request.filter.any_tags_text, request.linktypes]);
+      asked.push([request.filter.any_tags_text, request.linktypes, request.live]);
       return { ok: true, value: request.linktypes.map((linktype) => ({ linktype })) };
     };
     expect(await ask(checkFilter)).toMatchObject({ ok: true, capture: { spec: { match_inner: true } } });
     expect(asked).toEqual([
-      ['(ip)', [1]],
-      ['(ip)', [101]],
+      ['(ip)', [1], false],
+      ['(ip)', [101], false],
     ]);
   });
 
