@@ -128,6 +128,9 @@ export class LiveSource {
   }
 }
 
+/** What a sampler reads packets from: a `LiveSource`, or what does as it does. */
+export type SampleSource = Pick<LiveSource, keyof LiveSource>;
+
 function named(name: string): HostInterface {
   return interfaceNamed(name) ?? raise('interface_unknown', { interface: name });
 }

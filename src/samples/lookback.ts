@@ -103,13 +103,18 @@ export interface InterfaceCount {
   readonly lost_estimated?: bigint;
 }
 
+/** What of an open segment a look-back looks at. */
+export interface ViewedSegment extends Omit<OpenSegment, 'packets' | 'header'> {
+  readonly header: Pick<OpenSegment['header'], 'fd'>;
+}
+
 /** What a look-back reads: the store at one moment. */
 export interface LookbackView {
   readonly streams: readonly Stream[];
   readonly samplers: readonly {
     readonly interface: string;
     readonly state: SamplerState;
-    readonly open: readonly OpenSegment[];
+    readonly open: readonly ViewedSegment[];
   }[];
   /** Not before anything that the samplers have counted by now. */
   readonly now: TimeNs;
@@ -294,7 +299,7 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
 }
 
 /** What a segment covers that is not sealed: up to its last mark where it has one already, else up to the watermark. */
-function openCover({ header, seal }: OpenSegment, live: LiveCover): SegmentCover | undefined {
+function openCover({ header, seal }: ViewedSegment, live: LiveCover): SegmentCover | undefined {
   const bytes = new Uint8Array(fstatSync(header.fd).size);
   const read = readSegmentMarks(
     bytes.subarray(0, readSync(header.fd, bytes, 0, bytes.length, 0)),

@@ -97,7 +97,7 @@ export class OpenSegments {
       if (outcome !== 'failed') {
         const header = await segment.header.readFile();
         const last = outcome === 'safe' ? seal : unsynced(seal);
-        this.#ports.sealed(segment.stream, describe(segment.number, header, start, last));
+        this.#ports.sealed(segment.stream, describeSealed(segment.number, header, start, last));
       } else this.#ports.lost(segment.stream, segment.number);
     } finally {
       await this.#release(segment);
@@ -163,7 +163,12 @@ export class OpenSegments {
 }
 
 /** A segment that was just sealed, as its header has it. */
-function describe(number: number, header: Uint8Array, start: SegmentMark, seal: SegmentMark): SealedSegment {
+export function describeSealed(
+  number: number,
+  header: Uint8Array,
+  start: SegmentMark,
+  seal: SegmentMark,
+): SealedSegment {
   const clock_offset = clockOffset(readSegmentHeader(header));
   const cover = segmentCover(readSegmentMarks(header, segment_header_bytes), undefined, clock_offset);
   const { watermark, offset, records, least, greatest, monotonic, reason } = seal;

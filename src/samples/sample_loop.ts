@@ -2,7 +2,7 @@ import { type Fault, fault, FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
 import { adaptRate, fresh_rate_state } from './adapt_rate.ts';
-import type { LiveSource } from './live_source.ts';
+import type { SampleSource } from './live_source.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
 import { SamplerState } from './sampler_state.ts';
 import { SegmentSink } from './segment_sink.ts';
@@ -11,13 +11,13 @@ import { Watermark } from './watermark.ts';
 
 /** What the loop runs on. It blocks: it is the only thing that its thread does. */
 export interface SampleLoopPorts {
-  readonly waiter: Waiter;
+  readonly waiter: Pick<Waiter, 'wait'>;
   /** Unix time in nanoseconds, at most a millisecond behind the clock that stamps packets and never ahead of it. */
   now(): TimeNs;
   monotonic(): bigint;
   send(message: FromSampler): void;
   /** Opens the interface; throws what keeps it from that. */
-  open(order: SamplerOrder): LiveSource;
+  open(order: SamplerOrder): SampleSource;
   /** The next message of the store; undefined where none is there. Never waits. */
   receive(): ToSampler | undefined;
 }
@@ -67,7 +67,7 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
   ports.send({ kind: 'ended' });
 }
 
-function openSource(order: SamplerOrder, ports: SampleLoopPorts): LiveSource | Fault {
+function openSource(order: SamplerOrder, ports: SampleLoopPorts): SampleSource | Fault {
   try {
     return ports.open(order);
   } catch (error) {
@@ -119,7 +119,7 @@ class SampleLoop {
   }
 
   /** Samples until the source fails or the store says stop. Closes the source. */
-  sample(source: LiveSource): void {
+  sample(source: SampleSource): void {
     this.#watermark = this.#beginWatermark();
     this.#level = undefined;
     this.#rate_state = fresh_rate_state;
@@ -168,7 +168,7 @@ class SampleLoop {
    * Sleeps until it is worth to look again. A packet wakes it only where none had come: each would otherwise, and cost as much as
    * hundreds of them.
    */
-  #rest(source: LiveSource, packets: number): void {
+  #rest(source: SampleSource, packets: number): void {
     const { waiter } = this.#ports;
     const looked = this.#looked_at;
     this.#looked_at = this.#ports.monotonic();
@@ -186,7 +186,7 @@ class SampleLoop {
   }
 
   /** One round; true where more may be there at once. */
-  #step(source: LiveSource): boolean {
+  #step(source: SampleSource): boolean {
     const [now, monotonic] = [this.#ports.now(), this.#ports.monotonic()];
     const before = this.#watermark.time;
     if (this.#watermark.stepped(now, monotonic, now - watermark_lag_ns)) {
@@ -204,7 +204,7 @@ class SampleLoop {
   }
 
   /** Was the interface removed? Throws `interface_renamed` where it has another name: what it gives now is not of this one. */
-  #isGone(source: LiveSource, now: TimeNs, monotonic: bigint): boolean {
+  #isGone(source: SampleSource, now: TimeNs, monotonic: bigint): boolean {
     if (monotonic - this.#named.at < name_interval_ns) return false;
     const name = source.currentName();
     if (name === undefined) return true;
@@ -214,7 +214,7 @@ class SampleLoop {
   }
 
   /** Takes out what the ring has and writes it; true where that was all. */
-  #drain(source: LiveSource, begun: TimeNs): boolean {
+  #drain(source: SampleSource, begun: TimeNs): boolean {
     // Before anything is taken out: a ring that has dropped packets is full, and so tells after which ones.
     const entered = this.#count(source);
     let emptied = false;
@@ -243,7 +243,7 @@ class SampleLoop {
   }
 
   /** Decides whether the rate is still the right one, and changes it where it is not. */
-  #adapt(source: LiveSource, monotonic: bigint): void {
+  #adapt(source: SampleSource, monotonic: bigint): void {
     const { budget_pps } = this.#state;
     if (budget_pps === 0 || !this.#sink.open) return;
     this.#count(source);
@@ -266,7 +266,7 @@ class SampleLoop {
    * Nothing more can be read at the moment. Of those that had entered the ring at `begun` one may still be held back in it: by a
    * processor that is still copying it, or in a block that is not full.
    */
-  #reach(source: LiveSource, begun: TimeNs, entered: bigint): void {
+  #reach(source: SampleSource, begun: TimeNs, entered: bigint): void {
     const level = this.#level;
     const lagging = begun - watermark_lag_ns;
     if (source.read >= entered) {
@@ -282,7 +282,7 @@ class SampleLoop {
   }
 
   /** Asks the kernel for its counts; returns how many packets it has put into the ring. */
-  #count(source: LiveSource): bigint {
+  #count(source: SampleSource): bigint {
     const { accepted, dropped } = source.statistics();
     this.#kernel = { accepted: this.#earlier.accepted + accepted, dropped: this.#earlier.dropped + dropped };
     // The clock may be a millisecond behind the one that stamps packets.
@@ -291,7 +291,7 @@ class SampleLoop {
   }
 
   /** What cannot be read is not there under its name any more, where it has another. */
-  #causeOf(error: unknown, source: LiveSource): Fault {
+  #causeOf(error: unknown, source: SampleSource): Fault {
     const cause = faultOf(error, this.#order.interface);
     if (cause.name === 'interface_renamed') return cause;
     const name = source.currentName();
@@ -306,7 +306,7 @@ class SampleLoop {
   }
 
   /** What was dropped before the source failed belongs to it. */
-  #countLast(source: LiveSource): void {
+  #countLast(source: SampleSource): void {
     try {
       this.#count(source);
     } catch {
@@ -315,12 +315,13 @@ class SampleLoop {
   }
 
   /** Ends without a loss: nothing more comes in, and what is in the ring comes out. */
-  #end(source: LiveSource): void {
+  #end(source: SampleSource): void {
     if (!this.#sink.open) return;
     source.rejectAll();
     const [closed, begun] = [this.#ports.now(), this.#ports.monotonic()];
     for (let late = 0n; this.#sink.open; late = this.#ports.monotonic() - begun) {
-      const emptied = this.#drain(source, this.#ports.now());
+      // What comes after the filter was closed is not heard: however long this takes, the watermark does not pass it.
+      const emptied = this.#drain(source, closed);
       // A packet that was just passing the filter may still be on its way into the ring.
       if (emptied && late >= settle_ns && source.read >= this.#count(source)) return this.#watermark.reach(closed);
       if (late >= end_patience_ns) return;
