@@ -122,7 +122,7 @@ describe('conversion', () => {
     await untilEnded(record);
     const bytes = readFileSync(join(desk.folder, 'bucket', `pcap_${record.id}.pcap`));
     expect(bytes).toEqual(raw);
-    expect(await now(record)).toMatchObject({ status: 'success', packets_captured: 1n });
+    expect(await now(record)).toMatchObject({ status: 'complete', packets_captured: 1n });
   });
 
   test('what a bucket refuses is told to the user, and tried again after growing pauses of at most 30 s', async () => {
