@@ -14,6 +14,7 @@ import { openSampleStore } from './open_sample_store.ts';
 import type { SampleStore } from './sample_store.ts';
 import { packetsIn } from './test_lookback.ts';
 import type { TestPacket } from './test_packets.ts';
+import { removeSums } from './test_sums.ts';
 import { TestWriter } from './test_writer.ts';
 
 // What is left of three segments of 300 packets each when the second is damaged, and what is said of it. Each packet has 100 bytes, so
@@ -148,7 +149,44 @@ const table: readonly Damage[] = [
       change(path('pcap'), (bytes) => bytes.writeUInt32LE(0x7fff_ffff, recordAt(150) + 8));
       rmSync(path('idx'));
     },
+    left: none,
+    told: ['segment_index_damaged', 'segment_packets_damaged'],
+  },
+  {
+    name: 'a huge captured length, no index, and no sums, as before there were any',
+    damage: () => {
+      change(path('pcap'), (bytes) => bytes.writeUInt32LE(0x7fff_ffff, recordAt(150) + 8));
+      rmSync(path('idx'));
+      removeSums(path('seg'));
+    },
     left: (index) => index < 150,
+    told: ['segment_index_damaged', 'segment_packets_damaged'],
+  },
+  {
+    name: 'no index, and no sums, as before there were any',
+    damage: () => {
+      rmSync(path('idx'));
+      removeSums(path('seg'));
+    },
+    left: all,
+    told: ['segment_index_damaged'],
+  },
+  {
+    name: 'a flipped bit in a packet, and no index',
+    damage: () => {
+      change(path('pcap'), flip(recordAt(100) + 90));
+      rmSync(path('idx'));
+    },
+    left: none,
+    told: ['segment_index_damaged', 'segment_packets_damaged'],
+  },
+  {
+    name: 'a flipped bit in a packet, and another in the index',
+    damage: () => {
+      change(path('pcap'), flip(recordAt(100) + 90));
+      change(path('idx'), flip(45));
+    },
+    left: none,
     told: ['segment_index_damaged', 'segment_packets_damaged'],
   },
   {

@@ -2,15 +2,18 @@ import { closeSync, fsyncSync, openSync, readSync, renameSync, unlinkSync, write
 import { join } from 'node:path';
 import type { IndexFormula } from '../filter/index_formula.ts';
 import { limits } from '../model/limits.ts';
+import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import { builderKeys } from './index/builder_keys.ts';
 import { encodeBlocks } from './index/encode_blocks.ts';
 import { encodeIndex } from './index/encode_index.ts';
 import { formulaBlocks } from './index/formula_blocks.ts';
 import { IndexBuilder } from './index/index_builder.ts';
 import type { FromIndexer, SegmentToIndex, ToIndexer } from './index_messages.ts';
-import { SamplerState } from './sampler_state.ts';
+import { type OpenContent, SamplerState } from './sampler_state.ts';
 import type { GrowingIndex } from './scan_job.ts';
 import { segmentFiles } from './segment_name.ts';
+import { damagedStretchText, readSegmentSums, segmentStretches, StretchCheck } from './segment_stretches.ts';
+import type { SegmentStretch } from './segment_stretches.ts';
 import { isDiskFull } from './segment_writer.ts';
 
 /** What indexing takes. */
@@ -25,11 +28,23 @@ interface Entry {
   /** Opened with the first bytes that are read. */
   descriptor: number | undefined;
   builder: IndexBuilder;
+  /** Up to here the bytes are known to be as they were written, or nobody can say; and the checksum of all records up to here. */
+  checked: { readonly length: number; readonly checksum: number };
+  /** How far the bytes behind that have been compared. */
+  check: StretchCheck | undefined;
+  /** What vouches for its bytes once it is sealed. */
+  stretches: readonly SegmentStretch[] | undefined;
   /** Where its length is published while it grows. */
   readonly growing: { readonly state: SamplerState; readonly slot: number } | undefined;
   /** Its length once it is sealed. */
   sealed: number | undefined;
 }
+
+/** The packets of a segment cannot be read to the end, or are not those that were written. */
+class DamagedPackets extends Error {}
+
+/** Of a segment of which nothing has been compared. */
+const unchecked = { checked: { length: pcapHeaderBytes, checksum: 0 }, check: undefined, stretches: undefined };
 
 /** Read and indexed at a time: about a millisecond's work. */
 const slice_bytes = 256 * 1024;
@@ -71,8 +86,8 @@ export class IndexQueue {
     for (const entry of this.#entries.values()) {
       const { growing, builder, sealed } = entry;
       if (growing === undefined || sealed !== undefined) continue;
-      const { length } = growing.state.content(growing.slot);
-      if (length > builder.length && this.#follow(entry, length)) return true;
+      const content = growing.state.content(growing.slot);
+      if (content.length > builder.length && this.#follow(entry, content)) return true;
     }
     for (const entry of this.#entries.values()) {
       if (entry.sealed === undefined) continue;
@@ -84,7 +99,14 @@ export class IndexQueue {
 
   #add(segment: SegmentToIndex, growing: Entry['growing']): Entry {
     const builder = new IndexBuilder(segment.linktype, this.#ports.seed());
-    const entry: Entry = { segment, descriptor: undefined, builder, growing, sealed: undefined };
+    const entry: Entry = {
+      segment,
+      descriptor: undefined,
+      builder,
+      ...unchecked,
+      growing,
+      sealed: undefined,
+    };
     this.#entries.set(segment.key, entry);
     return entry;
   }
@@ -96,9 +118,12 @@ export class IndexQueue {
   }
 
   /** Goes on with a segment that grows. One that cannot be read is let go: it is tried again once it is sealed, and what fails then is told. */
-  #follow(entry: Entry, length: number): boolean {
+  #follow(entry: Entry, { length: to, checksum }: Pick<OpenContent, 'length' | 'checksum'>): boolean {
     try {
-      return this.#read(entry, length);
+      if (entry.checked.length > entry.builder.length) return this.#read(entry, entry.checked.length);
+      const { length: from, checksum: before } = entry.checked;
+      entry.check ??= new StretchCheck({ from, to, vouched: { before, after: checksum } });
+      return this.#compare(entry, entry.check);
     } catch {
       this.#drop(entry.segment.key);
       return false;
@@ -109,22 +134,50 @@ export class IndexQueue {
   #advance(entry: Entry, length: number): void {
     const { key, linktype } = entry.segment;
     // After a crash less of it may have been left than was seen before.
-    if (entry.builder.length > length) entry.builder = new IndexBuilder(linktype, this.#ports.seed());
+    if (entry.builder.length > length)
+      Object.assign(entry, { ...unchecked, builder: new IndexBuilder(linktype, this.#ports.seed()) });
     try {
-      if (entry.builder.length < length) {
-        if (this.#read(entry, length)) return;
-        const reason = `no record at ${entry.builder.length}`;
-        this.#drop(key);
-        return this.#ports.send({ kind: 'failed', key, cause: 'packets', reason });
-      }
+      if (entry.builder.length < length) return this.#takeIn(entry, length);
       const bytes = writeIndex(entry.segment, encodeIndex(entry.builder, entry.segment.number));
       this.#drop(key);
       this.#ports.send({ kind: 'indexed', key, bytes });
     } catch (error) {
       this.#drop(key);
       const reason = error instanceof Error ? error.message : String(error);
-      this.#ports.send({ kind: 'failed', key, cause: isDiskFull(error) ? 'full' : 'write', reason });
+      const cause = error instanceof DamagedPackets ? 'packets' : isDiskFull(error) ? 'full' : 'write';
+      this.#ports.send({ kind: 'failed', key, cause, reason });
     }
+  }
+
+  /** Takes in a slice of a sealed segment, or compares it with what was written. Throws `DamagedPackets`. */
+  #takeIn(entry: Entry, length: number): void {
+    const { segment, builder } = entry;
+    if (entry.stretches === undefined) {
+      const path = join(segment.directory, segmentFiles(segment.number).header);
+      entry.stretches = segmentStretches(readSegmentSums(path), length);
+      // What the sampler had published may be more than is left.
+      entry.check = undefined;
+    }
+    const known = Math.min(length, entry.checked.length);
+    if (known > builder.length) {
+      if (!this.#read(entry, known)) throw new DamagedPackets(`no record at ${builder.length}`);
+      return;
+    }
+    const stretch = entry.stretches.find(({ to }) => to > builder.length);
+    if (entry.check === undefined && stretch !== undefined) entry.check = new StretchCheck(stretch);
+    if (entry.check !== undefined) this.#compare(entry, entry.check);
+  }
+
+  /** Compares a slice; gives true. Throws `DamagedPackets`. */
+  #compare(entry: Entry, check: StretchCheck): true {
+    entry.descriptor ??= openPackets(entry.segment);
+    const state = check.step(entry.descriptor, this.#bytes);
+    if (state === 'more') return true;
+    const { stretch } = check;
+    if (state === 'damaged') throw new DamagedPackets(damagedStretchText(stretch));
+    entry.checked = { length: stretch.to, checksum: stretch.vouched?.after ?? 0 };
+    entry.check = undefined;
+    return true;
   }
 
   /** Takes a slice in; false where no whole record was there. */

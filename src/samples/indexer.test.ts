@@ -101,7 +101,7 @@ describe('the indexer', () => {
     writer.stream.sealed.splice(0);
     rmSync(writer.stream.directory, { recursive: true });
     const state = new SamplerState();
-    state.publish(0, { length: 1000, records: 9, least: 1n, greatest: 2n, dropped: 0n, lost: 0n });
+    state.publish(0, { length: 1000, checksum: 0, records: 9, least: 1n, greatest: 2n, dropped: 0n, lost: 0n });
     indexer.follow(writer.stream, 7, state.buffer, 0);
     expect((await indexer.ask(everything)).size).toBe(0);
     indexer.seal(writer.stream, segment, true);

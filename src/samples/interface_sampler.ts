@@ -240,8 +240,8 @@ export class InterfaceSampler {
     this.#do(this.#offer());
   }
 
-  async #seal(segment: OpenSegment, { start, seal }: FromSampler & { readonly kind: 'finished' }): Promise<void> {
-    await this.#segments.seal(segment, start, seal);
+  async #seal(segment: OpenSegment, { start, seal, sum }: FromSampler & { readonly kind: 'finished' }): Promise<void> {
+    await this.#segments.seal(segment, start, seal, sum);
     await this.#offer();
   }
 

@@ -122,7 +122,7 @@ export interface LookbackView {
   readonly growing: ReadonlyMap<string, GrowingIndex>;
 }
 
-interface TouchedSegment extends Omit<ScanSegment, 'stream' | 'descriptor' | 'index_descriptor'> {
+interface TouchedSegment extends Omit<ScanSegment, 'stream' | 'descriptor' | 'index_descriptor' | 'header_path'> {
   readonly directory: string;
   readonly has_index: boolean;
 }
@@ -196,6 +196,7 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
           ...segment,
           stream,
           descriptor,
+          header_path: join(directory, segmentFiles(segment.number).header),
           ...(index_descriptor === undefined ? {} : { index_descriptor }),
         });
       }
@@ -272,15 +273,21 @@ function viewStreams(window: Window, view: LookbackView): ViewedStream[] {
     const segments: ViewedStream['segments'][number][] = [];
     const touch = (
       number: number,
-      content: { readonly length: number; readonly least?: TimeNs; readonly greatest?: TimeNs },
+      content: {
+        readonly length: number;
+        readonly checksum?: number;
+        readonly least?: TimeNs;
+        readonly greatest?: TimeNs;
+      },
       has_index: boolean,
     ): void => {
       if (!touches(window, content)) return;
-      const { length, least, greatest } = content;
+      const { length, least, greatest, checksum } = content;
       const { directory, linktype } = stream;
       const growing = has_index ? undefined : view.growing.get(segmentLabel(stream, number));
       // After a crash less may have been left than was seen before.
-      const known = growing !== undefined && growing.end <= length ? { growing } : {};
+      const indexed = growing !== undefined && growing.end <= length ? { growing } : {};
+      const known = { ...indexed, ...(checksum === undefined ? {} : { checksum }) };
       segments.push({ directory, number, linktype, length, least, greatest, has_index, ...known });
     };
     for (const segment of stream.sealed) touch(segment.number, segment, segment.index_bytes !== undefined);

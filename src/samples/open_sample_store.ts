@@ -336,11 +336,17 @@ class DiskStore implements SampleStore {
     for (const { stream: index, segment: number, what, reason, version } of found) {
       const stream = streams[index];
       const segment = stream?.sealed.find((one) => one.number === number);
-      if (stream === undefined || segment === undefined) continue;
+      if (stream === undefined || (segment === undefined && !this.#isOpen(stream, number))) continue;
       if (what === 'packets') this.#packetsDamaged(stream, number, reason);
       // Another look-back may have found the same.
-      else if (segment.index_bytes !== undefined) this.#indexDamaged(stream, segment, reason, version);
+      else if (segment?.index_bytes !== undefined) this.#indexDamaged(stream, segment, reason, version);
     }
+  }
+
+  #isOpen(stream: Stream, number: number): boolean {
+    return [...this.#samplers.values()].some(({ open }) =>
+      open.some((one) => one.stream === stream && one.number === number),
+    );
   }
 
   #indexDamaged(stream: Stream, segment: SealedSegment, reason: string, version: number | undefined): void {

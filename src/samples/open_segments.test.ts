@@ -192,7 +192,7 @@ test('what a segment published is not taken for what the next one in its place h
   if (segment === undefined) throw new Error('no segment');
   writeSync(segment.packets.fd, record, 0, record.length, 24);
   state.watermark = crowd_begin;
-  state.publish(0, { length: 24 + record.length, records: 1, ...times, dropped: 0n, lost: 0n });
+  state.publish(0, { length: 24 + record.length, checksum: 0, records: 1, ...times, dropped: 0n, lost: 0n });
   await segments.seal(segment, start, seal);
   expect(await segments.make(stream)).toMatchObject({ number: 2, slot: 0 });
   const window = { from: crowd_begin, to: crowd_begin + 10n };

@@ -8,7 +8,7 @@ import { sealSegment, unsynced } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
 import { segmentCover } from './segment_cover.ts';
 import { clockOffset, readSegmentHeader, segment_header_bytes } from './segment_header.ts';
-import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
+import { readSegmentMarks, type SegmentMark, type SegmentSum } from './segment_mark.ts';
 import { isDiskFull } from './segment_writer.ts';
 import { segmentLabel } from './segment_label.ts';
 import type { Stream } from './stream.ts';
@@ -89,11 +89,11 @@ export class OpenSegments {
   }
 
   /** Seals a segment that the sampler has finished. Where that fails again and again, it stays for the next start to recover. */
-  async seal(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<void> {
+  async seal(segment: OpenSegment, start: SegmentMark, seal: SegmentMark, sum?: SegmentSum): Promise<void> {
     segment.phase = 'finished';
     segment.seal = seal;
     try {
-      const outcome = await this.#sealFiles(segment, start, seal);
+      const outcome = await this.#sealFiles(segment, start, seal, sum);
       if (outcome !== 'failed') {
         const header = await segment.header.readFile();
         const last = outcome === 'safe' ? seal : unsynced(seal);
@@ -105,11 +105,16 @@ export class OpenSegments {
   }
 
   /** Tries more than once; where that does not help, or the disk fails, it is said. */
-  async #sealFiles(segment: OpenSegment, start: SegmentMark, seal: SegmentMark): Promise<'safe' | 'unsafe' | 'failed'> {
+  async #sealFiles(
+    segment: OpenSegment,
+    start: SegmentMark,
+    seal: SegmentMark,
+    sum: SegmentSum | undefined,
+  ): Promise<'safe' | 'unsafe' | 'failed'> {
     const { directory } = segment.stream;
     for (let attempt = 1; ; attempt++) {
       try {
-        if (await sealSegment({ ...segment, directory }, start, [seal])) return 'safe';
+        if (await sealSegment({ ...segment, directory }, start, [seal], sum)) return 'safe';
         this.#ports.report(fault('segment_unsynced', { segment: segmentLabel(segment.stream, segment.number) }));
         return 'unsafe';
       } catch (error) {

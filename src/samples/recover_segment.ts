@@ -21,6 +21,7 @@ import {
 import {
   encodeLossMark,
   encodeSegmentMark,
+  encodeSumMark,
   readSegmentMarks,
   type SealReason,
   type SegmentMark,
@@ -156,7 +157,9 @@ async function sealTorn(
   const files = segmentFiles(number);
   const packets = await open(join(context.directory, files.open), 'r+');
   try {
-    const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes);
+    const trusted = isTrusted(header, number, context);
+    const sums = trusted ? header.marks.sums : undefined;
+    const content = readPacketFile(packets.fd, size, limits.sample_snaplen_bytes, sums);
     const last = lastMark(header);
     if (content.records === 0 && last === undefined) return await removeEmpty(number, context);
     if (content.end < size) {
@@ -168,9 +171,17 @@ async function sealTorn(
       };
       context.report(fault('segment_cut', cut));
     }
-    if (isTrusted(header, number, context) && last !== undefined) {
-      const reached = handedOver(number, header, before);
-      await sealAgain(number, packets, last, endMarks(content, last, header, context, reached), context);
+    if (trusted && last !== undefined) {
+      const expected_bytes = writtenBytes(header);
+      const short = content.end < expected_bytes;
+      if (short) {
+        const lengths = { found_bytes: size, expected_bytes, used_bytes: content.end };
+        context.report(fault('segment_length', { segment: segmentLabel(context.stream, number), ...lengths }));
+      }
+      const reached = short ? undefined : handedOver(number, header, before);
+      // Of the time of what is missing at the end nothing is known.
+      const known = short ? { ...last, watermark: content.greatest ?? startOf(header) ?? last.watermark } : last;
+      await sealAgain(number, packets, known, endMarks(content, known, header, context, reached), context);
     } else {
       const reason = header.read.kind === 'damaged' ? header.read.reason : 'it has no good start mark of this segment';
       context.report(fault('segment_header_invalid', { segment: segmentLabel(context.stream, number), reason }));
@@ -215,14 +226,16 @@ async function openSealed(
   const seal = lastMark(header);
   if (seal?.kind === 'seal' && isTrusted(header, number, context)) {
     if (seal.offset === size) return describe(number, size, size, header, context);
-    const content = readPacketFile(descriptor, Math.min(size, seal.offset), limits.sample_snaplen_bytes);
+    const limit = Math.min(size, seal.offset);
+    const content = readPacketFile(descriptor, limit, limits.sample_snaplen_bytes, header.marks.sums);
     const lengths = { found_bytes: size, expected_bytes: seal.offset, used_bytes: content.end };
     context.report(fault('segment_length', { segment, ...lengths }));
     return describe(number, content.end, size, header, context, content);
   }
   const reason = header.read.kind === 'damaged' ? header.read.reason : 'it is not that of a sealed segment';
   context.report(fault('segment_header_invalid', { segment, reason }));
-  const content = readPacketFile(descriptor, size, limits.sample_snaplen_bytes);
+  const sums = isOf(header, number, context.stream) ? header.marks.sums : undefined;
+  const content = readPacketFile(descriptor, size, limits.sample_snaplen_bytes, sums);
   await rebuildHeader(number, content, header, context);
   const rebuilt = readHeaderFile(join(context.directory, segmentFiles(number).header));
   return describe(number, content.end, size, rebuilt, context);
@@ -240,6 +253,17 @@ function isOf({ read }: HeaderFile, number: number, stream: StreamName): boolean
 
 function lastMark(header: HeaderFile): SegmentMark | undefined {
   return header.marks.marks.filter((mark) => mark !== 'damaged').at(-1);
+}
+
+/** So long the packet file had become by the last that is known of it. */
+function writtenBytes({ marks: { marks, sums = [] } }: HeaderFile): number {
+  const offsets = marks.flatMap((mark) => (mark === 'damaged' ? [] : [mark.offset]));
+  return Math.max(0, ...offsets, ...sums.map(({ offset }) => offset));
+}
+
+/** What a segment covers begins after this. */
+function startOf({ marks: { marks } }: HeaderFile): TimeNs | undefined {
+  return marks.filter((mark) => mark !== 'damaged').find(({ kind }) => kind === 'start')?.watermark;
 }
 
 /**
@@ -315,6 +339,7 @@ async function rebuildHeader(
   const own = isOf(damaged, number, stream);
   const kept = own ? keptMarks(damaged.marks) : [];
   const losses = (own ? damaged.marks.losses : undefined) ?? [];
+  const sums = ((own ? damaged.marks.sums : undefined) ?? []).filter(({ offset }) => offset <= content.end);
   const begin = content.least === undefined ? clock.now() : content.least - 1n;
   const start = {
     kind: 'start' as const,
@@ -332,7 +357,8 @@ async function rebuildHeader(
   const file = await open(path, 'w');
   try {
     const all = [...marks, endMark(content, marks.at(-1) ?? start, 'rebuilt')].map(encodeSegmentMark);
-    await file.writeFile(Buffer.concat([fixed, ...all.slice(0, 1), ...losses.map(encodeLossMark), ...all.slice(1)]));
+    const told = [...losses.map(encodeLossMark), ...sums.map(encodeSumMark)];
+    await file.writeFile(Buffer.concat([fixed, ...all.slice(0, 1), ...told, ...all.slice(1)]));
     await file.sync();
   } finally {
     await file.close();

@@ -1,5 +1,5 @@
 import type { Fault } from '../model/errors/fault.ts';
-import type { SegmentMark } from './segment_mark.ts';
+import type { SegmentMark, SegmentSum } from './segment_mark.ts';
 
 /** What a sampler is told at its start. */
 export interface SamplerOrder {
@@ -38,8 +38,14 @@ export type FromSampler =
   | { readonly kind: 'opened'; readonly generation: number; readonly linktype: number }
   /** It writes into this segment now: the next one can be made ready. */
   | { readonly kind: 'taken'; readonly slot: number }
-  /** It has written its last into this segment: seal it. */
-  | { readonly kind: 'finished'; readonly slot: number; readonly start: SegmentMark; readonly seal: SegmentMark }
+  /** It has written its last into this segment: seal it. `sum` vouches for what no sum in the file does yet. */
+  | {
+      readonly kind: 'finished';
+      readonly slot: number;
+      readonly start: SegmentMark;
+      readonly seal: SegmentMark;
+      readonly sum?: SegmentSum;
+    }
   /** It will not write into this segment. */
   | { readonly kind: 'unused'; readonly slot: number }
   /** The disk is full: make room. */

@@ -11,8 +11,10 @@ export const segmentSlots = 4;
 
 /** What a segment that is being written holds by now. */
 export interface OpenContent {
-  /** Bytes of whole records, with the file's header. */
+  /** Bytes of whole records, with the file's header: below 2^31. */
   readonly length: number;
+  /** CRC-32 of all of them but the file's header. */
+  readonly checksum: number;
   readonly records: number;
   readonly least?: TimeNs;
   readonly greatest?: TimeNs;
@@ -40,7 +42,7 @@ const fields = {
   budget: 8,
   slots: 10,
 } as const;
-const slotFields = { length: 0, records: 1, least: 2, greatest: 3, dropped: 4, lost: 5, all: 8 } as const;
+const slotFields = { extent: 0, records: 1, least: 2, greatest: 3, dropped: 4, lost: 5, all: 8 } as const;
 
 /**
  * What a sampler publishes and the store reads at any moment, over one SharedArrayBuffer. The writer stores a segment's
@@ -120,12 +122,14 @@ export class SamplerState {
   /** What the segment in a slot holds. */
   content(slot: number): OpenContent {
     const at = fields.slots + slot * slotFields.all;
-    // Length and count first: what the other fields say then holds for at least that much.
-    const length = Number(this.#load(at + slotFields.length));
+    // Length and count first: what the other fields say then holds for at least that much. Length and checksum are one word: both are
+    // of the same moment.
+    const extent = this.#load(at + slotFields.extent);
     const records = Number(this.#load(at + slotFields.records));
     const [least, greatest] = [this.#load(at + slotFields.least), this.#load(at + slotFields.greatest)];
     return {
-      length,
+      length: Number(extent >> 32n),
+      checksum: Number(BigInt.asUintN(32, extent)),
       records,
       ...(records === 0 ? {} : { least, greatest }),
       dropped: this.#load(at + slotFields.dropped),
@@ -140,12 +144,12 @@ export class SamplerState {
     this.#store(at + slotFields.dropped, content.dropped);
     this.#store(at + slotFields.lost, content.lost);
     this.#store(at + slotFields.records, BigInt(content.records));
-    this.#store(at + slotFields.length, BigInt(content.length));
+    this.#store(at + slotFields.extent, (BigInt(content.length) << 32n) | BigInt(content.checksum));
   }
 
   /** There is nothing in a slot. */
   vacate(slot: number): void {
-    this.publish(slot, { length: 0, records: 0, dropped: 0n, lost: 0n });
+    this.publish(slot, { length: 0, checksum: 0, records: 0, dropped: 0n, lost: 0n });
   }
 
   #load(index: number): bigint {

@@ -11,6 +11,10 @@ export interface ScanSegment {
   readonly descriptor: number;
   /** Bytes of the packet file that may be read. */
   readonly length: number;
+  /** Where its header file is, which has the sums of the packet file. */
+  readonly header_path: string;
+  /** CRC-32 of all records up to `length`, as the sampler published it that writes it. */
+  readonly checksum?: number;
   /** No packet in it is older, or newer. */
   readonly least: TimeNs;
   readonly greatest: TimeNs;

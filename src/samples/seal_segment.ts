@@ -1,7 +1,13 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { segment_header_bytes } from './segment_header.ts';
-import { encodeSegmentMark, segment_mark_bytes, type SegmentMark } from './segment_mark.ts';
+import {
+  encodeSegmentMark,
+  encodeSumMark,
+  segment_mark_bytes,
+  type SegmentMark,
+  type SegmentSum,
+} from './segment_mark.ts';
 import { segmentFiles } from './segment_name.ts';
 import { writeWhole } from './write_whole.ts';
 
@@ -14,7 +20,7 @@ export interface SegmentToSeal {
 }
 
 /**
- * Seals a segment: last marks (the first one before them, where the disk was too full to take it), both files to the disk, the
+ * Seals a segment: last marks (the first one before them, where the disk was too full to take it, and `sum`), both files to the disk, the
  * packet file renamed, the directory to the disk. Where the disk fails when it is to make the files safe, that is the segment's very last
  * mark, and false comes back: nothing is synced twice. Whatever else fails before the rename leaves it open, and it can be sealed again. Closes nothing.
  */
@@ -22,12 +28,17 @@ export async function sealSegment(
   segment: SegmentToSeal,
   start: SegmentMark,
   last: readonly [SegmentMark, ...SegmentMark[]],
+  sum?: SegmentSum,
 ): Promise<boolean> {
   const { directory, number, packets, header } = segment;
   const files = segmentFiles(number);
   const { size } = await header.stat();
   const marks = Math.max(0, Math.floor((size - segment_header_bytes) / segment_mark_bytes));
-  const bytes = Buffer.concat([...(marks === 0 ? [start] : []), ...last].map(encodeSegmentMark));
+  const begin = [
+    ...(marks === 0 ? [encodeSegmentMark(start)] : []),
+    ...(sum === undefined ? [] : [encodeSumMark(sum)]),
+  ];
+  const bytes = Buffer.concat([...begin, ...last.map(encodeSegmentMark)]);
   const at = segment_header_bytes + marks * segment_mark_bytes;
   await writeWhole(header, bytes, at);
   const header_safe = await isSafe(() => header.sync());

@@ -1,7 +1,14 @@
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeLossMark, encodeSegmentMark, readSegmentMarks, sealReasons, type SegmentMark } from './segment_mark.ts';
+import {
+  encodeLossMark,
+  encodeSegmentMark,
+  encodeSumMark,
+  readSegmentMarks,
+  sealReasons,
+  type SegmentMark,
+} from './segment_mark.ts';
 import { runs } from './test_packets.ts';
 
 const i64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -127,4 +134,24 @@ test('a loss is written as docs/formats/segments.md says, and comes back with it
     losses: [{ ...loss, position: 1 }],
     torn_bytes: 0,
   });
+});
+
+test('a sum is written as docs/formats/segments.md says, and comes back beside the marks', () => {
+  const [first, last] = fc.sample(mark, { numRuns: 2, seed: 1 });
+  if (first === undefined || last === undefined) throw new Error('no samples');
+  const sum = {
+    checksum: 0xa1a2a3a4,
+    watermark: 0x1112131415161718n,
+    offset: 0x3_2122_2324,
+    records: 9,
+    least: 0x4142434445464748n,
+    greatest: 0x5152535455565758n,
+  };
+  const bytes = Buffer.from(encodeSumMark(sum));
+  const counts = `${'00'.repeat(8)}24232221030000000900000000000000${'00'.repeat(24)}`;
+  const fields = `06006000a4a3a2a11817161514131211${counts}48474645444342415857565554535251${'00'.repeat(12)}`;
+  expect(bytes.subarray(0, 92).toString('hex')).toBe(fields);
+  expect(bytes.readUInt32LE(92)).toBe(crc32(Buffer.from(fields, 'hex')));
+  const file = Buffer.concat([encodeSegmentMark(first), bytes, encodeSegmentMark(last)]);
+  expect(readSegmentMarks(file, 0)).toEqual({ marks: [first, last], sums: [sum], torn_bytes: 0 });
 });

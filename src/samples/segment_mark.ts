@@ -56,11 +56,26 @@ export interface LossMark {
   readonly lost: bigint;
 }
 
+/** What a packet file had been given by some moment, for whoever reads it back. */
+export interface SegmentSum {
+  /** CRC-32 of the packet file's bytes from its first record up to `offset`, as they left memory. */
+  readonly checksum: number;
+  /** Every sampled packet up to and including this moment lies before `offset`. */
+  readonly watermark: TimeNs;
+  /** The end of a whole record. */
+  readonly offset: number;
+  /** Records before `offset`, one at least, and their least and greatest time. */
+  readonly records: number;
+  readonly least: TimeNs;
+  readonly greatest: TimeNs;
+}
+
 /** Length of a mark. */
 export const segment_mark_bytes = 96;
 
 const kinds = ['start', 'progress', 'rate', 'seal'] as const;
 const loss_kind = kinds.length + 1;
+const sum_kind = kinds.length + 2;
 
 /** Writes a loss as a mark: 96 bytes. */
 export function encodeLossMark(loss: LossMark): Uint8Array {
@@ -72,6 +87,22 @@ export function encodeLossMark(loss: LossMark): Uint8Array {
   view.setBigInt64(16, loss.to, true);
   view.setBigUint64(24, loss.dropped, true);
   view.setBigUint64(32, loss.lost, true);
+  view.setUint32(92, crc32(bytes.subarray(0, 92)), true);
+  return bytes;
+}
+
+/** Writes a sum as a mark: 96 bytes, its fields where those of a progress mark are. */
+export function encodeSumMark(sum: SegmentSum): Uint8Array {
+  const bytes = new Uint8Array(segment_mark_bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, sum_kind, true);
+  view.setUint16(2, segment_mark_bytes, true);
+  view.setUint32(4, sum.checksum, true);
+  view.setBigInt64(8, sum.watermark, true);
+  view.setBigUint64(24, BigInt(sum.offset), true);
+  view.setBigUint64(32, BigInt(sum.records), true);
+  view.setBigInt64(64, sum.least, true);
+  view.setBigInt64(72, sum.greatest, true);
   view.setUint32(92, crc32(bytes.subarray(0, 92)), true);
   return bytes;
 }
@@ -105,6 +136,8 @@ export interface SegmentMarks {
   readonly marks: readonly (SegmentMark | 'damaged')[];
   /** The losses, in order, where there are any; `position` is how many of `marks` come before it. */
   readonly losses?: readonly (LossMark & { readonly position: number })[];
+  /** The sums, in order, where there are any. */
+  readonly sums?: readonly SegmentSum[];
   /** Bytes of a torn mark at the end of the file. */
   readonly torn_bytes: number;
 }
@@ -114,6 +147,7 @@ export function readSegmentMarks(bytes: Uint8Array, start: number): SegmentMarks
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const marks: (SegmentMark | 'damaged')[] = [];
   const losses: (LossMark & { readonly position: number })[] = [];
+  const sums: SegmentSum[] = [];
   let at = start;
   for (; at + segment_mark_bytes <= bytes.length; at += segment_mark_bytes) {
     const good =
@@ -127,8 +161,10 @@ export function readSegmentMarks(bytes: Uint8Array, start: number): SegmentMarks
     const kind = kinds[number - 1];
     if (kind !== undefined) marks.push(decode(view, at, kind));
     else if (number === loss_kind) losses.push({ ...decodeLoss(view, at), position: marks.length });
+    else if (number === sum_kind) sums.push(decodeSum(view, at));
   }
-  return { marks, ...(losses.length === 0 ? {} : { losses }), torn_bytes: bytes.length - at };
+  const told = { ...(losses.length === 0 ? {} : { losses }), ...(sums.length === 0 ? {} : { sums }) };
+  return { marks, ...told, torn_bytes: bytes.length - at };
 }
 
 function decodeLoss(view: DataView, at: number): LossMark {
@@ -137,6 +173,17 @@ function decodeLoss(view: DataView, at: number): LossMark {
     to: view.getBigInt64(at + 16, true),
     dropped: view.getBigUint64(at + 24, true),
     lost: view.getBigUint64(at + 32, true),
+  };
+}
+
+function decodeSum(view: DataView, at: number): SegmentSum {
+  return {
+    checksum: view.getUint32(at + 4, true),
+    watermark: view.getBigInt64(at + 8, true),
+    offset: Number(view.getBigUint64(at + 24, true)),
+    records: Number(view.getBigUint64(at + 32, true)),
+    least: view.getBigInt64(at + 64, true),
+    greatest: view.getBigInt64(at + 72, true),
   };
 }
 

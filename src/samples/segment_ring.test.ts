@@ -12,6 +12,7 @@ import { scanSegments } from './scan_segments.ts';
 import { SegmentRing } from './segment_ring.ts';
 import { crowd_begin, packetsOf, type TestPacket } from './test_packets.ts';
 import { takeAll } from './test_programs.ts';
+import { removeSums } from './test_sums.ts';
 import { TestWriter } from './test_writer.ts';
 
 const hour = 3_600_000_000_000n;
@@ -209,24 +210,31 @@ describe('a store', () => {
     expect(existsSync(join(root, 'notes.txt'))).toBe(true);
   });
 
-  test('answers with what is before the damage, and says what it cannot', async () => {
-    const writer = new TestWriter(root, { interface: 'a', linktype: 1 });
-    await writer.begin(crowd_begin);
-    writer.write([1, 2, 3, 4].map(packet), crowd_begin + 100n);
-    await writer.seal('age', crowd_begin + 100n);
-    const file = join(root, 'a@1', '0000000001.pcap');
-    const { readFileSync } = await import('node:fs');
-    const bytes = readFileSync(file);
-    // The captured length of the third packet.
-    bytes[24 + 2 * 116 + 9] = 0x7f;
-    writeFileSync(file, bytes);
-    const store = await openSampleStore({ directory: root, byte_budget: 1e9, clock: systemClock, report });
-    const { chunks, coverage } = await store.query(window);
-    expect(chunks.flatMap(({ records }) => packetsOf(records))).toEqual([packet(1), packet(2)]);
-    const damaged = { from: crowd_begin + 2n, to: crowd_begin + 4n, reason: 'damaged' };
-    expect(coverage).toMatchObject([{ interface: 'a', gaps: [damaged] }]);
-    await store.close();
-  });
+  test.each([
+    { sums: 'with a sum', left: [], from: crowd_begin },
+    { sums: 'without sums', left: [packet(1), packet(2)], from: crowd_begin + 2n },
+  ])(
+    'of a damaged stretch $sums answers with what is surely whole, and says what it cannot',
+    async ({ sums, left, from }) => {
+      const writer = new TestWriter(root, { interface: 'a', linktype: 1 });
+      await writer.begin(crowd_begin);
+      writer.write([1, 2, 3, 4].map(packet), crowd_begin + 100n);
+      await writer.seal('age', crowd_begin + 100n);
+      const file = join(root, 'a@1', '0000000001.pcap');
+      const { readFileSync } = await import('node:fs');
+      const bytes = readFileSync(file);
+      if (sums === 'without sums') removeSums(join(root, 'a@1', '0000000001.seg'));
+      // The captured length of the third packet.
+      bytes[24 + 2 * 116 + 9] = 0x7f;
+      writeFileSync(file, bytes);
+      const store = await openSampleStore({ directory: root, byte_budget: 1e9, clock: systemClock, report });
+      const { chunks, coverage } = await store.query(window);
+      expect(chunks.flatMap(({ records }) => packetsOf(records))).toEqual(left);
+      const damaged = { from, to: crowd_begin + 4n, reason: 'damaged' };
+      expect(coverage).toMatchObject([{ interface: 'a', gaps: [damaged] }]);
+      await store.close();
+    },
+  );
 
   test('says that a look-back failed when its filter cannot be run, and answers the next', async () => {
     await written('a', 1);

@@ -71,7 +71,7 @@ test('it goes on to the next segment when one is full and another is offered, wi
   const { sink, state, sent, offer, records } = bench({ limit_bytes: bytes.length });
   offer(0);
   sink.begin(100n);
-  expect(state.content(0)).toEqual({ length: 24, records: 0, dropped: 0n, lost: 0n });
+  expect(state.content(0)).toEqual({ length: 24, checksum: 0, records: 0, dropped: 0n, lost: 0n });
   sink.write(bytes, view, 100n);
   sink.publish(200n);
   // Full, but there is no other: it grows on.

@@ -198,7 +198,9 @@ export class SegmentSink {
     if (reason === 'clock_set') this.#rates.clockSet();
     this.#finished = this.#settled();
     this.#ports.state.totals = this.#totals;
-    this.#ports.send({ kind: 'finished', slot: writer.slot, start: writer.start_mark, seal });
+    const sum = writer.sum(watermark);
+    const told = { start: writer.start_mark, seal, ...(sum === undefined ? {} : { sum }) };
+    this.#ports.send({ kind: 'finished', slot: writer.slot, ...told });
   }
 
   /** The totals, with the losses that were told: those that the segment's marks may count. */

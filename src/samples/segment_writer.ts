@@ -1,4 +1,5 @@
 import { ftruncateSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { SegmentOffer } from './sampler_messages.ts';
@@ -7,10 +8,12 @@ import { segment_header_bytes } from './segment_header.ts';
 import {
   encodeLossMark,
   encodeSegmentMark,
+  encodeSumMark,
   type LossMark,
   segment_mark_bytes,
   type SealReason,
   type SegmentMark,
+  type SegmentSum,
 } from './segment_mark.ts';
 import type { RateChange } from './rate_history.ts';
 import { joinTime } from './split_time.ts';
@@ -32,6 +35,8 @@ export interface SegmentStart {
 
 const busy_mark_interval_ns = 1_000_000_000n;
 const idle_mark_interval_ns = 10_000_000_000n;
+/** A stretch of the packet file that one sum vouches for is not made longer: what is damaged of it is lost as a whole. */
+const sum_interval_bytes = 256 * 1024;
 
 /** Writes one segment: whole records, and marks that say what they are. Publishes what can be read. Closes nothing. */
 export class SegmentWriter {
@@ -40,6 +45,9 @@ export class SegmentWriter {
   readonly #state: SamplerState;
   readonly #start: SegmentStart;
   #length = pcapHeaderBytes;
+  #checksum = 0;
+  /** Up to here a sum has been written. */
+  #summed = pcapHeaderBytes;
   #header_length = segment_header_bytes;
   #records = 0;
   #least: TimeNs | undefined;
@@ -95,7 +103,7 @@ export class SegmentWriter {
     } catch (error) {
       if (!isDiskFull(error)) throw error;
     } finally {
-      this.#count(written === walk.end ? walk : this.#cutBack(bytes, written, snaplen_bytes));
+      this.#count(bytes, written === walk.end ? walk : this.#cutBack(bytes, written, snaplen_bytes));
     }
   }
 
@@ -110,19 +118,38 @@ export class SegmentWriter {
     }
   }
 
-  /** Writes a mark now and then. */
+  /** Writes a mark now and then, and a sum with it; after much was written, the sum alone. */
   progress(watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): void {
-    const sum = totals.packets + totals.accepted + totals.dropped + totals.lost;
+    const count = totals.packets + totals.accepted + totals.dropped + totals.lost;
     const since = monotonic - this.#marked.monotonic;
-    if (since < busy_mark_interval_ns || (sum === this.#marked.sum && since < idle_mark_interval_ns)) return;
-    this.#marked = { monotonic, sum };
-    this.#writeMarks([this.mark('progress', watermark, monotonic, totals)]);
+    const due = since >= busy_mark_interval_ns && (count !== this.#marked.sum || since >= idle_mark_interval_ns);
+    if (!due && this.#length - this.#summed < sum_interval_bytes) return;
+    const sum = this.sum(watermark);
+    const marks = sum === undefined ? [] : [encodeSumMark(sum)];
+    if (due) {
+      this.#marked = { monotonic, sum: count };
+      marks.push(encodeSegmentMark(this.mark('progress', watermark, monotonic, totals)));
+    }
+    if (this.#writeMarks(marks)) this.#summed = this.#length;
+  }
+
+  /** Vouches for all that was written; undefined where that was done, or there is nothing. */
+  sum(watermark: TimeNs): SegmentSum | undefined {
+    if (this.#length === this.#summed || this.#least === undefined || this.#greatest === undefined) return undefined;
+    return {
+      checksum: this.#checksum,
+      watermark,
+      offset: this.#length,
+      records: this.#records,
+      least: this.#least,
+      greatest: this.#greatest,
+    };
   }
 
   /** Says that the rate is about to change at some moment after `since`; false where the disk does not take that. */
   announce(since: TimeNs, watermark: TimeNs, monotonic: bigint, totals: SamplerTotals): boolean {
     const announced = { ...this.mark('rate', watermark, monotonic, totals), rate: 0, rate_since: since };
-    return this.#writeMarks([announced]);
+    return this.#writeMarks([encodeSegmentMark(announced)]);
   }
 
   /** Says that the rate has changed, in the time of `took` before `since`; later, where the disk does not take it now. */
@@ -178,9 +205,10 @@ export class SegmentWriter {
     return kept;
   }
 
-  #count(walk: RecordWalk): void {
+  #count(bytes: Uint8Array, walk: RecordWalk): void {
     if (walk.records === 0) return;
     this.#length += walk.end;
+    this.#checksum = crc32(bytes.subarray(0, walk.end), this.#checksum);
     this.#records += walk.records;
     const [least, greatest] = [joinTime(walk.least_s, walk.least_ns), joinTime(walk.greatest_s, walk.greatest_ns)];
     if (this.#least === undefined || least < this.#least) this.#least = least;
@@ -191,6 +219,7 @@ export class SegmentWriter {
   publish(totals: SamplerTotals): void {
     this.#state.publish(this.slot, {
       length: this.#length,
+      checksum: this.#checksum,
       records: this.#records,
       ...this.#times(),
       dropped: totals.dropped - this.#start.before.dropped,
@@ -199,8 +228,8 @@ export class SegmentWriter {
   }
 
   /** Writes marks behind those that are still to be written; true where all are on the disk now. */
-  #writeMarks(marks: readonly SegmentMark[]): boolean {
-    const all = [...this.#unwritten, ...marks.map(encodeSegmentMark)];
+  #writeMarks(marks: readonly Uint8Array[]): boolean {
+    const all = [...this.#unwritten, ...marks];
     try {
       if (all.length === 0) return true;
       // In one go: whoever is killed leaves all of them or none.

@@ -100,7 +100,7 @@ export class TestWriter {
     this.#sink.finish(reason, watermark);
     const finished = this.sent.findLast((message) => message.kind === 'finished');
     if (this.#segment === undefined || finished === undefined) throw new Error('there is nothing to seal');
-    await this.#segments.seal(this.#segment, finished.start, finished.seal);
+    await this.#segments.seal(this.#segment, finished.start, finished.seal, finished.sum);
     this.#segment = undefined;
   }
 

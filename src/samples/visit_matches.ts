@@ -8,6 +8,8 @@ import { IndexDamage, IndexNewer } from './index/index_damage.ts';
 import type { IndexShelf } from './index/index_shelf.ts';
 import { keepWindow } from './keep_window.ts';
 import type { FoundDamage, ScanDamage, ScanJob, ScanSegment } from './scan_job.ts';
+import { damagedStretchText, readSegmentSums, segmentStretches, StretchCheck } from './segment_stretches.ts';
+import type { SegmentStretch } from './segment_stretches.ts';
 import { type SegmentBlocks, segmentBlocks } from './segment_blocks.ts';
 import { joinTime, type SplitTime, splitTime } from './split_time.ts';
 import { type StreamMatcher, streamMatcher } from './stream_matcher.ts';
@@ -159,10 +161,14 @@ class Visit {
 
   #damaged(segment: ScanSegment, from: SplitTime, to: SplitTime): void {
     const [least, greatest] = [joinTime(from.seconds, from.nanos), joinTime(to.seconds, to.nanos)];
-    const { stream, number } = segment;
-    this.damage.push({ stream, from: least - 1n, to: greatest });
+    this.#lost(segment, least - 1n, greatest, 'the checksum of a block is wrong');
+  }
+
+  /** Packets of (from, to] may be missing, for a reason that is told once. */
+  #lost({ stream, number }: ScanSegment, from: TimeNs, to: TimeNs, reason: string): void {
+    this.damage.push({ stream, from, to });
     if (this.found.some((one) => one.what === 'packets' && one.stream === stream && one.segment === number)) return;
-    this.found.push({ stream, segment: number, what: 'packets', reason: 'the checksum of a block is wrong' });
+    this.found.push({ stream, segment: number, what: 'packets', reason });
   }
 
   /** Matches the records in memory and hands on those that are left. */
@@ -184,13 +190,47 @@ class Visit {
     if (matched_end > start) this.#visitor.visit({ bytes, view, start, end: matched_end, segment, ordinal });
   }
 
-  /** Reads all records of a stretch of the packet file, where no index tells them apart. */
+  /** Reads all records of the packet file from one place to another, where no index tells them apart. */
   #readWhole(segment: ScanSegment, from: number, end: number, matcher: StreamMatcher): boolean {
-    const { memory } = this.#ports;
-    const { bytes, view, capacity_bytes } = memory;
-    let greatest: TimeNs = segment.least - 1n;
-    for (let position = from; position < end; ) {
+    if (from >= end) return true;
+    const { header_path, length, checksum } = segment;
+    for (const stretch of segmentStretches(readSegmentSums(header_path), length, checksum)) {
+      if (stretch.to <= from || stretch.from >= end) continue;
       if (this.#ports.cancelled()) return false;
+      // It comes only after what is newer: the floor may have risen past it.
+      if (stretch.greatest !== undefined && compareSplit(splitTime(stretch.greatest), this.#after()) <= 0) continue;
+      if (this.#isDamaged(segment, stretch)) continue;
+      const part = { ...stretch, from: Math.max(from, stretch.from), to: Math.min(end, stretch.to) };
+      const read = this.#readStretch(segment, part, matcher);
+      if (read !== 'whole') return read === 'ended';
+    }
+    return true;
+  }
+
+  /** Has a stretch other bytes than were written? Then they may be any, and none of its packets is handed on. */
+  #isDamaged(segment: ScanSegment, stretch: SegmentStretch): boolean {
+    const { bytes, capacity_bytes } = this.#ports.memory;
+    const check = new StretchCheck(stretch);
+    const buffer = bytes.subarray(0, capacity_bytes);
+    let state = check.step(segment.descriptor, buffer);
+    while (state === 'more') state = check.step(segment.descriptor, buffer);
+    if (state !== 'damaged') return false;
+    const { after = segment.least - 1n, greatest = segment.greatest } = stretch;
+    // Where the clock was set back, its packets may be older than the watermark before them.
+    this.#lost(segment, after < greatest ? after : segment.least - 1n, greatest, damagedStretchText(stretch));
+    return true;
+  }
+
+  /** Reads the records of a stretch; `ended` where there are none any more, which is told. */
+  #readStretch(
+    segment: ScanSegment,
+    { from, to: end, after: begun = segment.least - 1n }: SegmentStretch,
+    matcher: StreamMatcher,
+  ): 'whole' | 'ended' | 'cancelled' {
+    const { bytes, view, capacity_bytes } = this.#ports.memory;
+    let greatest = begun;
+    for (let position = from; position < end; ) {
+      if (this.#ports.cancelled()) return 'cancelled';
       const after = this.#after();
       const length = Math.min(capacity_bytes, end - position);
       const got = readSync(segment.descriptor, bytes, 0, length, position);
@@ -203,12 +243,10 @@ class Visit {
       position += kept.end;
       if (kept.damaged || kept.end === 0) {
         const to = segment.greatest;
-        const { stream, number } = segment;
-        this.damage.push({ stream, from: greatest < to ? greatest : to - 1n, to });
-        this.found.push({ stream, segment: number, what: 'packets', reason: `no record at ${position}` });
-        return true;
+        this.#lost(segment, greatest < to ? greatest : to - 1n, to, `no record at ${position}`);
+        return 'ended';
       }
     }
-    return true;
+    return 'whole';
   }
 }
