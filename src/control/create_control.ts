@@ -17,6 +17,7 @@ import { createCaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery } from './delivery/part_delivery.ts';
 import { createEstimates } from './estimate/estimates.ts';
 import { listSensors } from '../db/sensors.ts';
+import { tryWriting } from '../db/try_writing.ts';
 import { fleetTroubles } from './fleet/fleet_troubles.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
@@ -141,6 +142,7 @@ export function startControl(parts: ControlParts): RunningControl {
         if (!(error instanceof FaultError)) throw error;
         warn(error.faults[0], 'letting time pass');
       }
+      await tryWriting(db);
       await parts.sleep(tick_ms, closing.signal);
     }
   })();

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { processTime } from './process_time.ts';
+import { systemErrorText } from './system_error_text.ts';
 import type { CompileRequest, CompilerMessage } from './compiler_child_messages.ts';
 
 /** How a request to the compiler's process ended. */
@@ -16,6 +17,9 @@ export type CompilerOutcome =
 
 const program = fileURLToPath(new URL('./compiler_child.ts', import.meta.url));
 const start_limit_ms = 10_000;
+/** One that is starting is given so many times its limit, while it gets this much processor time in each. */
+const start_patience = 2;
+const starting_ms_min = 100;
 /** A process that gets no processor time is given so many times its limit by the clock on the wall. */
 const patience = 15;
 /** So much of its limit must have been its own doing for a text to be called slow. */
@@ -87,18 +91,40 @@ async function start(child_program: string, ended: () => void): Promise<ChildPro
     });
   } catch (error) {
     // Without a descriptor or a process more.
-    return error instanceof Error ? error.message : String(error);
+    return unstarted(systemErrorText(error));
   }
   // What goes wrong with a process is told by its end.
   child.on('error', () => {});
-  const said = await hear(child, start_limit_ms, (message) => message.kind === 'ready' || message.kind === 'broken');
+  const said = await hearStarting(child);
   if (said.kind === 'ready') {
     child.once('exit', ended);
     return child;
   }
   child.kill('SIGKILL');
-  if (said.kind === 'slow') return `it did not start within ${start_limit_ms / 1000} s`;
-  return 'reason' in said ? said.reason : 'it did not start';
+  if (said.kind === 'broken') return said.reason;
+  return unstarted('reason' in said ? said.reason : 'it did not start');
+}
+
+/** A process that gets processor time is on its way: a busy machine takes longer. */
+async function hearStarting(child: ChildProcess): Promise<CompilerMessage | CompilerOutcome> {
+  const { pid = 0 } = child;
+  let used_ms = 0;
+  for (let waited = 1; ; waited += 1) {
+    const outcome = await hear(child, start_limit_ms, ({ kind }) => kind === 'ready' || kind === 'broken');
+    if (outcome.kind !== 'slow') return outcome;
+    const now = processTime(pid);
+    if (now?.stopped === true) return { kind: 'starved', reason: 'it was stopped by a signal' };
+    const before = used_ms;
+    used_ms = now?.used_ms ?? before;
+    if (waited < start_patience && used_ms - before >= starting_ms_min) continue;
+    const [used_s, waited_s] = [(used_ms / 1000).toFixed(2), (start_limit_ms * waited) / 1000];
+    const reason = `in ${waited_s} s it got ${used_s} s of processor time and was not ready: the machine, or what edgetap may use of it, is overloaded`;
+    return { kind: 'starved', reason };
+  }
+}
+
+function unstarted(reason: string): string {
+  return `its process did not start: ${reason}. Where edgetap may have few processes and threads (TasksMax, pids.max, ulimit -u), open files (LimitNOFILE, ulimit -n) or little memory, raise that`;
 }
 
 async function ask(child: ChildProcess, request: CompileRequest): Promise<CompilerOutcome> {
@@ -159,7 +185,7 @@ function hear(
     const onExit = (code: number | null, signal: string | null): void => {
       settle({ kind: 'ended', reason: `it ended with ${signal ?? `exit code ${code}`}` });
     };
-    const onError = (error: Error): void => settle({ kind: 'ended', reason: error.message });
+    const onError = (error: Error): void => settle({ kind: 'ended', reason: systemErrorText(error) });
     const timer = setTimeout(() => settle({ kind: 'slow' }), limit_ms);
     if (hasEnded(child)) onExit(child.exitCode, child.signalCode);
     else child.on('message', onMessage).on('exit', onExit).on('error', onError);

@@ -35,14 +35,14 @@ export async function* answerLookback(
     giveBack(before);
     before = records;
   }
-  const { coverage, truncated } = await coverageOf(answer, samples, excluded);
+  const { coverage, truncated } = await coverageOf(deps, answer, excluded);
   const all = [...coverage, ...unsampledCoverage(deps.unsampled(), coverage, request)];
   yield { kind: 'end', coverage: all, ...(truncated ? { truncated } : {}), clock_offset: deps.clockOffset() };
 }
 
 async function coverageOf(
+  { samples, unsampled }: Pick<AnswerLookbackDeps, 'samples' | 'unsampled'>,
   answer: LookbackAnswer,
-  samples: SampleStore,
   excluded: ExcludedReason,
 ): Promise<{ readonly coverage: InterfaceCoverage[]; readonly truncated: boolean }> {
   const { truncated, interfaces } = await answer.counted;
@@ -50,7 +50,9 @@ async function coverageOf(
   const states = lacking ? samples.status().interfaces : [];
   const coverage = answer.coverage.map((one) => {
     const counts = interfaces.find((of) => of.interface === one.interface && of.linktype === one.linktype);
-    const cause = states.find((state) => state.interface === one.interface)?.sampling?.fault;
+    const state = states.find((of) => of.interface === one.interface);
+    // While it is tried again, nothing of it says why the try before has failed.
+    const cause = state?.sampling?.fault ?? (lacking ? unsampled().get(one.interface) : undefined);
     return coverageMessage(one, excluded, { ...counts, ...(cause === undefined ? {} : { fault: cause }) });
   });
   return { coverage, truncated };

@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createFailingDisk } from './failing_disk.ts';
@@ -24,6 +24,20 @@ describe.skipIf(withoutRoot('a failing device'))('a failing disk', () => {
       const found = readFileSync(path);
       expect(found.subarray(0, piece.length).every((byte) => byte === 7)).toBe(true);
       expect(found.subarray(piece.length).some((byte) => byte === 7)).toBe(false);
+    } finally {
+      disk.remove();
+    }
+  });
+
+  test('whose reads fail says EIO', () => {
+    const disk = createFailingDisk();
+    try {
+      const path = join(disk.directory, 'file');
+      const file = openSync(path, 'w+');
+      writeSync(file, new Uint8Array(1 << 20).fill(7));
+      disk.failReads();
+      expect(() => readSync(file, new Uint8Array(1 << 20), 0, 1 << 20, 0)).toThrow(/EIO/);
+      closeSync(file);
     } finally {
       disk.remove();
     }

@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +26,8 @@ export interface FailingDisk {
   heal(): void;
   /** Puts what is dirty onto the device and forgets all that is clean: what is read then comes from the device. */
   forget(): void;
+  /** From now on whatever is not in the page cache cannot be read (EIO), and the cache is empty. */
+  failReads(): void;
   remove(): void;
 }
 
@@ -46,6 +58,12 @@ export function createFailingDisk(room_bytes = 192 << 20): FailingDisk {
     forget: () => {
       // It says once more what the file system has lost before.
       spawnSync('sync', ['--file-system', directory]);
+      writeFileSync('/proc/sys/vm/drop_caches', '1');
+    },
+    failReads: () => {
+      spawnSync('sync', ['--file-system', directory]);
+      // What lies behind the end of its file a loop device cannot read.
+      truncateSync(image, 0);
       writeFileSync('/proc/sys/vm/drop_caches', '1');
     },
     remove: () => {

@@ -48,7 +48,7 @@ export const stateFaults = {
   },
   database_full: {
     code: 1809,
-    status: 507,
+    status: 503,
     retry: 'soon',
     text: 'The database cannot be written, its disk is full ({reason}): make room for EDGETAP_DATA_DIR, then send this again.',
   },
