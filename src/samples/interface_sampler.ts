@@ -128,7 +128,7 @@ export class InterfaceSampler {
       ...(this.#linktype === undefined ? {} : { linktype: this.#linktype }),
       ...(watermark === undefined ? {} : { watermark }),
       ...totals,
-      ...(this.#fault === undefined || phase === 'sampling' ? {} : { fault: this.#fault }),
+      ...(this.#fault === undefined ? {} : { fault: this.#fault }),
     };
   }
 
