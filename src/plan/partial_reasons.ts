@@ -72,7 +72,7 @@ function lossText({
 }: Pick<PartRecord, 'dropped' | 'dropped_is_upper_bound'>): string | undefined {
   if (dropped === 0n) return undefined;
   const most = dropped_is_upper_bound === true ? 'at most ' : '';
-  return `${most}${dropped} of the packets that match were lost before they could be written`;
+  return `${most}${dropped} of the packets that match were lost`;
 }
 
 function reasonOf(part: PartRecord, shutDown: boolean): string | undefined {

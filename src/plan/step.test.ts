@@ -339,7 +339,7 @@ describe('packets that are missing', () => {
   test('a capture that lost some is partial, and says how many, where and why', () => {
     const { record } = settled({ dropped: 42n });
     expect(record).toMatchObject({ status: 'complete', packets_dropped: 42n });
-    expect(record.error_message).toBe('s0/eth0: 42 of the packets that match were lost before they could be written');
+    expect(record.error_message).toBe('s0/eth0: 42 of the packets that match were lost');
     expect(record).not.toHaveProperty('packets_dropped_is_upper_bound');
   });
 
@@ -349,7 +349,7 @@ describe('packets that are missing', () => {
       status: 'complete',
       packets_dropped: 42n,
       packets_dropped_is_upper_bound: true,
-      error_message: 's0/eth0: at most 42 of the packets that match were lost before they could be written',
+      error_message: 's0/eth0: at most 42 of the packets that match were lost',
     });
   });
 

@@ -166,7 +166,8 @@ function checkDelivered(machine: Machine, capture: ShownCapture, before: Before)
   expect(packets.every(({ time }, index) => time >= (packets[index - 1]?.time ?? 0n))).toBe(true);
   // Each interface's file had a header of its own, and may have ended within a record.
   const count = machine.interfaces.length;
-  expect(file.length).toBeGreaterThanOrEqual(before.spool_bytes - count * (24 + 16 + frame_bytes));
+  const least_bytes = before.spool_bytes - count * (24 + 16 + frame_bytes);
+  expect({ capture, before, whole: file.length >= least_bytes }).toEqual({ capture, before, whole: true });
   if (before.upload_inode !== undefined && count === 1) {
     const path = join(machine.destination_conf.slice('file://'.length), `pcap_${capture.id}.pcap`);
     expect(statSync(path).ino).toBe(before.upload_inode);
@@ -189,6 +190,7 @@ async function killAndComeBack(machine: Machine, name: 'control' | 'sensor'): Pr
       what: 'a sensor',
       ...within,
     });
+    await allArmed(served, made.id);
     return made;
   })().catch((error: unknown) => {
     const log = served.output().slice(logged);
@@ -198,7 +200,10 @@ async function killAndComeBack(machine: Machine, name: 'control' | 'sensor'): Pr
   expect(took_ms).toBeLessThan(allowed_ms);
   expect(served.pidOf(name)).not.toBe(pid);
   await stopCapture(served, probe.id);
-  expect((await captureBecomes(served, probe.id)).status).toBe('success');
+  const done = await captureBecomes(served, probe.id);
+  // On a busy machine interfaces may begin seconds apart, which is told.
+  const apart = /it began [\d.]+ s after the first/.test(JSON.stringify(done['error_message'] ?? ''));
+  expect([done.status, done['error_message']]).toEqual([apart ? 'complete' : 'success', done['error_message']]);
   return took_ms;
 }
 
@@ -259,9 +264,12 @@ async function round(machine: Machine, number: number): Promise<string> {
   const answer = await captureBecomes(served, lookback.id);
   // It waits for a sensor no longer than a restart may take.
   if (name === 'sensor' && took_ms > back_ms && answer.status === 'failed') return what;
-  expect([what, answer.status, sensorsOf(answer).map((part) => part.error)]).toEqual([
+  // One whose window begins before the sensor was back is partial, and says what is missing.
+  const lacking = sensorsOf(answer).flatMap(({ missing }) => missing ?? []);
+  expect([what, answer.status, lacking, sensorsOf(answer).map((part) => part.error)]).toEqual([
     what,
-    'success',
+    lacking.length === 0 ? 'success' : 'complete',
+    lacking,
     interfaces.map(() => undefined),
   ]);
   const { packets } = parsePcap(await downloadFile(served, lookback.id));
