@@ -546,7 +546,7 @@ describe('a look-back', () => {
   });
 
   test('nothing of the window is covered: failed, with what there is', () => {
-    const missing = 'no samples from a to b: before the first sample; there are samples from b to c';
+    const missing = 'no samples from a to b: before the oldest sample; there are samples from b to c';
     const nothing = { ...share, packets: 0n, covered: 'nothing', missing } as const;
     const { record } = run(merging, answered([nothing, { ...nothing, interface: 'eth1' }], { packets: 0n }));
     expect(record.status).toBe('failed');

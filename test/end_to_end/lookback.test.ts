@@ -419,6 +419,6 @@ describe('sampling one packet in ten', () => {
     expect(found(newest.capture)).toBeGreaterThan(50);
     const oldest = await lookBack(sparse, { filter_v1: { source_port: 8000 }, time_limit: 300 });
     expect(found(oldest.capture)).toBe(0);
-    expect(sensorsOf(oldest.capture)[0]?.coverage).toContain('not sampled, or no longer kept');
+    expect(sensorsOf(oldest.capture)[0]?.coverage).toContain('before the oldest sample');
   });
 });

@@ -142,7 +142,7 @@ describe('over two interfaces', () => {
     }
     checkAccount(done, parts);
     // Sampling began less than a minute ago, which is said.
-    for (const sensor of sensorsOf(done)) expect(sensor.past?.coverage).toContain('before the first sample');
+    for (const sensor of sensorsOf(done)) expect(sensor.past?.coverage).toContain('before the oldest sample');
   }, 120_000);
 
   test('pcapng: two descriptions for each interface say which is which, with statistics of their own', async () => {

@@ -11,7 +11,7 @@ interface ShownCover {
 
 /**
  * Waits for the end of a capture that lost nothing: `success` where its sensors have sampled for all of the time that it looks back over,
- * `complete` where that began before the first sample, and nothing else. Throws where it is not so.
+ * `complete` where that began before the oldest sample, and nothing else. Throws where it is not so.
  */
 export async function endsAsCovered(served: Served, id: string, limit_ms = 20_000): Promise<ShownCapture> {
   const capture = await captureBecomes(served, id, ['success', 'complete'], limit_ms);
@@ -32,7 +32,7 @@ export function requireAsCovered(capture: ShownCapture): void {
   });
   const expected = lacking.length === 0 ? 'success' : 'complete';
   const message = capture['error_message'];
-  const told = (typeof message === 'string' ? message : '').split('before the first sample').length - 1;
+  const told = (typeof message === 'string' ? message : '').split('before the oldest sample').length - 1;
   if (capture.status === expected && told === lacking.length) return;
   throw new Error(`${lacking.length} sensors lack time before their first sample: ${JSON.stringify(capture)}`);
 }

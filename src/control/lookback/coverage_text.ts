@@ -60,7 +60,7 @@ function gapsText({ gaps, samples_from }: InterfaceCoverage): string | undefined
   if (gaps.length === 0) return undefined;
   const told = gaps.slice(0, gaps_told_max).map((gap) => {
     const before = gap.reason === 'not_sampled' && samples_from !== undefined && gap.to <= samples_from;
-    const reason = before ? 'before the first sample' : (why[gap.reason] ?? gap.reason.replaceAll('_', ' '));
+    const reason = before ? 'before the oldest sample' : (why[gap.reason] ?? gap.reason.replaceAll('_', ' '));
     return `${formatTime(gap.from)} to ${formatTime(gap.to)}: ${reason}`;
   });
   const more = gaps.length > told.length ? `; and ${gaps.length - told.length} more times` : '';

@@ -51,7 +51,7 @@ test('what is or may be missing is told apart from what is only worth knowing', 
   const gap = { from: noon - second, to: noon, reason: 'not_sampled' };
   const lossy = { ...whole, gaps: [gap], dropped: 5n, samples_from: noon, samples_to: noon + second, rates };
   expect(pastMissing([lossy], {})).toBe(
-    'no samples from 2026-01-31T11:59:59.000000Z to 2026-01-31T12:00:00.000000Z: before the first sample; ' +
+    'no samples from 2026-01-31T11:59:59.000000Z to 2026-01-31T12:00:00.000000Z: before the oldest sample; ' +
       'there are samples from 2026-01-31T12:00:00.000000Z to 2026-01-31T12:00:01.000000Z; ' +
       '5 samples were lost, matching or not',
   );

@@ -32,7 +32,7 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
         id,
         status: 'complete',
         error_message: expect.stringMatching(
-          /^s1\/\S+: no samples from \S+ to \S+: before the first sample; there are samples from \S+ to \S+$/,
+          /^s1\/\S+: no samples from \S+ to \S+: before the oldest sample; there are samples from \S+ to \S+$/,
         ) as string,
         sample_rate: 1,
         packets_estimated: 5,
