@@ -45,9 +45,12 @@ async function begin(limits: Readonly<Record<string, unknown>>): Promise<ShownCa
   return await createCapture(served, { ...body, ...limits });
 }
 
-/** The packets of a capture that has ended well, in ascending time, and its counts true to them. */
-async function result(id: string): Promise<{ capture: ShownCapture; packets: readonly SamplePacket[] }> {
-  const capture = await captureBecomes(served, id, ['success']);
+/** The packets of a capture that has ended so, in ascending time, and its counts true to them. */
+async function result(
+  id: string,
+  status: 'success' | 'complete' = 'success',
+): Promise<{ capture: ShownCapture; packets: readonly SamplePacket[] }> {
+  const capture = await captureBecomes(served, id, [status]);
   const { packets } = parsePcap(deliveredFile(bucket, id));
   const bytes = packets.reduce((sum, { data }) => sum + data.length, 0);
   expect(capture).toMatchObject({ packets_captured: packets.length });
@@ -157,9 +160,10 @@ test('what the ring could not hold is counted: nothing is lost in silence', asyn
     process.kill(sensor, 'SIGCONT');
   }
   await stopCapture(served, id);
-  const { capture, packets } = await result(id);
+  const { capture, packets } = await result(id, 'complete');
   const dropped = Number(capture['packets_dropped']);
   expect(dropped).toBeGreaterThan(1000);
+  expect(capture['error_message']).toContain(`${dropped} of the packets that match were lost`);
   expect(packets.length + dropped).toBe(received() - before);
 });
 

@@ -45,6 +45,6 @@ export async function allArmed(served: Served, id: string): Promise<ShownCapture
       const sensors = sensorsOf(capture);
       return sensors.length > 0 && sensors.every((one) => ['running', 'excluded'].includes(one.status)) && capture;
     },
-    { what: `capture ${id} to be armed everywhere`, limit_ms: 20_000, every_ms: 10 },
+    { what: `capture ${id} to be armed everywhere`, limit_ms: 100_000, every_ms: 10 },
   );
 }

@@ -44,7 +44,7 @@ export async function captureBecomes(
   served: Served,
   id: string,
   wanted: readonly string[] = finals,
-  limit_ms = 20_000,
+  limit_ms = 100_000,
 ): Promise<ShownCapture> {
   return await waitFor(
     async () => {
