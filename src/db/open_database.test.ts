@@ -142,7 +142,7 @@ test('a full disk ends the transaction with its own reason, and the next one wor
   const filling = db.transaction(async (tx) => {
     for (let count = 0; count < 100; count += 1) await writeSetting(tx, `key ${count}`, 'x'.repeat(4000));
   });
-  await expect(filling).rejects.toThrow('The database failed: database or disk is full');
+  await expect(filling).rejects.toThrow('The database cannot be written, its disk is full');
   expect(await readSetting(db, 'key 0')).toBeUndefined();
   await db.transaction((tx) => writeSetting(tx, 'small', 'fits'));
   expect(await readSetting(db, 'small')).toBe('fits');

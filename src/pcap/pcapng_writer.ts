@@ -26,7 +26,8 @@ export interface PcapngWriterOptions {
 /**
  * Makes a writer of pcapng: one little-endian section, all interfaces described in front, every packet in the form that it
  * was captured in, statistics at the end. libpcap reads a file only where all interfaces have the same snaplen and there is at
- * least one: each gets the greatest, and of no interface at all an Ethernet one is described.
+ * least one: each gets the greatest, and of no interface at all an Ethernet one is described. Several of raw IP it takes for different
+ * ones under the number 101, so they are numbered 12 then, which Wireshark and libpcap read as the same.
  */
 export function createPcapngWriter(options: PcapngWriterOptions): CaptureWriter {
   const sink = new ByteSink(options.chunk_bytes ?? 1_048_576);
@@ -34,7 +35,8 @@ export function createPcapngWriter(options: PcapngWriterOptions): CaptureWriter 
   const { interfaces } = options;
   const snaplen = greatestSnaplen(interfaces);
   const described = interfaces.length > 0 ? interfaces : [{ linktype: linkTypes.ethernet }];
-  for (const one of described) sink.write(encodeInterfaceDescription({ ...one, snaplen }));
+  const raw = onlyRaw(interfaces) ? { linktype: linkTypes.raw_12 } : {};
+  for (const one of described) sink.write(encodeInterfaceDescription({ ...one, ...raw, snaplen }));
   return {
     append(batch, record, interface_number) {
       const seconds = batch.seconds[record] ?? 0;
@@ -61,4 +63,8 @@ export function createPcapngWriter(options: PcapngWriterOptions): CaptureWriter 
       return sink.flush();
     },
   };
+}
+
+function onlyRaw(interfaces: readonly InterfaceDescription[]): boolean {
+  return interfaces.length > 1 && interfaces.every(({ linktype }) => linktype === linkTypes.raw);
 }
