@@ -7,6 +7,9 @@ import { makeDirectory } from './make_directory.ts';
 // sqlite3.h
 const sqlite_busy = 5;
 
+/** What is held: a database that nobody knows any more would be collected, and its lock with it. */
+const holding = new Set<DatabaseSync>();
+
 /** A directory that this process alone works in, until it ends, however it ends. */
 export interface HeldDirectory {
   release(): void;
@@ -31,7 +34,14 @@ export function holdDirectory(directory: string, name: string, wait_ms: number):
     const expected = `a directory that can be written (${cause instanceof Error ? cause.message : String(cause)})`;
     raise('setting_invalid', { setting: 'EDGETAP_DATA_DIR', value: directory, expected }, { cause });
   }
-  return { release: () => database.close() };
+  const held = database;
+  holding.add(held);
+  return {
+    release: () => {
+      holding.delete(held);
+      held.close();
+    },
+  };
 }
 
 function isBusy(error: unknown): boolean {
