@@ -36,7 +36,7 @@ const needs = {
     { program: 'capinfos', from: 'wireshark-common' },
     { program: 'ethtool', from: 'ethtool' },
     { program: 'tmux', from: 'tmux' },
-    { program: 'faketime', from: 'faketime' },
+    { program: 'tcc', from: 'tcc' },
     { program: 'curl', from: 'curl' },
     { program: 'openssl', from: 'openssl' },
     { program: 'ceph-mon', from: 'ceph-mon' },

@@ -1,5 +1,6 @@
 import { type Kysely, type Migration, Migrator } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
+import { beginningOfParts } from './migrations/beginning_of_parts.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
 import { pastOfCaptures } from './migrations/past_of_captures.ts';
 import { lookBackReach } from './migrations/look_back_reach.ts';
@@ -16,6 +17,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004_what_is_missing': whatIsMissing,
   '0005_look_back_reach': lookBackReach,
   '0006_staged_sums': stagedSums,
+  '0007_beginning_of_parts': beginningOfParts,
 };
 
 /**

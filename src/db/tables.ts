@@ -113,6 +113,7 @@ export interface PartsTable {
   sequence: bigint;
   armed_at: bigint | null;
   clock_offset: bigint | null;
+  began_at: bigint | null;
   linktype: bigint | null;
   packets: bigint | null;
   bytes: bigint | null;

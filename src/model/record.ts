@@ -70,6 +70,8 @@ export interface PartRecord {
   readonly armed_at?: TimeNs;
   /** The sensor's wall clock less its monotonic one at `armed_at`, in nanoseconds: another one later says that it was set. */
   readonly clock_offset?: bigint;
+  /** That moment by the database's clock, as well as control knows it. */
+  readonly began_at?: TimeNs;
   readonly linktype?: number;
   readonly packets?: bigint;
   readonly bytes?: bigint;

@@ -46,14 +46,14 @@ function missingTexts(part: PartRecord, record: CaptureRecord): readonly string[
   );
 }
 
-/** Interfaces arm one after the other, and the clocks of their hosts are not one: so much later is not told. */
+/** Interfaces arm one after the other: so much later is not told. */
 const together_ns = 2_000_000_000n;
 
 /** That a part began long after the first of its capture, or never. The past makes up for the one, and nothing for the other. */
-function beginningText({ armed_at }: PartRecord, { armed_at: first, spec }: CaptureRecord): string | undefined {
+function beginningText(part: PartRecord, { armed_at: first, spec }: CaptureRecord): string | undefined {
   if (first === undefined) return undefined;
-  if (armed_at === undefined) return 'it was stopped before it had begun, so nothing was captured there';
-  const later = armed_at - first;
+  if (part.armed_at === undefined) return 'it was stopped before it had begun, so nothing was captured there';
+  const later = (part.began_at ?? first) - first;
   if (later <= together_ns || (spec.type === 'full' && spec.lookback_s !== undefined)) return undefined;
   return `it began ${(Number(later) / 1e9).toFixed(1)} s after the first: what came there before is missing`;
 }

@@ -18,8 +18,8 @@ export function settleFull(state: CaptureState, at: bigint, times: MachineTimes)
   switch (record.status) {
     case 'pending':
       if (record.armed_at !== undefined) return became({ status: 'running' });
-      if (has('assigned')) return undefined;
-      return has('uploaded')
+      if (has('assigned') && record.stop_requested === undefined) return undefined;
+      return has('assigned', 'ended', 'uploaded')
         ? became({ status: 'conversion_pending', deadline: earlier(record.deadline, at) })
         : giveUp(state, at);
     case 'running':
@@ -28,7 +28,7 @@ export function settleFull(state: CaptureState, at: bigint, times: MachineTimes)
       if (!has('ended', 'uploaded')) return giveUp(state, at);
       return became({ status: 'conversion_pending', deadline: earlier(record.deadline, at) });
     case 'conversion_pending':
-      if (has('armed', 'ended')) return expired(state, at, times) ? giveUp(state, at) : undefined;
+      if (has('assigned', 'armed', 'ended')) return expired(state, at, times) ? giveUp(state, at) : undefined;
       if (!has('uploaded')) return giveUp(state, at);
       // Given up by a tick, if it does not come.
       return awaitedPasts(state).length > 0 ? undefined : gather(state, at);

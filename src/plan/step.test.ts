@@ -161,11 +161,42 @@ describe('a full capture on one interface', () => {
     });
   });
 
-  test('stopped while pending: an empty file is made, success', () => {
+  test('stopped while pending, its sensor has not armed: the sensor delivers an empty part, success', () => {
     const stopped = run(full(1), stop());
-    expect(stopped.record).toMatchObject({ status: 'conversion_running', stop_requested: at(2) });
-    const done = run(stopped, { ...converted, packets: 0n, shares: [] });
+    expect(stopped.record).toMatchObject({ status: 'conversion_pending', stop_requested: at(2) });
+    const done = run(stopped, ended(0, { packets: 0n, bytes: 0n, stop_reason: 'stopped' }), uploaded(0));
     expect(done.record).toMatchObject({ status: 'success', packets_captured: 0n });
+  });
+
+  test('stopped while pending, its sensor had armed and nobody knew: what it captured is delivered', () => {
+    const stopped = run(full(2), stop(), armed(0, 3, { packets: 2n, armed_ago_ns: seconds(2) }));
+    expect(stopped.record).toMatchObject({ status: 'conversion_pending', armed_at: at(1), deadline: at(2) });
+    const told = run(stopped, ended(0, { stop_reason: 'stopped' }), uploaded(0));
+    expect(told.record.status).toBe('conversion_pending');
+    const all = run(told, ended(1, { packets: 0n, stop_reason: 'stopped' }), uploaded(1));
+    expect(all.record.status).toBe('conversion_running');
+    expect(run(all, converted).record).toMatchObject({
+      status: 'complete',
+      packets_captured: 7n,
+      error_message: 's0/eth1: it was stopped before it had begun, so nothing was captured there',
+    });
+  });
+
+  test.each([
+    ['is silent', tick(10, -60)],
+    ['was never heard', { kind: 'tick' as const, at: at(10), heard: new Map<string, bigint>() }],
+    ['says nothing of it within 30 s', tick(31)],
+  ])('stopped while pending, its sensor %s: an empty file is made, success', (_what, late) => {
+    const waiting = run(full(1), stop(), tick(10));
+    expect(waiting.record.status).toBe('conversion_pending');
+    const given_up = run(waiting, late);
+    expect(given_up.record.status).toBe('conversion_running');
+    const done = run(given_up, { ...converted, packets: 0n, shares: [] });
+    expect(done.record).toMatchObject({ status: 'success', packets_captured: 0n });
+  });
+
+  test('shut down while pending: nobody is left to be awaited', () => {
+    expect(run(full(1), stop('shutdown')).record.status).toBe('conversion_running');
   });
 
   test('a second stop changes nothing', () => {
@@ -375,11 +406,26 @@ describe('packets that are missing', () => {
     const both = (second: number): CaptureState =>
       run(full(2), armed(0), armed(1, second), ended(0), ended(1), uploaded(0), uploaded(1), converted);
     expect(both(3).record.status).toBe('success');
+    // Whatever the clocks of their hosts show.
+    const ahead = armed(1, 2, { armed_at: at(90_000) });
+    const clocks = [armed(0), ahead, ended(0), ended(1), uploaded(0), uploaded(1), converted];
+    expect(run(full(2), ...clocks).record.status).toBe('success');
+    expect(run(full(1), armed(0, 1, { armed_at: at(-3600) }), ended(0), uploaded(0)).record.status).toBe('success');
     expect(both(13).record).toMatchObject({
       status: 'complete',
       error_message: 's0/eth1: it began 12.0 s after the first: what came there before is missing',
     });
-    const stopped = run(full(2), armed(0), stop(), ended(0, { stop_reason: 'stopped' }), uploaded(0), converted);
+    const unbegun = ended(1, { packets: 0n, stop_reason: 'stopped' });
+    const stopped = run(
+      full(2),
+      armed(0),
+      stop(),
+      unbegun,
+      uploaded(1),
+      ended(0, { stop_reason: 'stopped' }),
+      uploaded(0),
+      converted,
+    );
     expect(stopped.record).toMatchObject({
       status: 'complete',
       error_message: 's0/eth1: it was stopped before it had begun, so nothing was captured there',
@@ -428,7 +474,7 @@ describe('a full capture that looks back', () => {
 
   test('what was stopped or refused before it armed has no past', () => {
     expect(awaitedPasts(run(full(2, lookback), stop()))).toEqual([]);
-    expect(run(full(2, lookback), stop()).record.status).toBe('conversion_running');
+    expect(run(full(2, lookback), stop(), tick(31)).record.status).toBe('conversion_running');
     expect(awaitedPasts(run(full(2, lookback), news(0, { phase: 'failed', error: 'no' })))).toEqual([]);
   });
 

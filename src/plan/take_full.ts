@@ -96,12 +96,15 @@ function lasting(part: PartRecord, news: PartNews): PartRecord {
   return known;
 }
 
-function armedFirst(part: PartRecord, news: PartNews): Pick<PartRecord, 'armed_at' | 'clock_offset'> {
-  const { armed_at, clock_offset } = part.armed_at === undefined ? news : part;
-  return {
-    ...(armed_at === undefined ? {} : { armed_at }),
-    ...(clock_offset === undefined ? {} : { clock_offset }),
-  };
+/** When a part armed, by its sensor's clock and by the database's. Said once, it stays: its past ends there, its present begins. */
+function armedFirst(
+  part: PartRecord,
+  news: PartNews,
+  at: bigint,
+): Pick<PartRecord, 'armed_at' | 'clock_offset' | 'began_at'> {
+  if (part.armed_at !== undefined || news.armed_at === undefined) return {};
+  const { armed_at, clock_offset, armed_ago_ns } = news;
+  return { armed_at, ...(clock_offset === undefined ? {} : { clock_offset }), began_at: at - (armed_ago_ns ?? 0n) };
 }
 
 /** A sensor's word on a part counts once, in its order, and never takes back an end. */
@@ -115,8 +118,7 @@ function takeReport(state: CaptureState, at: bigint, news: PartNews): Step {
   const state1 = mapPart(state, news.sensor, news.interface, (part) => ({
     ...lasting(part, news),
     ...told,
-    // Said once, it stays: the part's past ends there.
-    ...armedFirst(part, news),
+    ...armedFirst(part, news, at),
   }));
   const effects: Effect[] = [];
   if (awaitedPasts(state1).length > awaitedPasts(state).length) effects.push({ kind: 'past' });
@@ -191,13 +193,8 @@ function takeStop(state: CaptureState, at: bigint, cause: 'stopped' | 'shutdown'
   const { record } = state;
   if (record.status === 'conversion_pending' || record.status === 'conversion_running') return keep(state);
   if (record.stop_requested !== undefined) return keep(state);
-  // Whoever has not armed yet has nothing and will have nothing: an empty share, already in its place.
-  const parts = state.parts.map(
-    (part): PartRecord =>
-      part.phase === 'assigned'
-        ? { ...part, phase: 'uploaded', packets: 0n, bytes: 0n, dropped: 0n, stop_reason: cause }
-        : part,
-  );
+  // A sensor that has not said that it armed may have, so its word is awaited; but one that is shut down with all others has none.
+  const parts = cause === 'shutdown' ? state.parts.map((part) => emptyShare(part, cause)) : state.parts;
   return {
     state: {
       record: {
@@ -212,14 +209,23 @@ function takeStop(state: CaptureState, at: bigint, cause: 'stopped' | 'shutdown'
   };
 }
 
+/** The share of who has not armed and now will not: empty, and already in its place. */
+function emptyShare(part: PartRecord, stop_reason: 'stopped' | 'shutdown'): PartRecord {
+  if (part.phase !== 'assigned') return part;
+  return { ...part, phase: 'uploaded', packets: 0n, bytes: 0n, dropped: 0n, stop_reason };
+}
+
 function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bigint>, times: MachineTimes): Step {
   const { record } = state;
   const tooLate = at > record.submitted + seconds(times.arm_timeout_s);
   const armTimeout = `did not begin within ${times.arm_timeout_s} s`;
-  let parts: readonly PartRecord[] = state.parts.map(
-    (part): PartRecord => (part.phase === 'assigned' && tooLate ? { ...part, phase: 'lost', error: armTimeout } : part),
-  );
   const over = record.deadline !== undefined && at > record.deadline + seconds(times.conversion_wait_s);
+  const isSilent = ({ sensor }: PartRecord): boolean => (heard.get(sensor) ?? 0n) < at - seconds(times.unknown_after_s);
+  let parts: readonly PartRecord[] = state.parts.map((part): PartRecord => {
+    if (part.phase !== 'assigned') return part;
+    if (record.stop_requested !== undefined && (tooLate || over || isSilent(part))) return emptyShare(part, 'stopped');
+    return tooLate ? { ...part, phase: 'lost', error: armTimeout } : part;
+  });
   // With something to give, the rest goes on without those that are still awaited.
   if (over && parts.some((part) => part.phase === 'uploaded')) {
     parts = parts.map(
@@ -231,8 +237,7 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
   }
   if (over) parts = giveUpPasts({ record, parts }, `its samples could not be had within ${times.conversion_wait_s} s`);
   const awaited = parts.filter((part) => part.phase === 'armed' || part.phase === 'ended');
-  const silent =
-    awaited.length > 0 && awaited.every((part) => (heard.get(part.sensor) ?? 0n) < at - seconds(times.unknown_after_s));
+  const silent = awaited.length > 0 && awaited.every(isSilent);
   const changed = { record, parts };
   if (silent && (record.status === 'running' || record.status === 'conversion_pending')) {
     return keep({ ...changed, record: { ...record, status: 'unknown' } });

@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SamplerState } from './sampler_state.ts';
 import { type RateSpan, segmentCover } from './segment_cover.ts';
-import { readSegmentMarks, type SegmentMark } from './segment_mark.ts';
+import { readSegmentMarks, type SealReason, type SegmentMark } from './segment_mark.ts';
 import { SegmentSink } from './segment_sink.ts';
 import { recordsOf, runs } from './test_packets.ts';
 import { windowCoverage } from './window_coverage.ts';
@@ -128,9 +128,9 @@ function toldAt(rates: readonly RateSpan[], time: bigint): number[] {
 }
 
 /** A segment as it is found later: with a last mark that says how far it goes. */
-function ended(marks: readonly SegmentMark[], watermark: bigint): SegmentMark[] {
+function ended(marks: readonly SegmentMark[], watermark: bigint, reason: SealReason): SegmentMark[] {
   const last = marks.at(-1);
-  return last === undefined ? [] : [...marks, { ...last, kind: 'seal', reason: 'crash', watermark }];
+  return last === undefined ? [] : [...marks, { ...last, kind: 'seal', reason, watermark }];
 }
 
 const lags = fc.bigInt({ min: 0n, max: 20n }).map((time) => time * us);
@@ -145,7 +145,7 @@ test('the marks of all segments tell the rate of every moment, and that it is no
       // The end of each segment is the beginning of the next.
       const starts = segments.map((marks) => marks[0]?.watermark ?? 0n);
       const covers = segments.map((marks, index) =>
-        segmentCover({ marks: ended(marks, starts[index + 1] ?? reached), torn_bytes: 0 }),
+        segmentCover({ marks: ended(marks, starts[index + 1] ?? reached, 'size'), torn_bytes: 0 }),
       );
       const known = covers.filter((cover) => cover !== undefined);
       expect(known).toHaveLength(segments.length);
@@ -168,7 +168,8 @@ test('a crash at any moment leaves no packet with a wrong rate, and none without
       for (const { now, announced, marks: counts } of moments) {
         const covers = counts.flatMap((count, index) => {
           const next = counts[index + 1] === undefined ? now : (segments[index + 1]?.[0]?.watermark ?? now);
-          return segmentCover({ marks: ended((segments[index] ?? []).slice(0, count), next), torn_bytes: 0 }) ?? [];
+          const marks = ended((segments[index] ?? []).slice(0, count), next, 'crash');
+          return segmentCover({ marks, torn_bytes: 0 }) ?? [];
         });
         const { rates } = windowCoverage({ from: 0n, to: now }, covers, undefined, []);
         for (let time = 1001n * us - lag; time <= now; time += us) {

@@ -1,5 +1,6 @@
 import type { TimeNs } from '../model/time.ts';
 import type { SealReason, SegmentMark, SegmentMarks } from './segment_mark.ts';
+import { watermark_lag_ns } from './watermark.ts';
 
 /** While a segment grows, the wall clock is moved by less than this against the monotonic one: else it would have ended. */
 const clock_slack_ns = 500_000_000n;
@@ -26,6 +27,8 @@ export interface SegmentCover {
   /** Where the rate is not known there is no span. */
   readonly rates: readonly RateSpan[];
   readonly losses: readonly LossSpan[];
+  /** After this moment packets may be missing between those that are there: the sampler died before it had handed over all of them. */
+  readonly unsure_from?: TimeNs;
   /** Why it ends; undefined while the segment grows. */
   readonly reason?: SealReason;
 }
@@ -51,6 +54,7 @@ export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?
   if (first === undefined || first === 'damaged') return undefined;
   const changes = new RateChanges(first);
   let before: SegmentMark = first;
+  let surely = first.watermark;
   let known = true;
   for (const mark of marks.slice(marks.indexOf(first) + 1)) {
     if (mark === 'damaged') {
@@ -60,6 +64,7 @@ export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?
     }
     if (known && mark.rate_unknown_us !== undefined) changes.confirm(sinceOf(mark, known), mark.rate_unknown_us);
     if (!known || mark.rate !== changes.rate) changes.add(sinceOf(mark, known), mark.rate);
+    if (mark.kind !== 'seal') surely = latest(surely, mark.watermark);
     before = mark;
     known = true;
   }
@@ -69,7 +74,9 @@ export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?
   const beyond = away ? before.greatest : live?.greatest;
   const reason = before.reason === undefined ? {} : { reason: before.reason };
   const losses = lossesOf(read, live, clock_offset);
-  return { from: first.watermark, to, rates: changes.spans(latest(to, beyond)), losses, ...reason };
+  const unsure_from = before.reason === 'crash' ? latest(surely, to - watermark_lag_ns) : to;
+  const unsure = unsure_from < to ? { unsure_from } : {};
+  return { from: first.watermark, to, rates: changes.spans(latest(to, beyond)), losses, ...unsure, ...reason };
 }
 
 /**

@@ -20,6 +20,7 @@ import { readSegmentMarks } from './segment_mark.ts';
 import { packetsOf, recordsOf, type TestPacket } from './test_packets.ts';
 import { takeAll } from './test_programs.ts';
 import { TestWriter } from './test_writer.ts';
+import type { Gap } from './window_coverage.ts';
 
 // A segment of 8,000 packets in four stretches is damaged where no index tells: none of its packets comes out altered, and of each
 // that does not come out it is said.
@@ -136,7 +137,7 @@ const damages: readonly Damage[] = [
 
 interface Answer {
   readonly packets: readonly TestPacket[];
-  readonly gaps: readonly { readonly from: TimeNs; readonly to: TimeNs }[];
+  readonly gaps: readonly Gap[];
 }
 
 async function opened(): Promise<SampleStore> {
@@ -191,7 +192,8 @@ function judge({ packets: got, gaps }: Answer, { left_least, whole }: Damage, le
   expect(untold).toEqual([]);
   expect(found.size).toBeGreaterThanOrEqual(left_least);
   expect(found.size).toBeLessThanOrEqual(left_most);
-  if (whole === true) expect(gaps).toEqual([]);
+  // Of a sampler that died the last moments are never sure.
+  if (whole === true) expect(gaps.filter(({ reason }) => reason !== 'crash')).toEqual([]);
 }
 
 const told = (): string => faults.map(({ message }) => message).join('\n');

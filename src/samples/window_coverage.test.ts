@@ -100,6 +100,14 @@ describe('why there is a gap', () => {
     expect(gapsOf([{ from: 0n, to: 60n }], 60n)).toEqual([]);
   });
 
+  test('the end of what a sampler left that died, and what follows, as one', () => {
+    const dead = { from: 0n, to: 40n, unsure_from: 35n, rates: [], losses: [], reason: 'crash' as const };
+    const gaps = (from: bigint, to: bigint): readonly Gap[] => windowCoverage({ from, to }, [dead], undefined, []).gaps;
+    expect(gaps(10n, 50n)).toEqual([{ from: 35n, to: 50n, reason: 'crash' }]);
+    expect(gaps(10n, 38n)).toEqual([{ from: 35n, to: 38n, reason: 'crash' }]);
+    expect(gaps(10n, 35n)).toEqual([]);
+  });
+
   test('what could not be read, beside what was not sampled', () => {
     const covers = [{ from: 0n, to: 40n, rates: [], losses: [], reason: 'crash' as const }];
     const { gaps } = windowCoverage({ from: 10n, to: 50n }, covers, undefined, [{ from: 5n, to: 12n }]);

@@ -59,6 +59,9 @@ export function windowCoverage(
       if (cover.from > reached) addGap(cover.from);
       const clipped = clip(cover, window);
       if (cover.reason === 'unsynced' && clipped !== undefined) gaps.push({ ...clipped, reason: 'unsynced' });
+      const unsure =
+        cover.unsure_from === undefined ? undefined : clip({ from: cover.unsure_from, to: cover.to }, window);
+      if (unsure !== undefined) gaps.push({ ...unsure, reason: 'crash' });
       if (cover.to >= reached) {
         reached = cover.to;
         ended = cover.reason;
@@ -80,7 +83,19 @@ export function windowCoverage(
     if (clipped !== undefined) gaps.push({ ...clipped, reason: 'damaged' });
   }
   const most = bound ? { dropped_is_upper_bound: true as const } : {};
-  return { gaps: gaps.sort((a, b) => compare(a.from, b.from)), rates, dropped, ...most };
+  return { gaps: joined(gaps.sort((a, b) => compare(a.from, b.from))), rates, dropped, ...most };
+}
+
+/** Neighbours that have the same reason become one. */
+function joined(sorted: readonly Gap[]): readonly Gap[] {
+  const gaps: Gap[] = [];
+  for (const gap of sorted) {
+    const last = gaps.at(-1);
+    if (last?.reason === gap.reason && gap.from <= last.to) {
+      gaps[gaps.length - 1] = gap.to > last.to ? { ...last, to: gap.to } : last;
+    } else gaps.push(gap);
+  }
+  return gaps;
 }
 
 function gapReason(ended: SealReason | undefined): GapReason {

@@ -188,6 +188,7 @@ export function runPart(
     running = part;
     armed_monotonic = part.armed_at - part.clock_offset;
     growing = followPart(part, {
+      clock,
       piece_bytes: assignment.piece_bytes,
       warn: (error) => deps.warn(fault('spool_read_failed', { reason: reasonOf(error) }), `the sums of ${context}`),
     });

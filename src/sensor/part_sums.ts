@@ -4,6 +4,7 @@ import type { Part } from '../capture/part.ts';
 import { SumBuilder } from '../upload/sums/sum_builder.ts';
 import type { FileSums, SumPoint } from '../upload/sums/sum_point.ts';
 import { createSumsFile, type KeptSums, readSums, type SumsFile, sumsPath } from '../upload/sums/sums_file.ts';
+import type { Clock } from './clock.ts';
 
 /** The sums of a part's file, which may still grow. */
 export interface PartSums extends FileSums {
@@ -16,6 +17,7 @@ export interface PartSums extends FileSums {
 /** What following a part takes. */
 export interface PartSumsDeps {
   readonly piece_bytes: number;
+  readonly clock: Pick<Clock, 'monotonic'>;
   /** Hears what keeps the sums from being written down; they are still known here. */
   readonly warn: (error: unknown) => void;
 }
@@ -30,8 +32,8 @@ export interface GrowingSums {
 const look_ms = 100;
 const read_bytes = 1 << 20;
 /** While little comes a point is made at most so often, and at most so often in all that time. */
-const settle_ms = 1000;
-const settle_share = 2048;
+const settle_ns = 1_000_000_000n;
+const settle_share = 2048n;
 
 /**
  * Sums a part's file up as it grows, out of the page cache right after it was written: from then on every reader can tell whether it
@@ -55,12 +57,14 @@ class PartFollower implements GrowingSums {
   #sealed = false;
   readonly #complete = Promise.withResolvers<void>();
   #unreadable = false;
-  #begun = performance.now();
-  #settled = this.#begun;
+  readonly #begun: bigint;
+  #settled: bigint;
 
   constructor(part: Part, deps: PartSumsDeps) {
     this.#part = part;
     this.#deps = deps;
+    this.#begun = deps.clock.monotonic();
+    this.#settled = this.#begun;
     this.#builder = new SumBuilder(deps.piece_bytes);
     const points = (): readonly SumPoint[] => this.#builder.points;
     const length = (): number => this.#builder.length;
@@ -99,8 +103,9 @@ class PartFollower implements GrowingSums {
     while (!signal.aborted) {
       const { file_bytes } = this.#part.progress();
       if (file_bytes > this.#builder.length) await this.#readTo(file_bytes);
-      const now = performance.now();
-      if (now - this.#settled >= Math.max(settle_ms, (now - this.#begun) / settle_share)) {
+      const now = this.#deps.clock.monotonic();
+      const pause_ns = (now - this.#begun) / settle_share;
+      if (now - this.#settled >= (pause_ns > settle_ns ? pause_ns : settle_ns)) {
         this.#settled = now;
         this.#builder.settle();
         await this.#keep(false);

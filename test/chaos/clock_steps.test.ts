@@ -33,7 +33,7 @@ beforeAll(async () => {
   pair = await createNamespacePair();
   traffic = startNumberedTraffic(pair.far, { frames_per_s, frame_bytes: 300, first: 0 });
   clock = steppedClock();
-  served = await startUnderClock(3);
+  served = await startServe({ interfaces: [pair.near.name], env: clock.env });
   destination_conf = await provedFileBucket(served);
 }, 2 * limit_ms);
 afterAll(async () => {
@@ -42,16 +42,6 @@ afterAll(async () => {
   traffic?.stop();
   await pair?.remove();
 });
-
-/** A process under libfaketime was seen to hang as it started, once in some twenty times on a busy machine: then it is another one. */
-async function startUnderClock(tries: number): Promise<Served> {
-  try {
-    return await startServe({ interfaces: [pair.near.name], env: clock.env });
-  } catch (error) {
-    if (tries === 1) throw error;
-    return await startUnderClock(tries - 1);
-  }
-}
 
 const full = (time_limit: number): Promise<ShownCapture> =>
   createCapture(served, { type: 'full', time_limit, colo_name: 'lab01', destination_conf });
@@ -77,6 +67,12 @@ function span_s(id: string): number {
   return Number((packets.at(-1)?.time ?? 0n) - (packets[0]?.time ?? 0n)) / 1e9;
 }
 
+/** A host's own clock is corrected by milliseconds now and then: the step is told with them. */
+const tellsStep = (step_s: number): boolean =>
+  [...served.output().matchAll(/"code":1807.*was set by (-?[\d.]+\d)/g)].some(
+    ([, by]) => Math.abs(Number(by) - step_s) < 1,
+  );
+
 const steps_s = [20, 3600, 90_000, 30 * 86_400, -20, -3600, -90_000, -30 * 86_400] as const;
 
 describe('a clock that is set', () => {
@@ -98,8 +94,7 @@ describe('a clock that is set', () => {
       await stopCapture(served, long.id);
       await captureBecomes(served, long.id, ['success'], limit_ms);
       expect(span_s(long.id)).toBeGreaterThan(time_limit - 0.5);
-      const told = new RegExp(`"code":1807.*was set by ${step_s}\\.`);
-      await waitFor(() => told.test(served.output()), { what: 'the step to be told' });
+      await waitFor(() => tellsStep(step_s), { what: 'the step to be told' });
     },
     limit_ms,
   );

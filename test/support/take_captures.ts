@@ -46,17 +46,20 @@ export async function captureBecomes(
   wanted: readonly string[] = finals,
   limit_ms = 100_000,
 ): Promise<ShownCapture> {
-  return await waitFor(
+  const ended = await waitFor(
     async () => {
       const capture = await showCapture(served, id);
-      if (wanted.includes(capture.status)) return capture;
-      if (finals.includes(capture.status)) throw new Error(`it is ${JSON.stringify(capture)}`);
-      return undefined;
+      return wanted.includes(capture.status) || finals.includes(capture.status) ? capture : undefined;
     },
     { what: `capture ${id} to be ${wanted.join(' or ')}`, limit_ms },
   ).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${served.output().slice(-4000)}`, { cause: error });
   });
+  // What is final stays as it is.
+  if (!wanted.includes(ended.status)) {
+    throw new Error(`not ${wanted.join(' or ')}: ${JSON.stringify(ended)}\n${served.output().slice(-4000)}`);
+  }
+  return ended;
 }
 
 /** Stops a full capture. */

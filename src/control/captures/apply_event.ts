@@ -39,6 +39,7 @@ const partKeys = [
   'sequence',
   'armed_at',
   'clock_offset',
+  'began_at',
   'linktype',
   'packets',
   'bytes',

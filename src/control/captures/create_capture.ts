@@ -46,7 +46,8 @@ export interface CreateDeps extends CheckDeps {
 export async function createCapture(deps: CreateDeps, by: Caller, body: unknown, repeat: Repeat): Promise<Created> {
   const { db } = deps;
   const received_at = await db.now();
-  const wall = db.wall();
+  // One moment by both clocks: what is shown as submitted is the offset_time of a look-back of now.
+  const wall = db.clock.toWall(received_at);
   const body_hash = bodyHash(body);
   const attemptAt = (at: TimeNs): CreateAttempt =>
     attemptOf({ principal: by.principal, repeat, body_hash, received_at, at });

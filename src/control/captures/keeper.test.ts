@@ -173,7 +173,7 @@ describe('time', () => {
 
   test('what a control that died has left lying is begun again', async () => {
     const { id } = await desk.store(1);
-    await desk.keeper.take([{ capture_id: id, events: [{ kind: 'stop', at: desk.now(), cause: 'stopped' }] }]);
+    await desk.keeper.take([{ capture_id: id, events: [{ kind: 'stop', at: desk.now(), cause: 'shutdown' }] }]);
     expect((await stored(id)).record.status).toBe('conversion_running');
     desk = await startDesk(desk);
     await desk.keeper.tick();

@@ -2,6 +2,7 @@ import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { StagedSum } from '../../db/uploads.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
+import type { TimeNs } from '../../model/time.ts';
 import type { CaptureEvent, PartShare } from '../../plan/capture_event.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import { linkTypes } from '../../pcap/link_type.ts';
@@ -175,7 +176,7 @@ function filePart(
   { staging, application }: ConversionPlaces,
 ): FilePart {
   const { spec } = record;
-  const start_time = part.armed_at ?? record.armed_at;
+  const end_time = record.deadline === undefined ? undefined : hostTime(part, record.deadline);
   const written = part.packets ?? 0n;
   // The file of one that never began says Ethernet, whatever its interface is: it counts as without an interface of its own.
   const began = part.armed_at !== undefined || written > 0n;
@@ -186,13 +187,18 @@ function filePart(
       ...(spec.type === 'full' && spec.lookback_s !== undefined ? { comment: 'full capture' } : {}),
     },
     statistics: {
-      taken_at: record.deadline ?? record.submitted,
-      ...(start_time === undefined ? {} : { start_time }),
-      ...(record.deadline === undefined ? {} : { end_time: record.deadline }),
+      taken_at: end_time ?? hostTime(part, record.submitted),
+      ...(part.armed_at === undefined ? {} : { start_time: part.armed_at }),
+      ...(end_time === undefined ? {} : { end_time }),
       ...(part.interface_dropped === undefined ? {} : { interface_dropped: part.interface_dropped }),
       ...(part.dropped === undefined ? {} : { os_dropped: part.dropped, accepted: written + part.dropped }),
     },
   };
+}
+
+/** A moment of the database's clock as the clock shows it that stamps the part's packets. */
+function hostTime({ armed_at, began_at }: PartRecord, at: TimeNs): TimeNs {
+  return armed_at === undefined || began_at === undefined ? at : at - began_at + armed_at;
 }
 
 function stagedFile(part: PartRecord, { sums }: Staged): StagedFile {

@@ -139,7 +139,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       { kind: 'answering', at },
       { kind: 'merging', at },
     ];
-    const streams = answers.flatMap(({ sensor, answer: one }) => streamsOf(record, sensor, one, request));
+    const streams = answers.flatMap(({ sensor, answer: one }) => streamsOf(sensor, one, request));
     const quick = streams.flatMap(({ records }) => records).reduce((sum, { length }) => sum + length, 0) <= quick_bytes;
     if (!quick) await take(id, ...arrived);
     if (signal.aborted) return;
@@ -229,12 +229,7 @@ interface LabelledStream extends FileStream {
 }
 
 /** The packets of one sensor's answer, by interface, with what a pcapng file says of each. */
-function streamsOf(
-  record: CaptureRecord,
-  sensor: FleetMember,
-  answer: SensorAnswer,
-  request: LookbackRequest,
-): readonly LabelledStream[] {
+function streamsOf(sensor: FleetMember, answer: SensorAnswer, request: LookbackRequest): readonly LabelledStream[] {
   if (answer.kind !== 'answered') return [];
   const filter = request.filter.any_tags_text || request.filter.own_tags_text;
   return answer.streams
@@ -254,7 +249,7 @@ function streamsOf(
           ...(comment === undefined ? {} : { comment }),
         },
         statistics: {
-          taken_at: record.submitted,
+          taken_at: request.to,
           start_time: request.from,
           end_time: request.to,
           ...(coverage === undefined ? {} : { os_dropped: coverage.dropped }),

@@ -156,6 +156,7 @@ export const partChoices = {
   sequence: anyCount,
   armed_at: anyBigint,
   clock_offset: anyBigint,
+  began_at: anyBigint,
   linktype: fc.nat(65_535),
   packets: anyBigint,
   bytes: anyBigint,
