@@ -7,7 +7,7 @@ import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts
 import { SamplerState } from './sampler_state.ts';
 import { SegmentSink } from './segment_sink.ts';
 import { joinTime } from './split_time.ts';
-import { Watermark, watermark_lag_ns } from './watermark.ts';
+import { Watermark } from './watermark.ts';
 
 /** What the loop runs on. It blocks: it is the only thing that its thread does. */
 export interface SampleLoopPorts {
@@ -23,6 +23,8 @@ export interface SampleLoopPorts {
 }
 
 const ms = 1_000_000n;
+/** A packet is in the ring, and in its count, at the latest so long after it was stamped. */
+const watermark_lag_ns = 100n * ms;
 /** Packets that the kernel has counted and does not hand over after so long never come. */
 const level_patience_ns = 2000n * ms;
 const idle_wait_ms = 50;

@@ -18,6 +18,23 @@ test('a sealed segment covers from its start to its seal', () => {
   });
 });
 
+test('one that a crash ended is sure up to the last mark that its sampler wrote', () => {
+  const covered = (...marks: readonly (SegmentMark | 'damaged')[]): unknown => {
+    const { from, to, unsure_from } = segmentCover({ marks, torn_bytes: 0 }) ?? {};
+    return [from, to, unsure_from];
+  };
+  const seal = mark('seal', 200n, { reason: 'crash' });
+  expect(covered(mark('start', 100n), mark('progress', 150n), seal)).toEqual([100n, 200n, 150n]);
+  expect(covered(mark('start', 100n), seal)).toEqual([100n, 200n, 100n]);
+  expect(covered(mark('start', 100n), mark('progress', 150n), 'damaged', seal)).toEqual([100n, 200n, 150n]);
+  expect(covered(mark('start', 100n), mark('progress', 200n), seal)).toEqual([100n, 200n, undefined]);
+  expect(covered(mark('start', 100n), mark('progress', 150n), mark('seal', 200n, { reason: 'size' }))).toEqual([
+    100n,
+    200n,
+    undefined,
+  ]);
+});
+
 test('a growing one covers up to the live watermark, with the losses since the last mark', () => {
   const marks = [mark('start', 100n, { rate: 4 }), mark('progress', 150n, { rate: 4, dropped: 3n, lost: 1n })];
   const live = { watermark: 180n, now: 190n, dropped: 5n, lost: 1n };

@@ -1,6 +1,5 @@
 import type { TimeNs } from '../model/time.ts';
 import type { SealReason, SegmentMark, SegmentMarks } from './segment_mark.ts';
-import { watermark_lag_ns } from './watermark.ts';
 
 /** While a segment grows, the wall clock is moved by less than this against the monotonic one: else it would have ended. */
 const clock_slack_ns = 500_000_000n;
@@ -27,7 +26,10 @@ export interface SegmentCover {
   /** Where the rate is not known there is no span. */
   readonly rates: readonly RateSpan[];
   readonly losses: readonly LossSpan[];
-  /** After this moment packets may be missing between those that are there: the sampler died before it had handed over all of them. */
+  /**
+   * After this moment packets may be missing between those that are there: the sampler died before it had handed over all of them, and told
+   * what it had lost.
+   */
   readonly unsure_from?: TimeNs;
   /** Why it ends; undefined while the segment grows. */
   readonly reason?: SealReason;
@@ -74,8 +76,7 @@ export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?
   const beyond = away ? before.greatest : live?.greatest;
   const reason = before.reason === undefined ? {} : { reason: before.reason };
   const losses = lossesOf(read, live, clock_offset);
-  const unsure_from = before.reason === 'crash' ? latest(surely, to - watermark_lag_ns) : to;
-  const unsure = unsure_from < to ? { unsure_from } : {};
+  const unsure = before.reason === 'crash' && surely < to ? { unsure_from: surely } : {};
   return { from: first.watermark, to, rates: changes.spans(latest(to, beyond)), losses, ...unsure, ...reason };
 }
 

@@ -1,8 +1,5 @@
 import type { TimeNs } from '../model/time.ts';
 
-/** A packet is in the ring, and in its count, at the latest so long after it was stamped: also behind others that were stamped later. */
-export const watermark_lag_ns = 100_000_000n;
-
 const clock_step_ns = 500_000_000n;
 
 /** How far a sampler has got: every packet up to `time` is where it can be found. Runs forward, but follows a clock that is set. */
