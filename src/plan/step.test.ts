@@ -183,11 +183,11 @@ describe('a full capture on one interface', () => {
   });
 
   test.each([
-    ['is silent', tick(10, -60)],
-    ['was never heard', { kind: 'tick' as const, at: at(10), heard: new Map<string, bigint>() }],
+    ['was not heard of for 10 s', tick(13, 2)],
+    ['was never heard of', { kind: 'tick' as const, at: at(13), heard: new Map<string, bigint>() }],
     ['says nothing of it within 30 s', tick(31)],
   ])('stopped while pending, its sensor %s: an empty file is made, success', (_what, late) => {
-    const waiting = run(full(1), stop(), tick(10));
+    const waiting = run(full(1), stop(), tick(12, 2), tick(29));
     expect(waiting.record.status).toBe('conversion_pending');
     const given_up = run(waiting, late);
     expect(given_up.record.status).toBe('conversion_running');

@@ -220,10 +220,13 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
   const tooLate = at > record.submitted + seconds(times.arm_timeout_s);
   const armTimeout = `did not begin within ${times.arm_timeout_s} s`;
   const over = record.deadline !== undefined && at > record.deadline + seconds(times.conversion_wait_s);
-  const isSilent = ({ sensor }: PartRecord): boolean => (heard.get(sensor) ?? 0n) < at - seconds(times.unknown_after_s);
+  const heardOf = ({ sensor }: PartRecord): bigint => heard.get(sensor) ?? 0n;
+  const isSilent = (part: PartRecord): boolean => heardOf(part) < at - seconds(times.unknown_after_s);
+  const { stop_requested: stopped } = record;
   let parts: readonly PartRecord[] = state.parts.map((part): PartRecord => {
     if (part.phase !== 'assigned') return part;
-    if (record.stop_requested !== undefined && (tooLate || over || isSilent(part))) return emptyShare(part, 'stopped');
+    const unheard = stopped !== undefined && heardOf(part) <= stopped && at > stopped + seconds(times.stop_wait_s);
+    if (stopped !== undefined && (unheard || tooLate)) return emptyShare(part, 'stopped');
     return tooLate ? { ...part, phase: 'lost', error: armTimeout } : part;
   });
   // With something to give, the rest goes on without those that are still awaited.

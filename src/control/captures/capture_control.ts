@@ -1,15 +1,14 @@
-import type { Readable } from 'node:stream';
-import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
+import type { Bucket } from '../../bucket/bucket.ts';
 import { captureOf, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { partsOfMany } from '../../db/parts.ts';
 import type { Capture } from '../../model/capture.ts';
-import { fault, FaultError, raise } from '../../model/errors/fault.ts';
+import { FaultError, raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import { formatTime } from '../../model/time.ts';
 import { writeAudit } from '../audit.ts';
-import type { ByteRange, Caller, CaptureControl, Download } from '../control.ts';
+import type { Caller, CaptureControl, Download } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { resultName } from '../delivery/place_of.ts';
 import type { CaptureChanges } from './capture_changes.ts';
@@ -17,6 +16,7 @@ import { captureView } from './capture_view.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
 import { knownViews } from './known_views.ts';
+import { openDelivered } from './open_delivered.ts';
 import { openResult } from './open_result.ts';
 
 /** What serving captures takes. */
@@ -116,6 +116,7 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
       ? deps.results
       : await readable(spec.destination_conf, async () => await deps.buckets.ofCapture(record));
   const filename = resultName(record);
+  const known = { filename, size_bytes, sha256 };
   return {
     filename,
     media_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
@@ -125,8 +126,8 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
     open: async (range) => {
       const body =
         spec.type === 'simple'
-          ? await openResult(bucket, { filename, size_bytes, sha256 }, range)
-          : await openDelivered(bucket, filename, size_bytes, spec.destination_conf, range);
+          ? await openResult(bucket, known, range)
+          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range));
       const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
       await deps.db.transaction(async (tx) => {
         await writeAudit(tx, actor, { action: 'capture.download', subject: record.id, detail: filename }, deps.random);
@@ -136,21 +137,6 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
   };
 }
 
-async function openDelivered(
-  bucket: Bucket,
-  filename: string,
-  size_bytes: bigint,
-  destination: string,
-  range: ByteRange | undefined,
-): Promise<Readable> {
-  const read = async (): Promise<ObjectContent> => await bucket.readObject(filename, rangeOf(range));
-  const content = await readable(destination, read);
-  if (content.size_bytes === size_bytes) return content.body;
-  content.body.destroy();
-  const reason = `it has ${content.size_bytes} bytes there and was delivered with ${size_bytes}`;
-  throw new FaultError([fault('bucket_read_failed', { destination: bucket.destination, reason })]);
-}
-
 /** Runs a step that reads a user's bucket: whatever keeps it from that is the bucket's affair, and is told. */
 async function readable<T>(destination: string, step: () => Promise<T>): Promise<T> {
   try {
@@ -158,13 +144,15 @@ async function readable<T>(destination: string, step: () => Promise<T>): Promise
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     const [{ name, message }] = error.faults;
-    if (name === 'bucket_read_failed' || name === 'secret_key_invalid' || name === 'database_failed') throw error;
+    if (
+      name === 'bucket_read_failed' ||
+      name === 'delivered_changed' ||
+      name === 'secret_key_invalid' ||
+      name === 'database_failed'
+    )
+      throw error;
     return raise('bucket_read_failed', { destination, reason: message.replace(/\.$/, '') }, { cause: error });
   }
-}
-
-function rangeOf(range: ByteRange | undefined): { readonly first: bigint; readonly last: bigint } | undefined {
-  return range === undefined ? undefined : { first: BigInt(range.start), last: BigInt(range.end) };
 }
 
 /** Nobody knows when a full capture that may still be capturing will end; everything else is a matter of moments. */

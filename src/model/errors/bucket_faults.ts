@@ -81,6 +81,12 @@ export const bucketFaults = {
     retry: 'no',
     text: 'The file is in {destination}, and edgetap cannot read it from there ({reason}): fetch it from the bucket.',
   },
+  delivered_changed: {
+    code: 1224,
+    status: 502,
+    retry: 'no',
+    text: 'The file {filename} in {destination} is not the one that was delivered ({reason}), so it is not given out whole. Look at who else writes there, and capture again.',
+  },
   bucket_checksum: {
     code: 1215,
     status: 500,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parsePcap } from '../../support/packet_samples.ts';
 import { replayFrames } from '../../support/replay_frames.ts';
@@ -79,6 +79,13 @@ export function fullCapturesContract(world: () => ContractWorld): void {
       const file = await download(id, { as });
       expect(file.equals(readFileSync(delivered(`pcap_${id}.pcap`)))).toBe(true);
       expect(parsePcap(file).packets.map((packet) => numberOf(packet.data))).toEqual([1, 2, 3]);
+      // Somebody changes a bit of it in the bucket: it is not given out.
+      writeFileSync(
+        delivered(`pcap_${id}.pcap`),
+        file.map((byte, at) => (at === 30 ? byte ^ 1 : byte)),
+      );
+      const changed = await ask('GET', `/pcaps/${id}/download`, { as });
+      expect([changed.status, changed.errors]).toEqual([502, [[1224, undefined]]]);
     });
 
     test('stop: 400 for a simple one, 404 for none', async () => {

@@ -1,0 +1,74 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, expect, test } from 'vitest';
+import { openFileBucket } from '../../bucket/file.ts';
+import { openDelivered } from './open_delivered.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'edgetap-delivered-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const bucket = openFileBucket({
+  destination: { scheme: 'file', directory },
+  allowed_roots: [directory],
+  intake_url: 'http://127.0.0.1:1',
+  signing_keys: [new Uint8Array(32)],
+  now: () => 0n,
+  random_bytes: (count) => randomBytes(count),
+});
+const filename = 'pcap_1.pcap';
+const path = join(directory, filename);
+const length = 3_000_000;
+
+/** A delivered file, and what the database keeps of it. */
+async function delivered(bytes = randomBytes(length)): Promise<Parameters<typeof openDelivered>[1]> {
+  await bucket.writeObject(filename, bytes);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { filename, size_bytes: BigInt(bytes.length), sha256 };
+}
+
+test.each([0, 24, length])('a file of %s bytes is given as it was delivered, whole or in part', async (size) => {
+  const bytes = randomBytes(size);
+  const known = await delivered(bytes);
+  expect((await buffer(await openDelivered(bucket, known, undefined))).equals(bytes)).toBe(true);
+  if (size === 0) return;
+  const part = await buffer(await openDelivered(bucket, known, { start: 5, end: 20 }));
+  expect(part.equals(bytes.subarray(5, 21))).toBe(true);
+});
+
+test.each([
+  [
+    'with a bit changed',
+    () =>
+      writeFileSync(
+        path,
+        readFileSync(path).map((byte, at) => (at === 2_999_999 ? byte ^ 1 : byte)),
+      ),
+  ],
+  ['with a page of zeros', () => writeFileSync(path, readFileSync(path).fill(0, 8192, 12_288))],
+  ['replaced by another as long', () => writeFileSync(path, randomBytes(length))],
+])('one that is %s is cut where it is given out, and the reason told', async (_, damage) => {
+  const known = await delivered();
+  damage();
+  const body = await openDelivered(bucket, known, undefined);
+  let given = 0;
+  const read = (async () => {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) given += chunk.length;
+  })();
+  await expect(read).rejects.toThrow(
+    /pcap_1\.pcap in file:.* is not the one that was delivered \(it has another SHA-256\)/,
+  );
+  expect(given).toBeLessThan(length);
+});
+
+test.each([
+  ['cut', () => truncateSync(path, 2500)],
+  ['extended', () => appendFileSync(path, 'x')],
+])('one that is %s is not given out, not in part either', async (_, damage) => {
+  const known = await delivered();
+  damage();
+  for (const range of [undefined, { start: 0, end: 9 }]) {
+    await expect(openDelivered(bucket, known, range)).rejects.toThrow(/bytes and was delivered with 3000000/);
+  }
+});
