@@ -85,8 +85,9 @@ test(
           }
         }
         seen.texts += 1;
-        // What follows `geneve` is computed anew where libpcap keeps parts of it.
-        expect(after.length).toBeLessThanOrEqual(before.length * (text.includes('geneve') ? 1.3 : 1));
+        // Where a packet inside of `geneve` begins is computed anew where libpcap keeps it: a few instructions, whatever follows.
+        const computed_anew = 32 * (text.split('geneve').length - 1);
+        expect(after.length).toBeLessThanOrEqual(before.length + computed_anew);
       }),
       { numRuns: 1500 * soak },
     );
