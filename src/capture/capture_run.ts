@@ -238,8 +238,9 @@ export class CaptureRun {
   #finish(cause: StopReason): RunEnd {
     const { file, handle, control } = this.#options;
     const sorter = this.#sorter;
-    if (cause === 'time_limit') this.#leaveOutLate();
     handle.rejectAll();
+    // Whoever is kept from closing it is late too.
+    if (cause === 'time_limit') this.#leaveOutLate();
     this.#noteEnd();
     this.#countLosses();
     this.#drain();
