@@ -59,9 +59,9 @@ export interface RunningControl {
   /**
    * Ends every full capture that runs as `complete`, reason shutdown, and waits until their files are delivered, at most
    * `patience_ms`; what is not delivered by then goes on at the next start. When `unreachable` fires the sensors are gone:
-   * nothing is ended then, and nothing awaited.
+   * nothing is ended then, and nothing awaited. Gives why it waits no longer.
    */
-  shutDown(patience_ms: number, unreachable: AbortSignal): Promise<void>;
+  shutDown(patience_ms: number, unreachable: AbortSignal): Promise<'finished' | 'patience_over' | 'hurried'>;
   /** Stops all work. */
   close(): Promise<void>;
 }
@@ -185,16 +185,19 @@ export function startControl(parts: ControlParts): RunningControl {
     control,
     shutDown: async (patience_ms, unreachable) => {
       refusing = 'it is shutting down';
-      if (unreachable.aborted) return;
+      if (unreachable.aborted) return 'hurried';
       const at = await db.now();
       const running = (await unfinishedCaptures(db)).filter((record) => record.spec.type === 'full');
       await keeper.take(
         running.map((record) => ({ capture_id: record.id, events: [{ kind: 'stop', at, cause: 'shutdown' }] })),
       );
       const until = performance.now() + patience_ms;
-      while (!unreachable.aborted && performance.now() < until && (await unfinishedCaptures(db)).length > 0) {
+      while ((await unfinishedCaptures(db)).length > 0) {
+        if (unreachable.aborted) return 'hurried';
+        if (performance.now() >= until) return 'patience_over';
         await parts.sleep(50, unreachable);
       }
+      return 'finished';
     },
     close: async () => {
       closing.abort();

@@ -171,7 +171,9 @@ childProcess('control', async ({ settings, logger, crash }) => {
     details: { url, port, account_id, ...(token === undefined ? {} : { token }) },
     shutDown: async (hurry) => {
       // Without the supervisor no sensor can be reached: the next control goes on.
-      await running.shutDown(farewell_ms, hurry);
+      const waited = await running.shutDown(farewell_ms, hurry);
+      if (waited === 'hurried')
+        logger.info('nothing more is waited for: what is not delivered goes on at the next start');
       await api.close();
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);

@@ -130,14 +130,13 @@ test('what cannot be delivered does not keep it for ever, told twice not at all,
   const last = traffic.next() - 1;
   served.process.kill('SIGTERM');
   await waitFor(() => /cannot be|does not exist/.test(served.output()), { what: 'the trouble is told' });
-  const again = performance.now();
   served.process.kill('SIGTERM');
   expect(await exitCode(served)).toBe(0);
-  expect(performance.now() - again).toBeLessThan(5000);
+  expect(served.output()).toContain('what is not delivered goes on at the next start');
 
   const next = await start({ data_dir: served.data_dir });
   // The new start has made the directory again.
-  const done = await captureBecomes(next, id, undefined, 60_000);
+  const done = await captureBecomes(next, id);
   expect(done).toMatchObject({ status: 'complete', error_message: 'edgetap was shut down' });
   expectAll(destination_conf, id, first, last);
 });
