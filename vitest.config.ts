@@ -12,5 +12,6 @@ export default defineConfig({
     // What a test waits for is an event; these limits are only there to end one that waits for ever, on the slowest machine too.
     testTimeout: 120_000 * soak,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 }) as ReturnType<typeof defineConfig>;

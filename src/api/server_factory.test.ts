@@ -26,6 +26,14 @@ async function listening(over: Partial<ApiOptions> = {}): Promise<{ app: ApiInst
   return { app, port: (app.server.address() as AddressInfo).port };
 }
 
+/** Longer than any test waits. */
+const close_grace_ms = 3_600_000;
+
+/** Node would cut a connection without a request some time, too. */
+function cutsNoneItself({ server }: ApiInstance): void {
+  server.headersTimeout = server.requestTimeout = 0;
+}
+
 /** Sends these bytes, whole, and reads until the server closes. */
 async function raw(port: number, bytes: string): Promise<string> {
   const socket: Socket = connect(port, '127.0.0.1');
@@ -79,15 +87,14 @@ describe('what is no HTTP request is answered with an envelope, and the connecti
 });
 
 test('closing waits for requests, not for connections that never sent one', async () => {
-  const { app: own, port } = await listening();
+  const { app: own, port } = await listening({ close_grace_ms });
   const unused = connect(port, '127.0.0.1');
   await new Promise((resolve) => unused.once('connect', resolve));
   // The server has it once it has answered one that came later.
   expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
-  const started = performance.now();
+  cutsNoneItself(own);
   await own.close();
   app = undefined;
-  expect(performance.now() - started).toBeLessThan(5000);
   unused.destroy();
 });
 
@@ -123,7 +130,6 @@ test('closing cuts a download that does not end by itself, after its grace', asy
   await own.close();
   app = undefined;
   expect(performance.now() - started).toBeGreaterThan(150);
-  expect(performance.now() - started).toBeLessThan(5000);
   expect(await body).toBe('cut');
   await expect.poll(() => closed).toBe(true);
 });
@@ -183,13 +189,12 @@ describe('TLS', () => {
   });
 
   test('closing cuts unused connections only', async () => {
-    const { app: own, port } = await listening({ tls });
+    const { app: own, port } = await listening({ tls, close_grace_ms });
     const unused = tlsConnect({ host: '127.0.0.1', port, ca: tls.cert });
     await new Promise((resolve) => unused.once('secureConnect', resolve));
-    const started = performance.now();
+    cutsNoneItself(own);
     await own.close();
     app = undefined;
-    expect(performance.now() - started).toBeLessThan(5000);
     unused.destroy();
   });
 });

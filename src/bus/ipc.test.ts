@@ -106,7 +106,7 @@ describe('ipc bus over real processes', () => {
         to: 1n,
         packet_limit: 3,
       };
-      for await (const reply of control.lookback('s1', request, { timeout_ms: 10_000 })) {
+      for await (const reply of control.lookback('s1', request, { timeout_ms: 100_000 })) {
         if (reply.kind === 'records') bytes += reply.records.length;
       }
       return bytes;

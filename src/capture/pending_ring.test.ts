@@ -54,7 +54,7 @@ describe.skipIf(withoutRoot('capturing'))('a ring that is opened ahead', () => {
     capture_id,
     part: pair.near.name,
     program: acceptAll(1),
-    time_limit_ms: 30_000,
+    time_limit_ms: 3_600_000,
   });
   const nothingHeld = async (): Promise<boolean> =>
     await waitFor(() => packetSockets() === sockets, { what: 'all sockets to be closed' });

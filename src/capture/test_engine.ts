@@ -18,7 +18,7 @@ import { Spool } from './spool.ts';
 export interface TestEngine {
   readonly engine: CaptureEngine;
   readonly spool: Spool;
-  /** Arms an interface for everything on it, for 30 s, unless told otherwise. */
+  /** Arms an interface for everything on it, for longer than any test waits, unless told otherwise. */
   arm(name: string, more?: Partial<ArmRequest>): Promise<Part>;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function startEngine(
       const program = more.program ?? acceptAll(await engine.probeLinktype(of));
       captures += 1;
       const capture_id = captures.toString(16).padStart(32, '0');
-      const usual = { capture_id, part: name, interface: of, snaplen_bytes: 262_144, time_limit_ms: 30_000 };
+      const usual = { capture_id, part: name, interface: of, snaplen_bytes: 262_144, time_limit_ms: 3_600_000 };
       return await engine.arm({ ...usual, ...more, program });
     },
     async close() {

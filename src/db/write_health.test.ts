@@ -21,7 +21,7 @@ async function write(db: Database, value: string): Promise<void> {
   await db.transaction(async (tx) => await writeSetting(tx, 'written', value));
 }
 
-test('another program holds the lock: database_locked, told until it is over', { timeout: 60_000 }, async () => {
+test('another program holds the lock: database_locked, told until it is over', async () => {
   const path = join(directory, 'locked.db');
   const db = await openDatabase({ url: `sqlite:${path}` });
   await write(db, 'before');

@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { processTime } from './process_time.ts';
 
-test('the processor time of a process grows while it works, and whether it is stopped is seen', {
-  timeout: 60_000,
-}, async () => {
+test('the processor time of a process grows while it works, and whether it is stopped is seen', async () => {
   const child = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
   const { pid = 0 } = child;
-  await expect.poll(() => processTime(pid)?.used_ms ?? 0, { timeout: 30_000 }).toBeGreaterThan(200);
+  await expect.poll(() => processTime(pid)?.used_ms ?? 0).toBeGreaterThan(200);
   expect(processTime(pid)?.stopped).toBe(false);
   child.kill('SIGSTOP');
   await expect.poll(() => processTime(pid)?.stopped).toBe(true);

@@ -45,7 +45,7 @@ describe('holdDirectory', () => {
       '--input-type=module',
       '-e',
       `const { holdDirectory } = await import(${JSON.stringify(new URL('./hold_directory.ts', import.meta.url).href)});
-       holdDirectory(${JSON.stringify(directory)}, 'serve', 10000);`,
+       holdDirectory(${JSON.stringify(directory)}, 'serve', 100000);`,
     ]);
     const [code] = (await once(waiter, 'exit')) as [number];
     expect(code).toBe(0);

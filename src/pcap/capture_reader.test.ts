@@ -155,7 +155,7 @@ if (corpus().length > 0)
         );
         expect(reader.interfaces).toHaveLength(1);
       }
-    }, 120_000);
+    });
 
     test('have the bytes that tcpdump finds in them', () => {
       for (const path of corpus()) {
@@ -174,7 +174,7 @@ if (corpus().length > 0)
           })),
         );
       }
-    }, 60_000);
+    });
 
     test('count as capinfos counts', () => {
       const lines = runClean('capinfos', ['-TrmMcd', ...corpus()])

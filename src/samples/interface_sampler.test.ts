@@ -15,7 +15,7 @@ import { takeAll } from './test_programs.ts';
 
 const openStore = testStores();
 
-describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', { timeout: 60_000 }, () => {
+describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', () => {
   let pair: NamespacePair;
   let sender: FrameSender;
 
@@ -146,7 +146,7 @@ describe.skipIf(withoutRoot('sampling'))('the interfaces of a sample store', { t
     `;
     const dropped = ['--bounding-set=-net_raw,-net_admin', '--inh-caps=-net_raw,-net_admin'];
     const child = [...dropped, process.execPath, '--input-type=module', '-e', code];
-    const said = execFileSync('setpriv', child, { encoding: 'utf8', timeout: 20_000 });
+    const said = execFileSync('setpriv', child, { encoding: 'utf8', timeout: 100_000 });
     expect(JSON.parse(said)).toEqual(['capture_denied', 0]);
   });
 });

@@ -45,7 +45,7 @@ function filterOf(parts: typeof asked extends fc.Arbitrary<infer Parts> ? Parts 
   }
 }
 
-test('whatever the filter and the packets, the index leaves nothing out', { timeout: 120_000 }, async () => {
+test('whatever the filter and the packets, the index leaves nothing out', async () => {
   let [store, compared, narrowed] = [0, 0, 0];
   const root = mkdtempSync(join(tmpdir(), 'edgetap-filters-'));
   try {

@@ -167,7 +167,7 @@ async function writeAll(directory: string, streams: readonly PlannedStream[]): P
 }
 
 describe('a look-back', () => {
-  test('is what a pass over all packets gives', { timeout: 120_000 }, async () => {
+  test('is what a pass over all packets gives', async () => {
     let store = 0;
     await fc.assert(
       fc.asyncProperty(

@@ -116,7 +116,7 @@ function tally(query: TallyQuery, writers: readonly TestWriter[]): TallyAnswer {
 }
 
 describe('a count of samples', () => {
-  test('is what a pass over all packets gives', { timeout: 120_000 }, async () => {
+  test('is what a pass over all packets gives', async () => {
     let store = 0;
     const asked = fc.record({
       filter: fc.nat(programs.length - 1),

@@ -12,10 +12,17 @@ import { numberOf } from './test_frames.ts';
 import { packetsOf, type TestPacket } from './test_packets.ts';
 import { takeAll } from './test_programs.ts';
 
-/** A look-back over the last half minute, up to now: the clock of `now` is cut to milliseconds. */
+/** A look-back over the last ten minutes, up to now: the clock of `now` is cut to milliseconds. */
 export function recent(more: Partial<LookbackQuery> = {}): LookbackQuery {
   const to = systemClock.now() + 1_000_000n;
-  return { programs: takeAll, formula: { kind: 'any' }, from: to - 30_000_000_000n, to, packet_limit: 10_000, ...more };
+  return {
+    programs: takeAll,
+    formula: { kind: 'any' },
+    from: to - 600_000_000_000n,
+    to,
+    packet_limit: 10_000,
+    ...more,
+  };
 }
 
 /** All packets of an answer, interface by interface. */

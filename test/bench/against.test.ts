@@ -50,7 +50,7 @@ beforeAll(async () => {
   await git('add', '--all');
   commits.slower = await commit('slower');
   await writeFile(subject, text);
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const directory of [repository, temporary]) await rm(directory, { recursive: true, force: true });
@@ -120,39 +120,35 @@ describe('a benchmark against a commit', () => {
     expect(rates.toSorted((a, b) => a - b)[rates.length >> 1]).toBeGreaterThan(3);
     expect(readdirSync(temporary)).toEqual([]);
     expect(await git('worktree', 'list', '--porcelain')).not.toContain('edgetap-bench-tree');
-  }, 120_000);
+  });
 
   test('measures a commit that is older than its measured program', async () => {
     const { code, out, err } = await endOf(start(['match', '--against', commits.older]));
     expect([code, err]).toEqual([0, expect.stringContaining('checking')]);
     const rates = figures(out).filter(({ unit }) => unit === 'Mpps_per_core');
     expect(rates.length).toBeGreaterThan(3);
-  }, 120_000);
+  });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)(
-    'takes all that it has started with it on %s',
-    async (signal) => {
-      const child = start(['arm', '--against', 'HEAD']);
-      const ended = endOf(child);
-      const pid = child.pid ?? 0;
-      // Both trees' supervisors with a control and a sensor each.
-      const below = await waitFor(
-        () => {
-          const all = descendants(pid);
-          const served = all.filter((one) => nameOf(one).endsWith('serve\0') && descendants(one).length >= 2);
-          return served.length === 2 ? all : undefined;
-        },
-        { what: 'both trees are served', limit_ms: 60_000 },
-      );
-      child.kill(signal);
-      const { out } = await ended;
-      expect([child.exitCode, out]).toEqual([signal === 'SIGTERM' ? 143 : 130, '']);
-      expect(below.filter(isAlive)).toEqual([]);
-      expect(await git('worktree', 'list', '--porcelain')).not.toContain('edgetap-bench-tree');
-      expect(readdirSync(temporary).filter((name) => !name.includes('compile-cache'))).toEqual([]);
-    },
-    120_000,
-  );
+  test.each(['SIGTERM', 'SIGINT'] as const)('takes all that it has started with it on %s', async (signal) => {
+    const child = start(['arm', '--against', 'HEAD']);
+    const ended = endOf(child);
+    const pid = child.pid ?? 0;
+    // Both trees' supervisors with a control and a sensor each.
+    const below = await waitFor(
+      () => {
+        const all = descendants(pid);
+        const served = all.filter((one) => nameOf(one).endsWith('serve\0') && descendants(one).length >= 2);
+        return served.length === 2 ? all : undefined;
+      },
+      { what: 'both trees are served' },
+    );
+    child.kill(signal);
+    const { out } = await ended;
+    expect([child.exitCode, out]).toEqual([signal === 'SIGTERM' ? 143 : 130, '']);
+    expect(below.filter(isAlive)).toEqual([]);
+    expect(await git('worktree', 'list', '--porcelain')).not.toContain('edgetap-bench-tree');
+    expect(readdirSync(temporary).filter((name) => !name.includes('compile-cache'))).toEqual([]);
+  });
 
   test('clears away the tree of a run that was killed', async () => {
     const killed = start(['arm', '--against', 'HEAD']);
@@ -160,7 +156,6 @@ describe('a benchmark against a commit', () => {
     const trees = (): string[] => readdirSync(temporary).filter((name) => name.startsWith('edgetap-bench-tree-'));
     const [left = ''] = await waitFor(() => (trees().length > 0 ? trees() : undefined), {
       what: 'a tree is checked out',
-      limit_ms: 60_000,
     });
     killed.kill('SIGKILL');
     await over;
@@ -168,7 +163,7 @@ describe('a benchmark against a commit', () => {
     expect((await endOf(start(['match', '--against', 'HEAD']))).code).toBe(0);
     expect(trees()).toEqual([]);
     expect(await git('worktree', 'list', '--porcelain')).not.toContain('edgetap-bench-tree');
-  }, 120_000);
+  });
 });
 
 function nameOf(pid: number): string {

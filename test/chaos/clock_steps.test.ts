@@ -49,7 +49,7 @@ const pause = async (ms: number): Promise<void> => await new Promise((resolve) =
 
 /** Control is there again, and answers. */
 async function answering(): Promise<void> {
-  const what = { what: 'control to answer', limit_ms: 60_000 };
+  const what = { what: 'control to answer' };
   await waitFor(async () => (await served.call('GET', '/pcaps').catch(() => undefined))?.status === 200, what);
 }
 
@@ -121,7 +121,7 @@ describe('a clock that is set', () => {
             const child = kills_sensor ? 'sensor' : 'control';
             const before = served.pidOf(child);
             process.kill(before, 'SIGKILL');
-            await waitFor(() => served.pidOf(child) !== before, { what: `another ${child}`, limit_ms: 60_000 });
+            await waitFor(() => served.pidOf(child) !== before, { what: `another ${child}` });
             await answering();
           }
           if (random(2) === 0) await otherCreate();

@@ -1,4 +1,5 @@
 import { freeze } from '../support/freeze.ts';
+import { linkUp } from '../support/link_up.ts';
 import { waitFor } from '../support/wait_for.ts';
 import type { ChaosMachine } from './chaos_machine.ts';
 
@@ -40,7 +41,7 @@ function kill(child: 'control' | 'sensor'): Disturbance {
     run: async ({ served }) => {
       const pid = served.pidOf(child);
       process.kill(pid, 'SIGKILL');
-      await waitFor(() => served.pidOf(child) !== pid, { what: `another ${child}`, limit_ms: 60_000 });
+      await waitFor(() => served.pidOf(child) !== pid, { what: `another ${child}` });
     },
   };
 }
@@ -76,7 +77,7 @@ export const disturbances: readonly Disturbance[] = [
       await port.ledger.pause();
       await port.pair.exec('near', 'ip', ['link', 'set', port.pair.near.name, 'down']);
       await rest(random(2000));
-      await port.pair.exec('near', 'ip', ['link', 'set', port.pair.near.name, 'up']);
+      await linkUp(port.pair, port.pair.near.name);
       await port.ledger.resume();
     },
   },
@@ -86,7 +87,6 @@ export const disturbances: readonly Disturbance[] = [
 export async function answers({ served }: ChaosMachine): Promise<void> {
   await waitFor(async () => (await served.call('GET', '/pcaps')).status === 200, {
     what: 'the API to answer again',
-    limit_ms: 60_000,
   });
 }
 
@@ -94,7 +94,6 @@ export async function answers({ served }: ChaosMachine): Promise<void> {
 export async function comesBack(machine: ChaosMachine): Promise<void> {
   const running = await waitFor(async () => await machine.begin(), {
     what: 'a capture to run again',
-    limit_ms: 60_000,
   });
   await machine.finish(running);
 }

@@ -55,9 +55,7 @@ const missingOf = (wanted: readonly number[], there: readonly number[]): readonl
   return wanted.filter((number) => !found.has(number));
 };
 
-test(`a sensor that stands for ${pause_ms} ms loses nothing of ${frames_per_s} packets a second`, {
-  timeout: 120_000,
-}, async () => {
+test(`a sensor that stands for ${pause_ms} ms loses nothing of ${frames_per_s} packets a second`, async () => {
   const bucket = await provedFileBucket(served);
   const { id } = await createCapture(served, {
     type: 'full',
@@ -70,13 +68,16 @@ test(`a sensor that stands for ${pause_ms} ms loses nothing of ${frames_per_s} p
   await rest(500);
   const goOn = await freeze([served.pidOf('sensor')]);
   await rest(pause_ms);
+  // A busy machine sends as many in a longer time.
+  const packets = (pause_ms * frames_per_s) / 1000;
+  await waitFor(async () => (await sentIn(begun, now())).length >= packets, { what: 'all to be sent' });
   goOn();
   await rest(500);
   const over = now();
   await stopCapture(served, id);
   const full = await captureBecomes(served, id);
   const sent = await sentIn(begun, over);
-  expect(sent.length).toBeGreaterThan((0.8 * pause_ms * frames_per_s) / 1000);
+  expect(sent.length).toBeGreaterThanOrEqual(packets);
   expect(full).toMatchObject({ status: 'success', packets_dropped: 0 });
   expect(missingOf(sent, numbersOf(deliveredFile(bucket, id)))).toEqual([]);
 
@@ -101,9 +102,7 @@ test(`a sensor that stands for ${pause_ms} ms loses nothing of ${frames_per_s} p
 const some = 'ether[17] = 0';
 const isSome = (number: number): boolean => number % 256 === 0;
 
-test('of the seconds around a pause in which packets were lost, those are partial in which some were, and no other', {
-  timeout: 120_000,
-}, async () => {
+test('of the seconds around a pause in which packets were lost, those are partial in which some were, and no other', async () => {
   const wholeSecond = (at: bigint): bigint => at - (at % second);
   const begun = wholeSecond(now());
   await rest(3000);

@@ -78,7 +78,7 @@ describe('of two sensors one is dead', () => {
       const { id } = await createCapture(served, body);
       const running = async (): Promise<boolean> =>
         sensorsOf(await showCapture(served, id)).some(({ name, status }) => name === 's1' && status === 'running');
-      await waitFor(running, { what: 's1 to capture', limit_ms: 60_000 });
+      await waitFor(running, { what: 's1 to capture' });
       await arms(id, 's2');
       const first = traffic.next();
       await waitFor(() => traffic.next() > first + 100, { what: 'some frames' });

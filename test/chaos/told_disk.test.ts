@@ -40,17 +40,16 @@ describe.skipIf(withoutRoot('a failing device'))('samples on a disk that fails',
     traffic = startNumberedTraffic(pair.far, { frames_per_s: 500, frame_bytes: 1000, first: 0 });
     const look = async (): Promise<string> => {
       const { id } = await createCapture(at, { type: 'simple', time_limit: 1, packet_limit: 10 });
-      const shown = await captureBecomes(at, id, undefined, 60_000);
+      const shown = await captureBecomes(at, id);
       expect(String(shown['error_message'])).not.toMatch(/its log has|request id/);
       return shown.status === 'success' ? '' : String(shown['error_message']);
     };
-    await waitFor(async () => (await look()) === '', { what: 'samples', limit_ms: 60_000 });
+    await waitFor(async () => (await look()) === '', { what: 'samples' });
     disk.failReads();
     const told = new RegExp(`s1/${name}: .*Writing samples failed: .*error.*/samples/${name}@1/`);
-    await waitFor(async () => told.test(await look()), { what: 'a look-back to name the file', limit_ms: 60_000 });
+    await waitFor(async () => told.test(await look()), { what: 'a look-back to name the file' });
     await waitFor(async () => told.test(await (await fetch(`${at.url}/readyz`)).text()), {
       what: 'readyz to name the file',
-      limit_ms: 60_000,
     });
   });
 });

@@ -25,7 +25,7 @@ async function readiness(of: Served): Promise<{ readonly status: number; readonl
 }
 
 async function failing(of: Served, body: Readonly<Record<string, unknown>>): Promise<ShownCapture> {
-  return await captureBecomes(of, (await createCapture(of, body)).id, ['failed'], 60_000);
+  return await captureBecomes(of, (await createCapture(of, body)).id, ['failed']);
 }
 
 test('an interface that is not there is named with sensor and cause by captures, look-backs, the start and readyz', {
@@ -40,7 +40,7 @@ test('an interface that is not there is named with sensor and cause by captures,
       const now = await readiness(at);
       return now.reasons.some((reason) => reason.includes('nosuch0')) && now;
     },
-    { what: 'the sensor to have told', limit_ms: 60_000 },
+    { what: 'the sensor to have told' },
   );
   expect(ready.status).toBe(503);
   expect(ready.reasons.join('\n')).toMatch(/s1\/nosuch0: There is no interface nosuch0 on this host/);
@@ -61,7 +61,7 @@ test('a database that another program has locked is told with its cause, and is 
   pair = await createNamespacePair();
   served = await startServe({ interfaces: [pair.near.name] });
   const at = served;
-  await waitFor(async () => (await readiness(at)).status === 200, { what: 'edgetap to be ready', limit_ms: 60_000 });
+  await waitFor(async () => (await readiness(at)).status === 200, { what: 'edgetap to be ready' });
   const other = new DatabaseSync(databasePath(served.data_dir), { timeout: 60_000 });
   other.exec('begin immediate');
   const refused = await served.call('POST', '/pcaps', { system: 'magic-transit', ...look_back });
@@ -74,7 +74,6 @@ test('a database that another program has locked is told with its cause, and is 
   other.close();
   await waitFor(async () => (await readiness(at)).status === 200, {
     what: 'edgetap to be ready again',
-    limit_ms: 60_000,
   });
   expect((await served.call('POST', '/pcaps', { system: 'magic-transit', ...look_back })).status).toBe(200);
 });
@@ -97,6 +96,6 @@ describe('with no open file left', () => {
     execFileSync('prlimit', ['--pid', String(sensor), '--nofile=1000:']);
     const body = { type: 'full', time_limit: 1, colo_name: 'lab01', destination_conf };
     const { id } = await createCapture(served, body);
-    expect((await captureBecomes(served, id, undefined, 60_000)).status).toBe('success');
+    expect((await captureBecomes(served, id)).status).toBe('success');
   });
 });

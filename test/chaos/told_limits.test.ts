@@ -28,15 +28,15 @@ describe.skipIf(withoutRoot('an interface of its own'))('an interface', () => {
         const response = await fetch(`${at.url}/readyz`);
         return told.test(await response.text()) && response.status === 503;
       },
-      { what: 'readyz to tell', limit_ms: 60_000 },
+      { what: 'readyz to tell' },
     );
     const simple = await createCapture(served, { type: 'simple', time_limit: 1, packet_limit: 10 });
-    const looked = await captureBecomes(served, simple.id, ['failed'], 60_000);
+    const looked = await captureBecomes(served, simple.id, ['failed']);
     expect(looked['error_message']).toMatch(told);
     expect(looked['sensors']).toMatchObject([{ name: 's1', interface: name, covered: 'nothing' }]);
     const destination_conf = await provedFileBucket(served);
     const full = await createCapture(served, { type: 'full', time_limit: 5, colo_name: 'lab01', destination_conf });
-    expect((await captureBecomes(served, full.id, ['failed'], 60_000))['error_message']).toMatch(told);
+    expect((await captureBecomes(served, full.id, ['failed']))['error_message']).toMatch(told);
     expect(served.output()).toMatch(new RegExp(`sampling ${name}.*CAP_NET_RAW|CAP_NET_RAW.*${name}`));
   });
 
@@ -48,12 +48,12 @@ describe.skipIf(withoutRoot('an interface of its own'))('an interface', () => {
     served = await startServe({ interfaces: [name] });
     const destination_conf = await provedFileBucket(served);
     const { id } = await createCapture(served, { type: 'full', time_limit: 10, colo_name: 'lab01', destination_conf });
-    await captureBecomes(served, id, ['running'], 60_000);
+    await captureBecomes(served, id, ['running']);
     execFileSync('ip', ['link', 'set', name, 'down']);
     const until = Date.now() + 3000;
     await waitFor(() => Date.now() >= until, { what: 'three seconds' });
     execFileSync('ip', ['link', 'set', name, 'up']);
-    const done = await captureBecomes(served, id, ['success'], 60_000);
+    const done = await captureBecomes(served, id, ['success']);
     expect(done['error_message']).toBeUndefined();
     const [part] = done['sensors'] as { readonly note?: string }[];
     const time = '(\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z)';

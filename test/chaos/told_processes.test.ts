@@ -28,7 +28,7 @@ describe.skipIf(withoutRoot('a limit of processes'))('with no process and no thr
     const full = { type: 'full', time_limit: 1, colo_name: 'lab01', destination_conf };
     // Both compilers have started, and every pool has what it keeps.
     const before = await createCapture(served, { ...full, filter_v1: { destination_port: 9 } });
-    expect((await captureBecomes(served, before.id, undefined, 60_000)).status).toBe('success');
+    expect((await captureBecomes(served, before.id)).status).toBe('success');
     const at = served;
     const control = at.pidOf('control');
     const limit = createProcessLimit();
@@ -41,7 +41,7 @@ describe.skipIf(withoutRoot('a limit of processes'))('with no process and no thr
       async () => {
         // Each takes one of the threads that are kept for later ones, until none is left.
         const { id } = await createCapture(at, { ...full, time_limit: 60 });
-        const shown = await captureBecomes(at, id, ['failed', 'running'], 60_000);
+        const shown = await captureBecomes(at, id, ['failed', 'running']);
         return shown.status === 'failed' && shown;
       },
       { what: 'a capture without a thread', limit_ms: 120_000 },
@@ -60,13 +60,13 @@ describe.skipIf(withoutRoot('a limit of processes'))('with no process and no thr
         const answer = await at.call('POST', '/pcaps', { system: 'magic-transit', ...filtered });
         return answer.body.errors[0]?.message.includes('did not start') === true && answer;
       },
-      { what: 'a filter that cannot be checked', limit_ms: 60_000 },
+      { what: 'a filter that cannot be checked' },
     );
     expect(refused.status).toBe(503);
     expect(refused.body.errors[0]?.message).toMatch(/resource temporarily unavailable \(EAGAIN\).*pids\.max/);
 
     limit.allow('max');
     const { id } = await createCapture(served, filtered);
-    expect((await captureBecomes(served, id, undefined, 60_000)).status).toBe('success');
+    expect((await captureBecomes(served, id)).status).toBe('success');
   });
 });

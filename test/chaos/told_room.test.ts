@@ -53,9 +53,9 @@ describe.skipIf(withoutRoot('a small file system'))('a data directory without ro
     });
     const at = served;
     const body = { type: 'simple', time_limit: 1, packet_limit: 10 };
-    await waitFor(async () => (await readiness(at)).status === 200, { what: 'edgetap to be ready', limit_ms: 60_000 });
+    await waitFor(async () => (await readiness(at)).status === 200, { what: 'edgetap to be ready' });
     // The filter is checked from now on without a process that has to start.
-    await captureBecomes(served, (await createCapture(served, body)).id, undefined, 60_000);
+    await captureBecomes(served, (await createCapture(served, body)).id);
     fillUp(join(data_dir, 'filler'), data_dir);
     // What the database's own files have room for already is taken until then.
     const refused = await waitFor(
@@ -63,7 +63,7 @@ describe.skipIf(withoutRoot('a small file system'))('a data directory without ro
         const answer = await at.call('POST', '/pcaps', { system: 'magic-transit', ...body });
         return answer.status !== 200 && answer;
       },
-      { what: 'a refusal', limit_ms: 60_000 },
+      { what: 'a refusal' },
     );
     expect([refused.status, refused.body.errors.map(({ code }) => code)]).toEqual([503, [1809]]);
     expect(refused.body.errors[0]?.message).toMatch(/its disk is full .*make room for EDGETAP_DATA_DIR/);
@@ -73,9 +73,8 @@ describe.skipIf(withoutRoot('a small file system'))('a data directory without ro
     rmSync(join(data_dir, 'filler'));
     await waitFor(async () => (await readiness(at)).status === 200, {
       what: 'edgetap to be ready again, with nobody asking for anything',
-      limit_ms: 60_000,
     });
     const { id } = await createCapture(served, body);
-    expect((await captureBecomes(served, id, undefined, 60_000)).status).not.toBe('failed');
+    expect((await captureBecomes(served, id)).status).not.toBe('failed');
   });
 });

@@ -344,13 +344,18 @@ describe('estimate', () => {
 });
 
 describe('Ctrl-C', () => {
+  const called = async (method: string): Promise<void> => {
+    await expect.poll(() => methods()).toContain(method);
+  };
+
   test('stops a full capture, whose result still comes', async () => {
     states(full('running'));
     world.control.answers.set('captures.stop', () => {
       states(full('conversion_running'), full('success', { packets_captured: 7n }));
     });
     const running = world.run(['capture', 'full', '--colo', 'ord02', '--bucket', 's3://pcaps/dir', '--wait']);
-    setTimeout(() => world.interrupt(), 60);
+    await called('captures.get');
+    world.interrupt();
     const { code, stderr, stdout } = await running;
     expect(code).toBe(0);
     expect(methods().filter((method) => method === 'captures.stop')).toHaveLength(1);
@@ -362,8 +367,10 @@ describe('Ctrl-C', () => {
   test('again, leaves it to itself', async () => {
     states(full('running'));
     const running = world.run(['capture', 'full', '--colo', 'ord02', '--bucket', 's3://pcaps/dir', '--wait']);
-    setTimeout(() => world.interrupt(), 60);
-    setTimeout(() => world.interrupt(), 150);
+    await called('captures.get');
+    world.interrupt();
+    await called('captures.stop');
+    world.interrupt();
     const { code, stderr, stdout } = await running;
     expect([code, stdout]).toEqual([130, '']);
     expect(stderr).toContain(`the capture goes on by itself: "edgetap show ${id}"`);
@@ -372,7 +379,8 @@ describe('Ctrl-C', () => {
   test('leaves a look-back at once, and a download takes its half with it', async () => {
     states({ ...recorded.capture, status: 'running' });
     const waiting = world.run(['capture', 'simple', '--wait']);
-    setTimeout(() => world.interrupt(), 60);
+    await called('captures.get');
+    world.interrupt();
     expect((await waiting).code).toBe(130);
     expect(methods()).not.toContain('captures.stop');
 
@@ -382,13 +390,14 @@ describe('Ctrl-C', () => {
         open: async () =>
           (async function* () {
             yield new Uint8Array(10);
-            await new Promise((resolve) => setTimeout(resolve, 10_000).unref());
+            await new Promise(() => undefined);
           })(),
       }),
     );
     const before = readdirSync(world.directory);
     const downloading = world.run(['download', id, '-o', join(world.directory, 'half.pcap')]);
-    setTimeout(() => world.interrupt(), 150);
+    await expect.poll(() => readdirSync(world.directory).length).toBeGreaterThan(before.length);
+    world.interrupt();
     expect((await downloading).code).toBe(130);
     expect(readdirSync(world.directory)).toEqual(before);
   });

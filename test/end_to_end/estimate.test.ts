@@ -120,7 +120,7 @@ describe('at rate 1 an estimate is the truth', () => {
         const sensors = found['sensors'] as readonly object[];
         return sensors.every((one) => !('coverage' in one)) ? found : undefined;
       },
-      { what: 'all of the window to be sampled', limit_ms: 60_000 },
+      { what: 'all of the window to be sampled' },
     );
 
   test('packets, bytes and talkers, ahead and back', { timeout: 180_000 }, async () => {
@@ -178,7 +178,7 @@ describe('at rate 1 an estimate is the truth', () => {
   });
 });
 
-describe('at rate 1 in 10 it is near the truth', { timeout: 120_000 }, () => {
+describe('at rate 1 in 10 it is near the truth', () => {
   const account_id = 'a'.repeat(32);
   let pair: NamespacePair;
   let directory = '';

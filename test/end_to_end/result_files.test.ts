@@ -51,7 +51,7 @@ async function take(ask: Readonly<Record<string, unknown>>, during = (): void =>
   await allArmed(served, id);
   during();
   await stopCapture(served, id);
-  await captureBecomes(served, id, undefined, 60_000);
+  await captureBecomes(served, id);
   return deliveredFile(bucket, id, String(ask['format']));
 }
 

@@ -91,7 +91,7 @@ async function troubleBecomes(id: string, wanted: RegExp | undefined): Promise<S
       if (wanted === undefined ? told === undefined : told !== undefined && wanted.test(told)) return capture;
       throw new Error(`it is ${told ?? 'none'}`);
     },
-    { what: `the trouble to be ${String(wanted ?? 'over')}`, limit_ms: 20_000 },
+    { what: `the trouble to be ${String(wanted ?? 'over')}` },
   );
 }
 
@@ -171,7 +171,7 @@ describe('a delivered file that control makes', () => {
         const capture = await showCapture(served, running.id);
         return 'error_message' in capture && capture;
       },
-      { what: 'the trouble to be told', limit_ms: 20_000 },
+      { what: 'the trouble to be told' },
     );
     expect(held).toMatchObject({
       status: 'conversion_running',
@@ -184,7 +184,7 @@ describe('a delivered file that control makes', () => {
     const count = runClean('capinfos', ['-Mrc', '-T', path]).trim().split('\t').at(-1);
     expect(Number(count)).toBe(done['packets_captured']);
     await waitFor(async () => (await owner.uploads('converted')).length === 0, { what: 'no upload is left' });
-  }, 60_000);
+  });
 });
 
 describe('what is left of a capture that fails', () => {
@@ -230,7 +230,7 @@ describe('what is left of a capture that fails', () => {
     expect(await owner.uploads('away')).toEqual([objectOf(running.id)]);
     process.kill(served.pidOf('control'), 'SIGKILL');
     await waitFor(async () => (await owner.uploads('away')).length === 0, { what: 'no upload is left' });
-  }, 60_000);
+  });
 });
 
 /** Moves the end of a capture a day back, in the database that control works on. */

@@ -20,6 +20,7 @@ import {
 } from '../support/take_captures.ts';
 import { startTcpdump, type TcpdumpCapture } from '../support/tcpdump_peer.ts';
 import { createTunDevice, type TunDevice } from '../support/tun_device.ts';
+import { linkUp } from '../support/link_up.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { mergedPeerLines, packetLines } from './packet_lines.ts';
 import { allArmed, sensorsOf } from './shown_sensors.ts';
@@ -184,23 +185,16 @@ describe('two cables', () => {
     };
     const { name } = changed.near;
     const renamed = `${name.slice(0, -1)}z`;
-    /** The other end needs a moment, too, until it sends again. */
-    const up = async (now: string): Promise<void> => {
-      await set(now, 'up');
-      const { far } = changed;
-      const state = async (): Promise<string> => (await changed.exec('far', 'ip', ['link', 'show', far.name])).stdout;
-      await waitFor(async () => / state UP /.test(await state()), { what: 'the cable to be up' });
-    };
     await set(name, 'down');
     await pause(300);
     await set(name, 'name', renamed);
-    await up(renamed);
+    await linkUp(changed, renamed);
     replayFrames(other.far, numberedFrames(5, 4000));
     replayFrames(changed.far, numberedFrames(20, 4001));
     await pause(300);
     await set(renamed, 'down');
     await set(renamed, 'name', name);
-    await up(name);
+    await linkUp(changed, name);
     replayFrames(changed.far, numberedFrames(30, 4001));
     await stopCapture(server.served, id);
     const capture = await captureBecomes(server.served, id, ['success']);

@@ -249,8 +249,14 @@ test('an interface that is not there yet is told, and sampled and captured once 
     }
     const traffic = startNumberedTraffic({ name: far ?? '' }, { frames_per_s: 100, frame_bytes: 100, first: 0 });
     try {
-      // It looks for interfaces every 5 s, and tells of them every 2.
-      await new Promise((resolve) => setTimeout(resolve, 7500));
+      const metrics = async (): Promise<string> => await (await fetch(`${served.url}/metrics`)).text();
+      for (const [what, name] of [
+        ['captured', 'edgetap_sensor_interface_up'],
+        ['sampled', 'edgetap_samples_rate'],
+      ] as const) {
+        const told = new RegExp(`^${name}\\{[^}]*interface="${near}"[^}]*\\} 1$`, 'm');
+        await waitFor(async () => told.test(await metrics()), { what: `the interface to be ${what}` });
+      }
       const made = await createCapture(served, order);
       await allArmed(served, made.id);
       const next = traffic.next();
@@ -259,7 +265,7 @@ test('an interface that is not there yet is told, and sampled and captured once 
       expect((await captureBecomes(served, made.id)).status).toBe('success');
       const { packets } = parsePcap(deliveredFile(destination_conf, made.id));
       expect(packets.map(({ data }) => numberOf(data))).toContain(next);
-      const lookback = await createCapture(served, { type: 'simple', time_limit: 5, packet_limit: 1000 });
+      const lookback = await createCapture(served, { type: 'simple', time_limit: 300, packet_limit: 10_000 });
       await endsAsCovered(served, lookback.id);
       const samples = parsePcap(await downloadFile(served, lookback.id)).packets;
       expect(samples.map(({ data }) => numberOf(data))).toContain(next);

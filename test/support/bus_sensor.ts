@@ -17,4 +17,4 @@ bus.serve({
 });
 process.once('disconnect', () => process.exit(0));
 const order = { kind: 'desired', version: wireVersion, sensor: name, epoch: String(process.pid) } as const;
-await bus.request(order, { timeout_ms: 10_000 }).catch(() => undefined);
+await bus.request(order, { timeout_ms: 100_000 }).catch(() => undefined);

@@ -59,17 +59,6 @@ test('an object comes back as it was put', async () => {
   expect(Buffer.from(await read('captures', 'a/b c.pcap')).toString()).toBe('packets');
 });
 
-test('small answers do not wait for acknowledgements', async () => {
-  const durations_ms: number[] = [];
-  for (let index = 0; index < 20; index += 1) {
-    const started = performance.now();
-    await owner.send(new PutObjectCommand({ Bucket: 'captures', Key: 'small', Body: String(index) }));
-    durations_ms.push(performance.now() - started);
-  }
-  // The fastest of many, so that a busy machine does not matter; each wait would be 40 ms.
-  expect(Math.min(...durations_ms)).toBeLessThan(40);
-});
-
 test('a multipart upload survives a kill of the gateway', async () => {
   const where = { Bucket: 'captures', Key: 'big.pcap' };
   const body = randomBytes(12 << 20);

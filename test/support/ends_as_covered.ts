@@ -13,8 +13,8 @@ interface ShownCover {
  * Waits for the end of a capture that lost nothing: `success` where its sensors have sampled for all of the time that it looks back over,
  * `complete` where that began before the oldest sample, and nothing else. Throws where it is not so.
  */
-export async function endsAsCovered(served: Served, id: string, limit_ms = 20_000): Promise<ShownCapture> {
-  const capture = await captureBecomes(served, id, ['success', 'complete'], limit_ms);
+export async function endsAsCovered(served: Served, id: string): Promise<ShownCapture> {
+  const capture = await captureBecomes(served, id, ['success', 'complete']);
   requireAsCovered(capture);
   return capture;
 }

@@ -13,12 +13,12 @@ export interface FailedStart {
   readonly stderr: string;
 }
 
-/** Runs `edgetap serve` that cannot start, to its end; one that does start is killed after half a minute. */
+/** Runs `edgetap serve` that cannot start, to its end; one that does start is killed after two minutes. */
 export async function failedStart(env: Readonly<Record<string, string>>): Promise<FailedStart> {
   const child = spawn(process.execPath, [program, 'serve'], {
     env: { PATH: process.env['PATH'], EDGETAP_LISTEN: '127.0.0.1:0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
+    timeout: 110_000,
   });
   const [[code], stdout, written] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
   const stderr = written.replace(/^\{"level":30,.*\n/gm, '');

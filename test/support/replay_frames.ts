@@ -7,7 +7,7 @@ const SOCK_CLOEXEC = 0x80000;
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
 const BATCH_FRAMES = 256;
-const full_queue_max_ms = 5000;
+const full_queue_max_ms = 60_000;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Where frames are sent from: an interface, in this process's network namespace or a named one. */

@@ -31,7 +31,7 @@ export interface TcpdumpPeer {
    * Ends it and reads its file, once it holds at least `count` packets and nothing has come for a tenth of a second. Ended
    * at once, it would lose what is still in its ring, which it looks at once a second; so without a count this takes longer.
    */
-  stop(options?: { readonly count?: number; readonly limit_ms?: number }): Promise<TcpdumpCapture>;
+  stop(options?: { readonly count?: number }): Promise<TcpdumpCapture>;
 }
 
 /** What to capture, and how. */
@@ -71,11 +71,10 @@ export async function startTcpdump(options: TcpdumpOptions): Promise<TcpdumpPeer
   await waitFor(() => said.includes('listening on') || child.exitCode !== null, { what: 'tcpdump listens' });
   if (child.exitCode !== null) throw new Error(`tcpdump did not start: ${said}`);
   return {
-    async stop({ count, limit_ms = 10_000 } = {}) {
+    async stop({ count } = {}) {
       if (count === undefined) await new Promise((resolve) => setTimeout(resolve, ring_ms));
       await waitFor(async () => (await settledCount(path)) >= (count ?? 0), {
         what: `tcpdump has ${count ?? 0} packets`,
-        limit_ms,
       });
       child.kill('SIGINT');
       await ended;

@@ -194,6 +194,6 @@ describe('asking for a look-back', () => {
     ['full', 'pending'],
     ['full', 'running'],
   ] as const)('or a capture that is %s and %s does not wait where nothing is about to come', async (type, status) => {
-    expect((await asked(await store(type, status))).answered()).toBe(true);
+    expect(await (await asked(await store(type, status))).status).toBe(status);
   });
 });

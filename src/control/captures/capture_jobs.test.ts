@@ -91,11 +91,8 @@ describe('capture jobs', () => {
       if (tries === 1) raise('database_failed', { reason: 'disk' });
       if (tries === 2) throw new TypeError('a defect');
     });
-    for (let begun = 1; begun <= 3; begun += 1) {
-      jobs.begin('a');
-      await expect.poll(() => tries).toBe(begun);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    // Begun while it runs it is not begun once more.
+    await expect.poll(() => (jobs.begin('a'), tries)).toBeGreaterThanOrEqual(3);
     expect(warned).toEqual(['database_failed']);
     expect(crashed).toEqual([new TypeError('a defect')]);
     await jobs.close();

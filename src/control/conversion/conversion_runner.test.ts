@@ -88,7 +88,7 @@ async function arrive(
 
 const now = async ({ id }: CaptureRecord): Promise<CaptureRecord | undefined> => await captureById(desk.db, id);
 const untilEnded = async (record: CaptureRecord): Promise<void> => {
-  await expect.poll(async () => (await now(record))?.ended_at, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(async () => (await now(record))?.ended_at).toBeDefined();
 };
 /** Uploads of the delivered file that are remembered; those of the parts are until the capture is cleared up. */
 const openUploads = async (record: CaptureRecord): Promise<readonly string[]> =>
@@ -180,7 +180,7 @@ describe('conversion', () => {
       if (down) unreachable();
     };
     for (const { id } of waiting) conversions.begin(id);
-    await expect.poll(() => slept.length, { timeout: 10_000 }).toBeGreaterThan(5);
+    await expect.poll(() => slept.length).toBeGreaterThan(5);
     down = false;
     conversions.begin(last.id);
     for (const record of [...waiting, last]) await untilEnded(record);
@@ -191,7 +191,7 @@ describe('conversion', () => {
     const record = await storeArrived();
     atBucket = async () => unreachable();
     conversions.begin(record.id);
-    await expect.poll(() => slept.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => slept.length).toBeGreaterThan(0);
     await conversions.close();
     conversions.begin(record.id);
     expect(await now(record)).toMatchObject({ status: 'conversion_running' });
@@ -207,7 +207,7 @@ describe('conversion', () => {
       throw defect;
     };
     conversions.begin(record.id);
-    await expect.poll(() => crashed, { timeout: 10_000 }).toEqual([defect]);
+    await expect.poll(() => crashed).toEqual([defect]);
     expect(defect).not.toBeInstanceOf(FaultError);
     expect(await now(record)).toMatchObject({ status: 'conversion_running' });
   });

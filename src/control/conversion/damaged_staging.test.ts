@@ -72,7 +72,7 @@ const staged = ({ id }: CaptureRecord, ordinal: number): string =>
 
 async function converted(record: CaptureRecord): Promise<CaptureRecord> {
   desk.conversions.begin(record.id);
-  await expect.poll(async () => (await captureById(desk.db, record.id))?.ended_at, { timeout: 20_000 }).toBeDefined();
+  await expect.poll(async () => (await captureById(desk.db, record.id))?.ended_at).toBeDefined();
   const ended = await captureById(desk.db, record.id);
   if (ended === undefined) throw new Error('it is gone');
   return ended;

@@ -114,7 +114,7 @@ async function pastOf({ id }: CaptureRecord, ordinal = 0): Promise<PartPast | un
 }
 
 async function untilPast(record: CaptureRecord, ordinal = 0): Promise<PartPast> {
-  await expect.poll(async () => await pastOf(record, ordinal), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(async () => await pastOf(record, ordinal)).toBeDefined();
   return (await pastOf(record, ordinal)) ?? { streams: [] };
 }
 
@@ -135,7 +135,7 @@ async function deliver(record: CaptureRecord, armed_at: bigint, present: readonl
   await desk.say({ kind: 'uploaded', ...of, pieces, size_bytes: BigInt(bytes.length), sha256 });
   desk.conversions.begin(record.id);
   const ended = async (): Promise<unknown> => (await captureById(desk.db, record.id))?.ended_at;
-  await expect.poll(ended, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(ended).toBeDefined();
   return readFileSync(join(desk.folder, 'bucket', `pcap_${record.id}.${record.spec.format}`));
 }
 

@@ -88,9 +88,9 @@ export function transactionsSuite(database: () => Database): void {
     await expect(past).rejects.toThrow('went past it');
     const nested = db.transaction(() => db.transaction(async () => 'never'));
     await expect(nested).rejects.toThrow('went past it');
-    const later = await db.transaction(async () => ({
-      read: setTimeout(20).then(() => readSetting(db, key)),
-    }));
+    const over = Promise.withResolvers<void>();
+    const later = await db.transaction(async () => ({ read: over.promise.then(() => readSetting(db, key)) }));
+    over.resolve();
     expect(await later.read).toBeUndefined();
   });
 

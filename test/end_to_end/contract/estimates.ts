@@ -185,7 +185,7 @@ export function estimatesContract(world: () => ContractWorld): void {
       expect(refused.bytes.toString()).toBe(create.bytes.toString());
     });
 
-    test('a sensor that does not answer is told of, and its figures are left out', { timeout: 60_000 }, async () => {
+    test('a sensor that does not answer is told of, and its figures are left out', async () => {
       const { ask, withSensorFrozen } = world();
       const { status, body } = await withSensorFrozen(async () => await estimate(ask, simple));
       expect(status).toBe(200);
