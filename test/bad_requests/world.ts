@@ -41,13 +41,23 @@ async function fill(served: Served): Promise<BadRequestWorld> {
   const tokenFor = async (account: string, ...args: string[]): Promise<Readonly<Record<string, string>>> =>
     await operator('token', 'create', '--account', account, '--name', 'tests', ...args);
 
+  /** A token of the own account that lasts as long as the command takes to make it: that has to take it as a moment in the future. */
+  const soonExpired = async (): Promise<{ expired: Readonly<Record<string, string>>; expires_ms: number }> => {
+    for (let lasts_ms = 4000; ; lasts_ms *= 2) {
+      const expires_ms = Date.now() + lasts_ms;
+      const made = tokenFor(served.account_id, '--expires', new Date(expires_ms).toISOString());
+      const expired = await made.catch((error: unknown) => {
+        if (Date.now() < expires_ms) throw error;
+      });
+      if (expired !== undefined) return { expired, expires_ms };
+    }
+  };
+
   const own: Account = { id: served.account_id, token: served.token };
   const made = await operator('account', 'create', 'other', '--sensors', 'all', '--networks', 'all');
   const other_token = await tokenFor(made['id'] ?? '', '--permission', 'write');
   const other: Account = { id: made['id'] ?? '', token: other_token['token'] ?? '' };
-  // Long enough for the command, by itself, to take it as a moment in the future.
-  const expires_ms = Date.now() + 5000;
-  const expired = await tokenFor(own.id, '--expires', new Date(expires_ms).toISOString());
+  const { expired, expires_ms } = await soonExpired();
   const revoked = await tokenFor(own.id);
   const [read, user] = await Promise.all([
     tokenFor(own.id, '--permission', 'read'),

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { type Served, startServe } from '../support/serve.ts';
-import { captureBecomes, createCapture, provedFileBucket } from '../support/take_captures.ts';
+import { captureBecomes, createCapture, provedFileBucket, stopCapture } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { withoutRoot } from '../support/without_root.ts';
 
@@ -45,15 +45,25 @@ describe.skipIf(withoutRoot('an interface of its own'))('an interface', () => {
   }, async () => {
     pair = await createNamespacePair();
     const { name } = pair.near;
-    served = await startServe({ interfaces: [name] });
-    const destination_conf = await provedFileBucket(served);
-    const { id } = await createCapture(served, { type: 'full', time_limit: 10, colo_name: 'lab01', destination_conf });
-    await captureBecomes(served, id, ['running']);
+    const at = await startServe({ interfaces: [name] });
+    served = at;
+    const destination_conf = await provedFileBucket(at);
+    const body = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf };
+    /** Whenever a sensor begins a capture it looks at its interfaces. */
+    const begin = async (): Promise<string> => {
+      const { id } = await createCapture(at, body);
+      await captureBecomes(at, id, ['running']);
+      return id;
+    };
+    const id = await begin();
     execFileSync('ip', ['link', 'set', name, 'down']);
+    const while_down = await begin();
     const until = Date.now() + 3000;
     await waitFor(() => Date.now() >= until, { what: 'three seconds' });
     execFileSync('ip', ['link', 'set', name, 'up']);
-    const done = await captureBecomes(served, id, ['success']);
+    const after = await begin();
+    for (const one of [id, while_down, after]) await stopCapture(at, one);
+    const done = await captureBecomes(at, id, ['success']);
     expect(done['error_message']).toBeUndefined();
     const [part] = done['sensors'] as { readonly note?: string }[];
     const time = '(\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z)';

@@ -30,7 +30,7 @@ export async function captureBeside(
   );
   const ids = await Promise.all(
     cases.map(async ({ ask }) => {
-      const body = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf, ...ask };
+      const body = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf, ...ask };
       return (await createCapture(served, body)).id;
     }),
   );

@@ -87,7 +87,7 @@ function isJumbo({ data }: SamplePacket): boolean {
 test('filter_v1 catches all of it, in full captures and look-backs', async () => {
   const filters = [{ protocol: 6 }, { destination_port: port }, { protocol: 6, destination_port: port }];
   const back = { source_address: near, source_port: port, protocol: 6 };
-  const full = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf: bucket };
+  const full = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf: bucket };
   const ids: string[] = [];
   for (const filter_v1 of [...filters, back]) ids.push((await createCapture(served, { ...full, filter_v1 })).id);
   for (const id of ids) await allArmed(served, id);

@@ -81,7 +81,7 @@ const pause = async (ms: number): Promise<void> => {
 
 const full = (machine: Machine): Record<string, unknown> => ({
   type: 'full',
-  time_limit: 120,
+  time_limit: 3600,
   colo_name: 'lab01',
   destination_conf: machine.destination_conf,
 });

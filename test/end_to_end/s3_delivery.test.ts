@@ -54,7 +54,7 @@ interface Sent {
 
 /** Takes a full capture of so many frames, sent at once over all interfaces in turn, and stops it. */
 async function captureFrames(served: Served, body: Readonly<Record<string, unknown>>, frames: number): Promise<Sent> {
-  const { id } = await createCapture(served, { type: 'full', colo_name: 'lab01', time_limit: 60, ...body });
+  const { id } = await createCapture(served, { type: 'full', colo_name: 'lab01', time_limit: 3600, ...body });
   const used = senders.slice(0, served === direct ? 1 : 2);
   await waitFor(
     async () =>
@@ -89,7 +89,7 @@ describe('300 MB of one interface', () => {
     const { id } = await createCapture(direct, {
       type: 'full',
       colo_name: 'lab01',
-      time_limit: 60,
+      time_limit: 3600,
       byte_limit,
       destination_conf,
     });

@@ -189,7 +189,12 @@ describe('a sensor with a signed URL', () => {
     await owner.makeBucket('rebound');
     const endpoint = owner.rgw.tls_endpoint.replace('127.0.0.1', 'localhost');
     const { destination_conf } = await proveS3Bucket(served, owner, 'rebound', { endpoint });
-    const { id } = await createCapture(served, { type: 'full', colo_name: 'lab01', time_limit: 60, destination_conf });
+    const { id } = await createCapture(served, {
+      type: 'full',
+      colo_name: 'lab01',
+      time_limit: 3600,
+      destination_conf,
+    });
     await captureBecomes(served, id, ['running']);
     replayFrames(pair.far, jumboFrames(0, 1500));
     await waitFor(async () => (await owner.pieces('rebound')) === 1, { what: 'a first piece' });
@@ -214,7 +219,12 @@ describe('a sensor with a signed URL', () => {
     const { destination_conf } = await proveS3Bucket(served, owner, 'redirected', { endpoint: relay_endpoint });
     // Only the pieces: control's own requests go through.
     redirects = ({ method, url }) => method === 'PUT' && url?.includes('partNumber') === true;
-    const { id } = await createCapture(served, { type: 'full', colo_name: 'lab01', time_limit: 60, destination_conf });
+    const { id } = await createCapture(served, {
+      type: 'full',
+      colo_name: 'lab01',
+      time_limit: 3600,
+      destination_conf,
+    });
     try {
       await captureBecomes(served, id, ['running']);
       await stopCapture(served, id);

@@ -47,7 +47,7 @@ const validate = (destination_conf: string, ownership_challenge: string): Promis
 const full = (destination_conf: string): Record<string, unknown> => ({
   type: 'full',
   colo_name: 'lab01',
-  time_limit: 60,
+  time_limit: 3600,
   destination_conf,
 });
 

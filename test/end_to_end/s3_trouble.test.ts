@@ -51,7 +51,7 @@ interface Running {
 }
 
 async function begin(destination_conf: string, more: Readonly<Record<string, unknown>> = {}): Promise<Running> {
-  const request = { type: 'full', colo_name: 'lab01', time_limit: 60, destination_conf, ...more };
+  const request = { type: 'full', colo_name: 'lab01', time_limit: 3600, destination_conf, ...more };
   const { id } = await createCapture(served, request);
   await captureBecomes(served, id, ['running']);
   const spool_path = join(served.data_dir, 'sensor', 'spool', id, `${pair.near.name}.pcap`);

@@ -38,7 +38,7 @@ async function serve(interfaces: readonly string[]): Promise<Server> {
 }
 
 async function begin({ served, bucket }: Server, ask: Readonly<Record<string, unknown>>): Promise<string> {
-  const body = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf: bucket };
+  const body = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf: bucket };
   const { id } = await createCapture(served, { ...body, ...ask });
   await allArmed(served, id);
   return id;
@@ -162,7 +162,7 @@ describe('two cables', () => {
     const limits = [{ packet_limit: 20_000 }, { byte_limit: 3_000_050 }];
     const ids = await Promise.all(
       limits.map(async (ask) => {
-        const body = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf: server.bucket };
+        const body = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf: server.bucket };
         return (await createCapture(server.served, { ...body, ...ask })).id;
       }),
     );
@@ -211,7 +211,7 @@ describe('two cables', () => {
 
   test('an interface that is removed gives all it had, and the capture says why it is not whole', async () => {
     const [stays, goes] = pairs;
-    const id = await begin(server, { time_limit: 60 });
+    const id = await begin(server, { time_limit: 3600 });
     replayFrames(stays.far, numberedFrames(40, 4000));
     replayFrames(goes.far, numberedFrames(70, 4001));
     await goes.remove();

@@ -175,14 +175,14 @@ test('without CAP_NET_RAW the API runs, says in one line what to do, and a full 
       .filter((one) => one.includes(line) && !one.startsWith('{')),
   ).toEqual([`  ! ${line}`]);
   const destination_conf = await provedFileBucket(served);
-  const order = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf };
+  const order = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf };
   const made = await createCapture(served, order);
-  expect(await captureBecomes(served, made.id, undefined, 5000)).toMatchObject({
+  expect(await captureBecomes(served, made.id)).toMatchObject({
     status: 'failed',
     error_message: `s1/${pair.near.name}: ${line}`,
   });
   const lookback = await createCapture(served, { type: 'simple', time_limit: 5, packet_limit: 5 });
-  expect((await captureBecomes(served, lookback.id, undefined, 5000)).status).toBe('failed');
+  expect((await captureBecomes(served, lookback.id)).status).toBe('failed');
   expect(await served.stop()).toBe(0);
 });
 
@@ -234,7 +234,7 @@ test('an interface that is not there yet is told, and sampled and captured once 
     `  ! There is no interface ${near} on this host. It is taken as soon as it is there.\n`,
   );
   const destination_conf = await provedFileBucket(served);
-  const order = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf };
+  const order = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf };
   const early = await createCapture(served, order);
   expect(await captureBecomes(served, early.id)).toMatchObject({
     status: 'failed',

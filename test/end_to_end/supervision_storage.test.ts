@@ -58,7 +58,7 @@ function mountDisk(size: string): string {
 }
 
 async function running(served: Served, destination_conf: string): Promise<string> {
-  const order = { type: 'full', time_limit: 120, colo_name: 'lab01', destination_conf };
+  const order = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf };
   const { id } = await createCapture(served, order);
   await allArmed(served, id);
   return id;

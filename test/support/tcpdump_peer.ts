@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,8 +28,8 @@ export interface TcpdumpPacket {
 /** A tcpdump that is capturing. */
 export interface TcpdumpPeer {
   /**
-   * Ends it and reads its file, once it holds at least `count` packets and nothing has come for a tenth of a second. Ended
-   * at once, it would lose what is still in its ring, which it looks at once a second; so without a count this takes longer.
+   * Ends it and reads its file, once it has taken out of its ring all that the kernel has counted for it, and at least `count` packets.
+   * Ended at once, it would lose what is still in the ring, which it looks at once a second.
    */
   stop(options?: { readonly count?: number }): Promise<TcpdumpCapture>;
 }
@@ -43,8 +43,8 @@ export interface TcpdumpOptions {
   readonly flags?: readonly string[];
 }
 
-/** tcpdump looks at what is in its ring after one second at the latest (its read timeout). */
-const ring_ms = 1100;
+/** What it says when it is asked by a signal. */
+const account = /(\d+) packets? captured, (\d+) packets? received by filter, (\d+) packets? dropped by kernel/g;
 
 /** Starts tcpdump as the peer that a capture is compared with; resolves when it captures. */
 export async function startTcpdump(options: TcpdumpOptions): Promise<TcpdumpPeer> {
@@ -72,10 +72,16 @@ export async function startTcpdump(options: TcpdumpOptions): Promise<TcpdumpPeer
   if (child.exitCode !== null) throw new Error(`tcpdump did not start: ${said}`);
   return {
     async stop({ count } = {}) {
-      if (count === undefined) await new Promise((resolve) => setTimeout(resolve, ring_ms));
-      await waitFor(async () => (await settledCount(path)) >= (count ?? 0), {
-        what: `tcpdump has ${count ?? 0} packets`,
-      });
+      const hasAll = async (): Promise<boolean> => {
+        const asked = said.length;
+        child.kill('SIGUSR1');
+        const answer = await waitFor(() => [...said.slice(asked).matchAll(account)].at(-1), { what: 'its account' });
+        const [captured = 0, received = 0, dropped = 0] = answer.slice(1).map(Number);
+        // On loopback the kernel counts each twice.
+        const came = options.name === 'lo' ? received / 2 : received;
+        return captured + dropped >= came && captured >= (count ?? 0);
+      };
+      await waitFor(hasAll, { what: `tcpdump has ${count ?? 'all'} packets`, every_ms: 50 });
       child.kill('SIGINT');
       await ended;
       const file = new Uint8Array(await readFile(path));
@@ -83,14 +89,6 @@ export async function startTcpdump(options: TcpdumpOptions): Promise<TcpdumpPeer
       return { ...readPcap(file), file, summary: said };
     },
   };
-}
-
-/** The packets in the file, or -1 while it still grows. */
-async function settledCount(path: string): Promise<number> {
-  const { size } = await stat(path);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const file = await readFile(path);
-  return file.length === size && size > 0 ? readPcap(file).packets.length : -1;
 }
 
 function readPcap(file: Uint8Array): { linktype: number; packets: TcpdumpPacket[] } {

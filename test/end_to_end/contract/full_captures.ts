@@ -13,7 +13,7 @@ export function fullCapturesContract(world: () => ContractWorld): void {
     const scratch = scratchFolder();
     let destination_conf = '';
     let as = '';
-    const full = () => ({ type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf });
+    const full = () => ({ type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf });
     beforeAll(async () => {
       const { bucket, token } = world();
       destination_conf = await bucket('full');
