@@ -1,6 +1,7 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -101,7 +102,9 @@ describe('a segment that was sealed', () => {
     const { sealed } = await open();
     const left = packets.slice(0, 6);
     const times = { least: extreme(left, -1), greatest: extreme(left, 1) };
-    expect(sealed).toMatchObject([{ number: 1, length: kept, records: 6, ...times }]);
+    // No mark says that all up to some later moment is among the first six.
+    const cover = { to: end, damaged_from: crowd_begin - 100n, reason: 'age' };
+    expect(sealed).toMatchObject([{ number: 1, length: kept, records: 6, ...times, cover }]);
     expect(faults.map((one) => one.name)).toEqual(['segment_length']);
     expect(faults[0]?.message).toContain(
       `${kept + 15} bytes and should have ${whole.length}: the first ${kept} are used`,
@@ -131,7 +134,7 @@ describe('a segment that was sealed', () => {
     await written('sealed');
     damage();
     const { sealed } = await open();
-    const cover = { from: least - 1n, to: greatest, rates: [], reason: 'rebuilt' };
+    const cover = { from: least - 1n, to: greatest, damaged_from: least - 1n, rates: [], reason: 'rebuilt' };
     expect(sealed).toMatchObject([{ ...whole, cover }]);
     expect(faults.map((one) => one.name)).toEqual(['segment_header_invalid']);
     expect(content()).toEqual(packets);
@@ -161,6 +164,29 @@ describe('a segment that was sealed', () => {
     expect({ sealed, next_number, foreign }).toEqual({ sealed: [], next_number: 2, foreign: ['0000000001.pcap'] });
     expect(faults.map((one) => one.name)).toEqual(['segment_newer']);
     expect(readFileSync(path('header'))).toEqual(bytes);
+  });
+});
+
+describe('a segment that cannot be read', () => {
+  test.each([
+    ['packet file', 'sealed'],
+    ['header file', 'header'],
+  ] as const)('since its %s is none, is told and left alone, and the others are there', async (_, kind) => {
+    await written('sealed');
+    const bytes = readFileSync(path(kind));
+    for (const number of [2, 3])
+      for (const one of ['sealed', 'header'] as const) copyFileSync(path(one), path(one, number));
+    rmSync(path(kind, 2));
+    mkdirSync(path(kind, 2));
+    const { sealed, next_number } = await open();
+    expect(sealed.map(({ number }) => number)).toContain(1);
+    expect(sealed.map(({ number }) => number)).not.toContain(2);
+    expect(next_number).toBe(4);
+    const told = faults.filter((one) => one.name === 'segment_unreadable').map(({ message }) => message);
+    expect(told).toEqual([expect.stringMatching(/eth0@1\/0000000002\.pcap cannot be read.*EISDIR/)]);
+    rmSync(path(kind, 2), { recursive: true });
+    writeFileSync(path(kind, 2), bytes);
+    expect((await open()).sealed.map(({ number }) => number)).toContain(2);
   });
 });
 
@@ -248,6 +274,15 @@ describe('a segment that a crash left open', () => {
 });
 
 describe('what is not the store’s', () => {
+  test('is left alone where it has the name of what would be removed', async () => {
+    await written('sealed');
+    const names = ['0000000007.idx', '.new-0000000008.seg'];
+    for (const one of names) mkdirSync(join(directory, one));
+    const { sealed, foreign } = await open();
+    expect(sealed).toMatchObject([whole]);
+    expect([...foreign].sort()).toEqual([...names].sort());
+  });
+
   test('is left alone and named', async () => {
     await written('sealed');
     const notes = ['notes.txt', '0000000009.pcapng', '.hidden'];

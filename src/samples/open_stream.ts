@@ -29,7 +29,8 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
       continue;
     }
     greatest = Math.max(greatest, file.number);
-    if (file.kind === 'new_header' || file.kind === 'new_index') await unlink(join(context.directory, name));
+    if (file.kind === 'new_header' || file.kind === 'new_index')
+      await unlink(join(context.directory, name)).catch(() => foreign.push(name));
     else if (file.kind === 'open' || file.kind === 'sealed') {
       // The store never makes both: a number is used once.
       if (packets.has(file.number)) foreign.push(segmentFiles(file.number).open);
@@ -40,12 +41,15 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
   const without_index: number[] = [];
   for (const [number, kind] of [...packets].sort(([a], [b]) => a - b)) {
     const before = sealed.at(-1);
-    const recovered = await recoverSegment(
-      number,
-      kind === 'open',
-      context,
-      before === undefined ? undefined : endOf(before),
-    );
+    const end = before === undefined ? undefined : endOf(before);
+    const recovered = await recoverSegment(number, kind === 'open', context, end).catch((error: unknown) => {
+      // One that the disk does not give, or does not let be sealed, keeps nothing else from being opened.
+      context.report(
+        fault('segment_unreadable', { segment: segmentLabel(context.stream, number), reason: String(error) }),
+      );
+      return undefined;
+    });
+    if (recovered === undefined) continue;
     if (recovered.kind === 'sealed') {
       sealed.push(recovered.segment);
       if (recovered.index_missing === true) without_index.push(number);
@@ -59,7 +63,8 @@ export async function openStream(context: RecoverContext): Promise<OpenedStream>
     context.report(fault('segment_index_damaged', { segment, reason: 'it is missing' }));
   }
   for (const [number, names] of others) {
-    if (!packets.has(number)) for (const name of names) await unlink(join(context.directory, name));
+    if (packets.has(number)) continue;
+    for (const name of names) await unlink(join(context.directory, name)).catch(() => foreign.push(name));
   }
   return { sealed, next_number: greatest + 1, foreign };
 }

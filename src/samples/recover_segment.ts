@@ -10,7 +10,7 @@ import { index_version } from './index/index_layout.ts';
 import { type PacketFileContent, readPacketFile } from './read_packet_file.ts';
 import { sealSegment, syncDirectory } from './seal_segment.ts';
 import type { SealedSegment } from './sealed_segment.ts';
-import { latest, type RateSpan, segmentCover } from './segment_cover.ts';
+import { latest, segmentCover } from './segment_cover.ts';
 import {
   clockOffset,
   encodeSegmentHeader,
@@ -390,8 +390,8 @@ function describe(
     throw new Error(`segment ${number} has no header after it was recovered`);
   }
   const content = found ?? seal;
-  // What is missing at the end was there when the last mark was written: nothing is known of its time.
-  const end = found !== undefined && found.end < seal.offset ? (found.greatest ?? cover.from) : cover.to;
+  // What is missing at the end was there when the last mark was written.
+  const damaged_from = found !== undefined && found.end < seal.offset ? surelyWithin(header, found.end) : undefined;
   const { index } = segmentFiles(number);
   // Of other packets than those that are left, it is of no use.
   const index_bytes =
@@ -404,13 +404,16 @@ function describe(
     records: content.records,
     ...(content.least === undefined ? {} : { least: content.least }),
     ...(content.greatest === undefined ? {} : { greatest: content.greatest }),
-    cover: end < cover.to ? { ...cover, to: end, rates: cutRates(cover.rates, end) } : cover,
+    cover: damaged_from === undefined ? cover : { ...cover, damaged_from },
     sealed_monotonic: sealedMonotonic(header.read.header, seal, context),
   };
 }
 
-function cutRates(rates: readonly RateSpan[], end: TimeNs): readonly RateSpan[] {
-  return rates.filter(({ from }) => from < end).map((span) => (span.to > end ? { ...span, to: end } : span));
+/** All packets up to this moment lie before `end` in the packet file: before any, where no mark says so. */
+function surelyWithin({ marks: { marks, sums = [] } }: HeaderFile, end: number): TimeNs {
+  const good = marks.filter((mark) => mark !== 'damaged');
+  const within = [...good, ...sums].filter(({ offset }) => offset <= end).map(({ watermark }) => watermark);
+  return latest(0n, ...within);
 }
 
 /** A segment of this boot has its age; one of another has the age that the wall clock gives it now. */

@@ -35,6 +35,15 @@ test('one that a crash ended is sure up to the last mark that its sampler wrote'
   ]);
 });
 
+test('one whose header was made again is sure up to the last mark that is left of it', () => {
+  const damagedFrom = (...marks: readonly SegmentMark[]): unknown =>
+    segmentCover({ marks, torn_bytes: 0 })?.damaged_from;
+  const seal = mark('seal', 200n, { reason: 'rebuilt' });
+  expect(damagedFrom(mark('start', 100n), mark('progress', 150n), seal)).toBe(150n);
+  expect(damagedFrom(mark('start', 100n), seal)).toBe(100n);
+  expect(damagedFrom(mark('start', 100n), mark('progress', 200n), seal)).toBeUndefined();
+});
+
 test('a growing one covers up to the live watermark, with the losses since the last mark', () => {
   const marks = [mark('start', 100n, { rate: 4 }), mark('progress', 150n, { rate: 4, dropped: 3n, lost: 1n })];
   const live = { watermark: 180n, now: 190n, dropped: 5n, lost: 1n };
@@ -149,6 +158,7 @@ test('rate 0 is not known', () => {
     to: 9n,
     rates: [],
     losses: [],
+    damaged_from: 5n,
     reason: 'rebuilt',
   });
 });

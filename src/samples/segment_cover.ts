@@ -31,6 +31,8 @@ export interface SegmentCover {
    * what it had lost.
    */
   readonly unsure_from?: TimeNs;
+  /** Likewise, where the packet file was cut, or the part of the header file is gone that told of losses. */
+  readonly damaged_from?: TimeNs;
   /** Why it ends; undefined while the segment grows. */
   readonly reason?: SealReason;
 }
@@ -76,8 +78,16 @@ export function segmentCover(read: SegmentMarks, live?: LiveCover, clock_offset?
   const beyond = away ? before.greatest : live?.greatest;
   const reason = before.reason === undefined ? {} : { reason: before.reason };
   const losses = lossesOf(read, live, clock_offset);
-  const unsure = before.reason === 'crash' && surely < to ? { unsure_from: surely } : {};
+  const unsure = surely < to ? unsureFrom(surely, before.reason) : {};
   return { from: first.watermark, to, rates: changes.spans(latest(to, beyond)), losses, ...unsure, ...reason };
+}
+
+function unsureFrom(
+  surely: TimeNs,
+  reason: SealReason | undefined,
+): Pick<SegmentCover, 'unsure_from' | 'damaged_from'> {
+  if (reason === 'crash') return { unsure_from: surely };
+  return reason === 'rebuilt' ? { damaged_from: surely } : {};
 }
 
 /**

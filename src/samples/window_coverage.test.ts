@@ -108,6 +108,16 @@ describe('why there is a gap', () => {
     expect(gaps(10n, 35n)).toEqual([]);
   });
 
+  test('the end of what was cut or lost its account, and what follows, each with its reason', () => {
+    const cut = { from: 0n, to: 40n, damaged_from: 35n, rates: [], losses: [], reason: 'shutdown' as const };
+    const gaps = (from: bigint, to: bigint): readonly Gap[] => windowCoverage({ from, to }, [cut], undefined, []).gaps;
+    expect(gaps(10n, 50n)).toEqual([
+      { from: 35n, to: 40n, reason: 'damaged' },
+      { from: 40n, to: 50n, reason: 'shutdown' },
+    ]);
+    expect(gaps(10n, 35n)).toEqual([]);
+  });
+
   test('what could not be read, beside what was not sampled', () => {
     const covers = [{ from: 0n, to: 40n, rates: [], losses: [], reason: 'crash' as const }];
     const { gaps } = windowCoverage({ from: 10n, to: 50n }, covers, undefined, [{ from: 5n, to: 12n }]);

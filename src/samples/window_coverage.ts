@@ -59,9 +59,13 @@ export function windowCoverage(
       if (cover.from > reached) addGap(cover.from);
       const clipped = clip(cover, window);
       if (cover.reason === 'unsynced' && clipped !== undefined) gaps.push({ ...clipped, reason: 'unsynced' });
-      const unsure =
-        cover.unsure_from === undefined ? undefined : clip({ from: cover.unsure_from, to: cover.to }, window);
-      if (unsure !== undefined) gaps.push({ ...unsure, reason: 'crash' });
+      for (const [from, reason] of [
+        [cover.unsure_from, 'crash'],
+        [cover.damaged_from, 'damaged'],
+      ] as const) {
+        const unsure = from === undefined ? undefined : clip({ from, to: cover.to }, window);
+        if (unsure !== undefined) gaps.push({ ...unsure, reason });
+      }
       if (cover.to >= reached) {
         reached = cover.to;
         ended = cover.reason;

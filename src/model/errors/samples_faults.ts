@@ -81,5 +81,11 @@ export const samplesFaults = {
     retry: 'no',
     text: 'The disk failed when segment {segment} was to be made safe (EIO): look-backs have what can still be read of it, and say that packets may be missing. Check the disk.',
   },
+  segment_unreadable: {
+    code: 1617,
+    status: 500,
+    retry: 'no',
+    text: 'The segment {segment} cannot be read ({reason}). It is left alone, and its time is a gap to look-backs: check the disk and the rights of the data directory, then start edgetap again.',
+  },
   samples_closed: { code: 1611, status: 503, retry: 'soon', text: 'The sample store of this sensor is closed.' },
 } as const;
