@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { fstatSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,19 +17,20 @@ import { areContiguous } from './test_numbered_frames.ts';
 
 type Call = 'datasync' | 'sync' | 'truncate' | 'close' | 'named';
 
-/** A part whose worker is played by the test, over a file of which one call fails, once. */
+/** A part whose worker is played by the test, over a file of which one call fails, once; or none. */
 async function playedPart(
-  fails: Call,
+  fails: Call | undefined,
 ): Promise<{ part: RunningPart; calls: string[]; write: (packets: bigint) => void; end: () => void }> {
   const { spool } = await Spool.open(directory, 1e9);
-  const file = await spool.create('a'.repeat(32), fails);
+  const name = fails ?? 'well';
+  const file = await spool.create('a'.repeat(32), name);
   await file.named;
   const calls: string[] = [];
-  const failing = new Set<Call>([fails]);
-  const call = async (name: Call, run: () => Promise<void>): Promise<void> => {
-    calls.push(name);
+  const failing = new Set([fails]);
+  const call = async (made: Call, run: () => Promise<void>): Promise<void> => {
+    calls.push(made);
     await run();
-    if (failing.delete(name)) throw Object.assign(new Error(`EIO: i/o error, ${name}`), { code: 'EIO', errno: -5 });
+    if (failing.delete(made)) throw Object.assign(new Error(`EIO: i/o error, ${made}`), { code: 'EIO', errno: -5 });
   };
   const handle = Object.create(file.handle, {
     fd: { value: file.handle.fd },
@@ -52,7 +53,7 @@ async function playedPart(
   const tell = (message: FromWorker): void => worker.listener?.message(message);
   const request = {
     capture_id: 'a'.repeat(32),
-    part: fails,
+    part: name,
     interface: interfaceNamed('lo'),
     program: acceptAll(1),
     snaplen_bytes: 1000,
@@ -91,23 +92,21 @@ async function playedPart(
   return { part, calls, write, end };
 }
 
-/** What comes back resolves when a sync that began after it was asked has succeeded. */
-function whenSynced(spool: Spool): () => Promise<void> {
-  const waiting: (() => void)[] = [];
+/** What comes back says how long the last file was when the last sync of it began that has succeeded. */
+function syncedLength(spool: Spool): () => number {
+  let synced_bytes = 0;
   const create = spool.create.bind(spool);
   spool.create = async (...args) => {
     const file = await create(...args);
     const datasync = file.handle.datasync.bind(file.handle);
     file.handle.datasync = async () => {
-      const these = [...waiting];
+      const { size } = fstatSync(file.handle.fd);
       await datasync();
-      for (const resolve of these) resolve();
+      synced_bytes = size;
     };
     return file;
   };
-  return async () => {
-    await new Promise<void>((resolve) => waiting.push(resolve));
-  };
+  return () => synced_bytes;
 }
 
 let directory: string;
@@ -125,6 +124,21 @@ async function syncs(part: RunningPart, calls: string[], count: number): Promise
   await expect.poll(asked).toBe(count);
   await pause(0);
 }
+
+test('a part syncs what comes after a look around that has found nothing new', async () => {
+  const { part, calls, write, end } = await playedPart(undefined);
+  for (const [index, packets] of [100n, 200n, 300n].entries()) {
+    write(packets);
+    await syncs(part, calls, index + 1);
+    for (let looks = 0; looks < 3; looks += 1) {
+      part.lookAround([]);
+      await pause(0);
+    }
+  }
+  expect(calls).toEqual(['datasync', 'datasync', 'datasync']);
+  end();
+  expect(await part.ended).toMatchObject({ packets: 300n, stop_reason: 'time_limit' });
+});
 
 describe('a part whose file fails', () => {
   test.each([
@@ -169,11 +183,11 @@ describe.skipIf(withoutRoot('capturing'))('a capture whose device fails and heal
     const disk = createFailingDisk();
     try {
       const engine = await startEngine({ directory: join(disk.directory, 'spool') });
-      const synced = whenSynced(engine.spool);
+      const synced = syncedLength(engine.spool);
       const part = await engine.arm(pair.near.name);
       const sent = await (await startFlood(pair, 200, 20_000)).stop();
       await expect.poll(() => Number(part.progress().packets)).toBeGreaterThanOrEqual(sent);
-      await synced();
+      await expect.poll(synced).toBeGreaterThanOrEqual(part.progress().file_bytes);
       disk.fail();
       await (await startFlood(pair, 200, 20_000)).stop();
       const end = await part.ended;

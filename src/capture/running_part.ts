@@ -129,19 +129,20 @@ export class RunningPart implements Part {
     this.#name = interfaces.find((one) => one.ifindex === this.#request.interface.ifindex)?.name ?? this.#name;
     this.#countDrops();
     const written = this.#worker.control.exactProgress;
-    if (written !== undefined) this.#syncing ??= this.#sync(written);
+    if (written === undefined || written.file_bytes === this.#synced.file_bytes) return;
+    if (this.#syncing !== undefined || this.#refused !== undefined) return;
+    this.#syncing = this.#sync(written).finally(() => {
+      this.#syncing = undefined;
+    });
   }
 
   async #sync(written: Synced): Promise<void> {
     try {
-      if (this.#refused !== undefined || written.file_bytes === this.#synced.file_bytes) return;
       await this.#file.handle.datasync();
       this.#synced = written;
     } catch (error) {
       this.#refuse(error);
       this.stop('error');
-    } finally {
-      this.#syncing = undefined;
     }
   }
 
