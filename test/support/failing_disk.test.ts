@@ -29,6 +29,50 @@ describe.skipIf(withoutRoot('a failing device'))('a failing disk', () => {
     }
   });
 
+  test.each([6000, 100_000, 1_105_920])(
+    'tells the loss of %i bytes that begin in a block that it has taken before',
+    (length_bytes) => {
+      const disk = createFailingDisk();
+      try {
+        const path = join(disk.directory, 'file');
+        const file = openSync(path, 'w');
+        writeSync(file, new Uint8Array(5000).fill(7));
+        fdatasyncSync(file);
+        disk.fail();
+        writeSync(file, new Uint8Array(1000).fill(7));
+        fdatasyncSync(file);
+        writeSync(file, new Uint8Array(length_bytes).fill(8));
+        expect(() => fdatasyncSync(file)).toThrow(/EIO|ENOSPC/);
+        closeSync(file);
+        disk.heal();
+        disk.forget();
+        expect(
+          readFileSync(path)
+            .subarray(0, 6000)
+            .every((byte) => byte === 7),
+        ).toBe(true);
+      } finally {
+        disk.remove();
+      }
+    },
+  );
+
+  test('takes everything again once it is healed, also while what filled it is looked at', () => {
+    const disk = createFailingDisk();
+    try {
+      disk.fail();
+      const looking = openSync(join(disk.directory, '../backing/filler'), 'r');
+      disk.heal();
+      const file = openSync(join(disk.directory, 'file'), 'w');
+      writeSync(file, new Uint8Array(100_000));
+      fdatasyncSync(file);
+      closeSync(file);
+      closeSync(looking);
+    } finally {
+      disk.remove();
+    }
+  });
+
   test('whose reads fail says EIO', () => {
     const disk = createFailingDisk();
     try {
