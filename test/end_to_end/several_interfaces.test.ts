@@ -20,6 +20,7 @@ import {
 } from '../support/take_captures.ts';
 import { startTcpdump, type TcpdumpCapture } from '../support/tcpdump_peer.ts';
 import { createTunDevice, type TunDevice } from '../support/tun_device.ts';
+import { endsWhole } from '../support/ends_whole.ts';
 import { linkUp } from '../support/link_up.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { mergedPeerLines, packetLines } from './packet_lines.ts';
@@ -82,7 +83,7 @@ describe('two cables', () => {
     const ids = await Promise.all(asks.map(async (ask) => await begin(server, ask)));
     await traffic();
     if (stop) for (const id of ids) await stopCapture(server.served, id);
-    const captures = await Promise.all(ids.map(async (id) => await captureBecomes(server.served, id, ['success'])));
+    const captures = await Promise.all(ids.map(async (id) => await endsWhole(server.served, id)));
     return { captures, peers: await Promise.all(peers.map(async (peer) => await peer.stop())) };
   };
 
@@ -143,7 +144,7 @@ describe('two cables', () => {
     replayFrames(pairs[0].far, numberedFrames(3, 4000));
     replayFrames(pairs[1].far, numberedFrames(5, 4001));
     await stopCapture(server.served, id);
-    await captureBecomes(server.served, id, ['success']);
+    await endsWhole(server.served, id);
     const file = deliveredFile(server.bucket, id, 'pcapng');
     const described = pcapngBlocks(file).filter(({ type }) => type === 1);
     expect(described.map(({ options }) => options.get(2)?.toString())).toEqual(pairs.map(({ near }) => near.name));
@@ -166,7 +167,7 @@ describe('two cables', () => {
         return (await createCapture(server.served, { ...body, ...ask })).id;
       }),
     );
-    const captures = await Promise.all(ids.map(async (id) => await captureBecomes(server.served, id, ['success'])));
+    const captures = await Promise.all(ids.map(async (id) => await endsWhole(server.served, id)));
     await Promise.all(floods.map(async (flood) => await flood.stop()));
     for (const [index, capture] of captures.entries()) {
       const { packets } = parsePcap(deliveredFile(server.bucket, capture.id));
@@ -197,7 +198,7 @@ describe('two cables', () => {
     await linkUp(changed, name);
     replayFrames(changed.far, numberedFrames(30, 4001));
     await stopCapture(server.served, id);
-    const capture = await captureBecomes(server.served, id, ['success']);
+    const capture = await endsWhole(server.served, id);
     expect(sensorsOf(capture)).toMatchObject([
       { interface: other.near.name, packets: 5, stop_reason: 'stopped' },
       { interface: name, packets: 60, dropped: 0, stop_reason: 'stopped' },
@@ -269,7 +270,7 @@ describe('interfaces of different kinds', () => {
     const id = await begin(server, {});
     traffic();
     await stopCapture(server.served, id);
-    const capture = await captureBecomes(server.served, id, ['success']);
+    const capture = await endsWhole(server.served, id);
     const file = deliveredFile(server.bucket, id);
     const parsed = parsePcap(file);
     expect(parsed.linktype).toBe(1);
@@ -302,7 +303,7 @@ describe('interfaces of different kinds', () => {
     const id = await begin(server, { format: 'pcapng' });
     traffic();
     await stopCapture(server.served, id);
-    await captureBecomes(server.served, id, ['success']);
+    await endsWhole(server.served, id);
     const file = deliveredFile(server.bucket, id, 'pcapng');
     const described = pcapngBlocks(file).filter(({ type }) => type === 1);
     expect(described.map(({ body }) => body.readUInt16LE())).toEqual([1, 101, 113]);
@@ -323,7 +324,7 @@ describe('interfaces of different kinds', () => {
     const limit = 100 + (packets[0]?.bytes.length ?? 0);
     const id = await begin(server, { byte_limit: limit, filter_expression: 'not ip proto 99' });
     traffic();
-    const capture = await captureBecomes(server.served, id, ['success']);
+    const capture = await endsWhole(server.served, id);
     expect(parsePcap(deliveredFile(server.bucket, id)).packets).toHaveLength(2);
     expect(delivered(capture)).toBe(2);
   });
@@ -332,7 +333,7 @@ describe('interfaces of different kinds', () => {
     const id = await begin(server, { filter_expression: `ether dst 02:00:00:00:00:01` });
     traffic();
     await stopCapture(server.served, id);
-    const capture = await captureBecomes(server.served, id, ['success']);
+    const capture = await endsWhole(server.served, id);
     expect(sensorsOf(capture)).toMatchObject([
       { interface: pair.near.name, status: 'done', packets: frames.length },
       { interface: tun.name, status: 'excluded', error: expect.stringContaining(tun.name) as unknown },
@@ -346,7 +347,7 @@ describe('interfaces of different kinds', () => {
     const id = await begin(server, { filter_v1: { protocol: 6 } });
     traffic();
     await stopCapture(server.served, id);
-    const capture = await captureBecomes(server.served, id, ['success']);
+    const capture = await endsWhole(server.served, id);
     // Of IPv6, behind hop-by-hop options too.
     const protocolOf = (bytes: Uint8Array): number | undefined => (bytes[6] === 0 ? bytes[40] : bytes[6]);
     const tcp = packets.filter(

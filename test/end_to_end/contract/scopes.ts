@@ -58,7 +58,7 @@ function tagsOf(frame: Buffer): number {
 export function scopesContract(world: () => ContractWorld): void {
   describe("an account's scope", () => {
     let about = { account: '', as: '' };
-    const simple = { type: 'simple', system: 'magic-transit', time_limit: 60, packet_limit: 10_000 };
+    const simple = { type: 'simple', system: 'magic-transit', time_limit: 300, packet_limit: 10_000 };
     beforeAll(async () => {
       const { edgetap, token } = world();
       const account = await edgetap('account', 'create', 'tenant');
@@ -133,7 +133,7 @@ export function scopesContract(world: () => ContractWorld): void {
       const { ask, bucket, create, becomes, download, pair, token } = world();
       const destination_conf = await bucket('tenant', about);
       const by = { ...about, as: await token('write', about.account) };
-      const full = { type: 'full', time_limit: 60, colo_name: 'lab01', destination_conf };
+      const full = { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf };
       const tried = expressions.filter(([text]) => ['', 'not tcp', 'vlan', 'not vlan', 'ip or vlan'].includes(text));
       const made = await Promise.all(
         tried.map(async ([filter_expression]) => (await create({ ...full, filter_expression }, by)).id),
@@ -172,7 +172,7 @@ export function scopesContract(world: () => ContractWorld): void {
         );
       };
       send(4000);
-      const full = { type: 'full', time_limit: 60, lookback: 60, colo_name: 'lab01', destination_conf };
+      const full = { type: 'full', time_limit: 3600, lookback: 300, colo_name: 'lab01', destination_conf };
       const { id } = await create(full, by);
       await becomes(id, ['running'], by);
       send(5000);
@@ -184,7 +184,7 @@ export function scopesContract(world: () => ContractWorld): void {
       requireAsCovered(done);
       const numbers = parsePcap(await download(id, by)).packets.map(({ data }) => numberOf(data));
       expect(numbers.filter((number) => number >= 4000)).toEqual(granted);
-      // What other tests have sent in the last minute: granted as well, in the same places of each round.
+      // What other tests have sent in the last five minutes: granted as well, in the same places of each round.
       const places = new Set(granted.map((number) => number % 1000));
       expect(numbers.filter((number) => number < 4000 && !places.has(number % 1000))).toEqual([]);
       expect(done).toMatchObject({ packets_captured: 18, packets_past: numbers.length - 18 });

@@ -23,8 +23,8 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
 
     test('looks back at once: the newest packets, in ascending time', async () => {
       const { create, becomes, download, pair } = world();
-      const { id, ...asked } = await create({ type: 'simple', time_limit: 60, packet_limit: 3, filter_v1 }, { as });
-      // It has not sampled for a minute yet, and of five packets that match the limit keeps out two.
+      const { id, ...asked } = await create({ type: 'simple', time_limit: 300, packet_limit: 3, filter_v1 }, { as });
+      // It has not sampled for five minutes yet, and of five packets that match the limit keeps out two.
       const done = await becomes(id, ['complete'], { as });
       const moment = expect.stringMatching(/^2\d{3}-.*Z$/) as string;
       expect(done).toEqual({
@@ -112,7 +112,7 @@ export function simpleCapturesContract(world: () => ContractWorld): void {
         await world().ask(method, path, { as, headers });
       beforeAll(async () => {
         const { create, becomes } = world();
-        const { id } = await create({ type: 'simple', time_limit: 60, packet_limit: 5, filter_v1 }, { as });
+        const { id } = await create({ type: 'simple', time_limit: 300, packet_limit: 5, filter_v1 }, { as });
         await becomes(id, ['complete'], { as });
         path = `/pcaps/${id}/download`;
         const { status, headers, bytes } = await get({ accept: 'application/vnd.tcpdump.pcap' });
