@@ -37,13 +37,15 @@ export function sensorsOf(capture: ShownCapture): readonly ShownSensor[] {
   return (capture['sensors'] ?? []) as readonly ShownSensor[];
 }
 
-/** Waits until every interface of a capture captures. */
+/** Waits until every interface of a capture captures, or has. */
 export async function allArmed(served: Served, id: string): Promise<ShownCapture> {
   return await waitFor(
     async () => {
       const capture = await showCapture(served, id);
       const sensors = sensorsOf(capture);
-      return sensors.length > 0 && sensors.every((one) => ['running', 'excluded'].includes(one.status)) && capture;
+      return (
+        sensors.length > 0 && sensors.every((one) => ['running', 'done', 'excluded'].includes(one.status)) && capture
+      );
     },
     { what: `capture ${id} to be armed everywhere`, limit_ms: 100_000, every_ms: 10 },
   );
