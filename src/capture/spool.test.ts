@@ -56,6 +56,18 @@ describe('a spool', () => {
     expect(existsSync(join(directory, id))).toBe(false);
   });
 
+  test('tells what cannot be read, beside the rest', async () => {
+    mkdirSync(join(directory, id, 'eth0.pcap'), { recursive: true });
+    writeFileSync(join(directory, id, 'eth1.pcap'), buildPcap([]));
+    writeFileSync(join(directory, 'cd'.repeat(16)), 'no directory');
+    const { recovered } = await Spool.open(directory, 1000);
+    expect(recovered).toMatchObject([
+      { part: 'eth0', packets: 0, unreadable: expect.stringContaining('EISDIR') },
+      { part: 'eth1', packets: 0, file_bytes: 24 },
+    ]);
+    expect(recovered[1]).not.toHaveProperty('unreadable');
+  });
+
   test.each(['...', '..x', '-rf', '%2e', 'ü-15-bytes-long'])(
     'keeps a part named %j, as an interface may be',
     async (part) => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { type Dirent, existsSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { raise } from '../model/errors/fault.ts';
@@ -13,6 +13,8 @@ export interface RecoveredPart extends RecoveredFile {
   readonly capture_id: string;
   readonly part: string;
   readonly path: string;
+  /** Why it cannot be read: nothing is known of what is in it. */
+  readonly unreadable?: string;
 }
 
 /** A part's file, open for writing and empty. */
@@ -47,14 +49,14 @@ export class Spool {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const spool = new Spool(directory, limit_bytes);
     const recovered: RecoveredPart[] = [];
-    for (const capture_id of (await readdir(directory)).filter(isId).sort()) {
+    for (const { name: capture_id } of await captureFolders(directory)) {
       for (const name of (await readdir(join(directory, capture_id))).sort()) {
         if (!name.endsWith(suffix)) continue;
         const part = name.slice(0, -suffix.length);
         const path = spool.path(capture_id, part);
         // Of a file with sums those say what of it is good, also behind what is damaged.
         const leave = existsSync(`${path}.sums`);
-        const file = recoverFile(path, { leave });
+        const file = recoverIfReadable(path, leave);
         spool.budget.occupy(file.file_bytes + (leave ? file.cut_bytes : 0));
         recovered.push({ capture_id, part, path, ...file });
       }
@@ -101,6 +103,24 @@ export class Spool {
     this.budget.release(size);
     // Stays where others have files in it.
     await rmdir(join(this.directory, capture_id)).catch(() => undefined);
+  }
+}
+
+async function captureFolders(directory: string): Promise<readonly Dirent[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && isId(entry.name))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** What the disk does not give keeps no other part from being taken up. */
+function recoverIfReadable(path: string, leave: boolean): RecoveredFile & Pick<RecoveredPart, 'unreadable'> {
+  try {
+    return recoverFile(path, { leave });
+  } catch (error) {
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const none = { packets: 0, bytes: 0, ascending: true, file_bytes: 0 };
+    return { ...none, cut_bytes: leave ? size : 0, unreadable: String(error) };
   }
 }
 

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { partPaths, readStates } from './part_shelf.ts';
+import { partPaths, readStates, writeState } from './part_shelf.ts';
+import { plainAssignment } from './test_assignment.ts';
 
 let spool = '';
 beforeEach(() => {
@@ -18,7 +19,15 @@ test('a state that a crash kept from its name is removed, with a directory that 
     mkdirSync(paths.directory);
     writeFileSync(`${paths.state}.new`, '{"layout":');
   }
-  writeFileSync(partPaths(spool, second, 'eth0').state, '{"layout":1}');
+  const assignment = plainAssignment(second, 0n);
+  await writeState(partPaths(spool, second, 'eth0'), {
+    layout: 1,
+    assignment,
+    interface: 'eth0',
+    phase: 'armed',
+    attempt: 0,
+  });
+  writeFileSync(`${partPaths(spool, second, 'eth0').state}.new`, '{"layout":');
   mkdirSync(join(spool, 'somebody'));
   writeFileSync(join(spool, 'somebody', 'eth0.state.json.new'), '');
   const { states, unreadable } = await readStates(spool);
@@ -26,4 +35,19 @@ test('a state that a crash kept from its name is removed, with a directory that 
   expect(existsSync(join(spool, first))).toBe(false);
   expect(readdirSync(join(spool, second))).toEqual(['eth0.state.json']);
   expect(readdirSync(join(spool, 'somebody'))).toEqual(['eth0.state.json.new']);
+});
+
+test.each([
+  'null',
+  '[]',
+  '{"layout":1}',
+  '{"layout":2}',
+  '{"layout":1,"assignment":{},"interface":"eth0","phase":"armed"}',
+])('a state that says %s is none, and is told', async (text) => {
+  const paths = partPaths(spool, first, 'eth0');
+  mkdirSync(paths.directory);
+  writeFileSync(paths.state, text);
+  const { states, unreadable } = await readStates(spool);
+  expect(states.size).toBe(0);
+  expect(unreadable).toMatchObject([{ key: `${first}/eth0`, path: paths.state }]);
 });

@@ -124,6 +124,22 @@ export interface UnreadablePart {
   readonly cause: unknown;
 }
 
+const phases: ReadonlySet<unknown> = new Set<PartState['phase']>([
+  'arming',
+  'armed',
+  'ended',
+  'delivered',
+  'failed',
+  'excluded',
+]);
+
+/** Whole as it was written, or the disk gave something else: what makes a part what it is must be there. */
+function isStateOf(state: Partial<PartState>, key: string): state is PartState {
+  const { assignment, interface: name, phase, attempt } = state;
+  if (assignment === undefined || name === undefined) return false;
+  return partKey(assignment.capture_id, name) === key && phases.has(phase) && Number.isInteger(attempt);
+}
+
 /** Every part that the spool holds, by key. To be called before anything is written: a state that a crash kept from its name is removed. */
 export async function readStates(
   spool: string,
@@ -140,8 +156,9 @@ export async function readStates(
       const path = join(directory, file);
       const key = partKey(capture.name, file.slice(0, -stateEnding.length - 1));
       try {
-        const state = fromJsonText(await readFile(path, 'utf8')) as PartState;
-        if (state.layout !== 1) throw new Error(`its layout is ${String(state.layout)}`);
+        const state = fromJsonText(await readFile(path, 'utf8')) as Partial<PartState> | null;
+        if (state?.layout !== 1) throw new Error(`its layout is ${String(state?.layout)}`);
+        if (!isStateOf(state, key)) throw new Error('it is not the state of this part');
         states.set(key, state);
       } catch (cause) {
         unreadable.push({ key, path, cause });

@@ -118,6 +118,31 @@ describe('what an earlier process has left', () => {
     expect(recovered.map((file) => file.packets)).toEqual([3]);
   });
 
+  test('one whose state is gone is left where it is, and told', async () => {
+    writePart();
+    const work = await open();
+    expect(warned.map(({ message }) => message)).toEqual([expect.stringMatching(/eth0\.state\.json.*it is gone/)]);
+    work.reconcile([assignment]);
+    expect(await reported()).toMatchObject({ phase: 'failed', fault: { name: 'spool_state_unreadable' } });
+    const { recovered } = await Spool.open(directory, 1_000_000);
+    expect(recovered.map((file) => file.packets)).toEqual([3]);
+  });
+
+  test.each(['arming', 'armed', 'ended', 'delivered'] as const)(
+    'one that was %s and whose file cannot be read keeps back no other',
+    async (phase) => {
+      mkdirSync(join(directory, capture_id, 'eth0.pcap'));
+      await leave({ phase, armed_at: now, packets: 3n, file_bytes: 102, checksum: 1 });
+      const other = 'd'.repeat(32);
+      const others = plainAssignment(other, now, { arm_before: now - 1n });
+      const state = { layout: 1, assignment: others, interface: 'eth0', phase: 'failed', attempt: 0 } as const;
+      await writeState(partPaths(directory, other, 'eth0'), state);
+      writeFileSync(join(directory, 'e'.repeat(32)), 'no directory');
+      await open();
+      await expect.poll(() => outbox.pending().map((report) => report.capture_id)).toContain(other);
+    },
+  );
+
   test('one that had not begun is forgotten: if it is wanted still, it is begun anew', async () => {
     writePart();
     await leave({ phase: 'arming' });

@@ -5,7 +5,7 @@ import type { Assignment } from '../wire/bus_fields.ts';
 import { dueOf } from './due.ts';
 import { type PartRunner, type PartRunnerDeps, runPart } from './part_runner.ts';
 import { partPaths, readStates, removeBeside } from './part_shelf.ts';
-import { partKey } from './part_state.ts';
+import { partKey, type PartState } from './part_state.ts';
 import { recoverPart } from './recover_part.ts';
 import { reportingRunner } from './reporting_runner.ts';
 
@@ -38,26 +38,36 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
   let stopping = false;
 
   const { states, unreadable } = await readStates(spool.directory);
-  for (const { key, path, cause } of unreadable) {
-    const why = fault('spool_state_unreadable', { path, reason: String(cause) });
+  const files = new Map(deps.recovered.map((file) => [partKey(file.capture_id, file.part), file]));
+  const leave = (key: string, path: string, reason: string): void => {
+    const why = fault('spool_state_unreadable', { path, reason });
     deps.warn(why, path);
     untouched.set(key, why);
+  };
+  for (const { key, path, cause } of unreadable) leave(key, path, String(cause));
+  for (const [key, { capture_id, part, packets, unreadable: reason }] of files) {
+    if (states.has(key) || untouched.has(key)) continue;
+    // Nothing captures before its state is written, and the state goes last: a file with packets has lost its own.
+    if (packets === 0 && reason === undefined) await spool.remove(capture_id, part);
+    else leave(key, partPaths(spool.directory, capture_id, part).state, 'it is gone');
   }
-  const files = new Map(deps.recovered.map((file) => [partKey(file.capture_id, file.part), file]));
-  for (const [key, { capture_id, part }] of files) {
-    // Nothing captures before its state is written: this one is empty, or was to be removed.
-    if (!states.has(key) && !untouched.has(key)) await spool.remove(capture_id, part);
-  }
-  for (const [key, state] of states) {
+  const takeUp = async (key: string, state: PartState): Promise<void> => {
     const { assignment, interface: name } = state;
-    if (state.phase === 'arming') {
-      // It never captured as far as anybody was told: if control still wants it, it is begun anew.
-      await spool.remove(assignment.capture_id, name);
-      await removeBeside(partPaths(spool.directory, assignment.capture_id, name));
-      continue;
+    if (state.phase !== 'arming') {
+      const settled = await recoverPart(state, files.get(key));
+      runners.set(key, runPart(deps, assignment, name, settled));
+      return;
     }
-    const settled = await recoverPart(state, files.get(key));
-    runners.set(key, runPart(deps, assignment, name, settled));
+    // It never captured as far as anybody was told: if control still wants it, it is begun anew.
+    await spool.remove(assignment.capture_id, name);
+    await removeBeside(partPaths(spool.directory, assignment.capture_id, name));
+  };
+  for (const [key, state] of states) {
+    // One that the disk does not let be taken up keeps back no other.
+    await takeUp(key, state).catch((error: unknown) => {
+      const { capture_id } = state.assignment;
+      leave(key, partPaths(spool.directory, capture_id, state.interface).state, String(error));
+    });
   }
 
   const take = (assignment: Assignment, name: string): PartRunner => {
