@@ -36,6 +36,11 @@ export async function migrate(query: Kysely<Tables>, known: Readonly<Record<stri
   raise('database_failed', { reason: `its schema could not be made: ${reason}` }, { cause: error });
 }
 
+/** A database without a single table, as a missing file gives one. */
+export async function isEmpty(query: Kysely<Tables>): Promise<boolean> {
+  return (await query.introspection.getTables({ withInternalKyselyTables: true })).length === 0;
+}
+
 /** Names of the migrations that a database has, oldest first; none for an empty database. */
 async function appliedMigrations(query: Kysely<Tables>): Promise<readonly string[]> {
   const tables = await query.introspection.getTables({ withInternalKyselyTables: true });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +90,37 @@ describe('openDatabase', () => {
   test('a place that cannot be written is named', async () => {
     const path = join(directory, 'none', 'x.db');
     await expect(openDatabase({ url: `sqlite:${path}` })).rejects.toThrow(`The database failed: ${path}: ENOENT`);
+  });
+
+  test('one that is missing or empty is not begun anew where files of an earlier one are left', async () => {
+    const path = join(directory, 'gone.db');
+    const leftBehind = (): string => '/data/results';
+    const open = async (): Promise<void> => await (await openDatabase({ url: `sqlite:${path}`, leftBehind })).close();
+    await expect(open()).rejects.toMatchObject({ faults: [{ name: 'database_gone' }] });
+    await expect(open()).rejects.toThrow(`The database ${path} is missing or empty, and /data/results has files`);
+    await (await openDatabase({ url: `sqlite:${path}`, leftBehind: () => undefined })).close();
+    await open();
+  });
+
+  test.each([
+    ['header', (bytes: Buffer) => bytes.fill(0, 0, 100)],
+    ['first tables', (bytes: Buffer) => bytes.fill(0x5a, 4096 * 3, 4096 * 6)],
+    ['last page', (bytes: Buffer) => bytes.fill(0, bytes.length - 4096)],
+    ['second half', (bytes: Buffer) => bytes.subarray(0, 4096 * Math.floor(bytes.length / 8192))],
+    ['text', () => Buffer.from('hello world '.repeat(1000))],
+  ])('one that is damaged is refused with its path and left as it is: %s', async (name, damage) => {
+    const path = join(directory, `damaged-${name}.db`);
+    const db = await openDatabase({ url: `sqlite:${path}` });
+    await db.transaction(async (tx) => {
+      for (let count = 0; count < 50; count += 1) await writeSetting(tx, `key ${count}`, 'x'.repeat(2000));
+    });
+    await db.close();
+    const bytes = damage(readFileSync(path));
+    writeFileSync(path, bytes);
+    const opening = openDatabase({ url: `sqlite:${path}` });
+    await expect(opening).rejects.toMatchObject({ faults: [{ name: 'database_damaged' }] });
+    await expect(opening).rejects.toThrow(`The database is damaged (${path}: `);
+    expect(readFileSync(path)).toEqual(bytes);
   });
 
   /** The columns of all tables, by `table.column`. */

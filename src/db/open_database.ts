@@ -5,7 +5,7 @@ import { FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Database, DatabaseClock } from './database.ts';
 import { keptClock } from './kept_clock.ts';
-import { migrate, migrations } from './migrate.ts';
+import { isEmpty, migrate, migrations } from './migrate.ts';
 import type { HostClocks } from './reference_clock.ts';
 import { sqliteFault } from './sqlite_fault.ts';
 import { sqliteDialect } from './sqlite_dialect.ts';
@@ -23,19 +23,23 @@ export interface DatabaseOptions {
   readonly host?: HostClocks;
   /** In their place, where nothing outlives the process: both clocks in one. The system's by default. */
   readonly clock?: () => TimeNs;
+  /** A directory with files that only an earlier database knows, if there is one: then it is not begun anew. */
+  readonly leftBehind?: () => string | undefined;
 }
 
 /**
  * Opens a database and brings its schema up to date. A SQLite file is made with mode 0600; it runs in WAL mode with
  * synchronous=FULL: a committed transaction survives the loss of power.
  *
- * @throws FaultError `setting_invalid` for a URL of another kind, `database_newer`, `database_failed`
+ * @throws FaultError `setting_invalid` for a URL of another kind, `database_newer`, `database_damaged`, `database_gone`, `database_failed`
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const path = sqlitePath(options.url);
   const dialect = sqliteDialect(() => openSqlite(path));
   const query = new Kysely<Tables>({ dialect });
   try {
+    const left = options.leftBehind?.();
+    if (left !== undefined && (await isEmpty(query))) raise('database_gone', { path, left });
     await migrate(query, migrations);
   } catch (error) {
     await dialect.close();
@@ -91,9 +95,14 @@ function openSqlite(path: string): DatabaseSync {
       enableForeignKeyConstraints: true,
     });
     database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off');
+    // What is damaged is found now, and not once something has been built on it.
+    const [found] = Object.values(database.prepare('pragma quick_check(1)').get() ?? {});
+    if (found !== 'ok') raise('database_damaged', { reason: `${path}: ${String(found).replaceAll('\n', ' ')}` });
     return database;
   } catch (error) {
     const { name, message } = sqliteFault(error);
+    if (name === 'database_damaged' && !message.includes(path) && error instanceof Error)
+      raise('database_damaged', { reason: `${path}: ${error.message}` }, { cause: error });
     if (name !== 'database_failed') throw new FaultError([sqliteFault(error)], { cause: error });
     const reason = error instanceof Error ? error.message : message;
     return raise('database_failed', { reason: `${path}: ${reason}` }, { cause: error });

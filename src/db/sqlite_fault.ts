@@ -7,6 +7,8 @@ const read_only = 8;
 const io_error = 10;
 const full = 13;
 const cannot_open = 14;
+const corrupt = 11;
+const not_a_database = 26;
 
 /** The fault that an error of SQLite's is: one that names what is wrong outside of edgetap, or `database_failed`. */
 export function sqliteFault(error: unknown): Fault {
@@ -22,6 +24,9 @@ export function sqliteFault(error: unknown): Fault {
     case io_error:
     case cannot_open:
       return fault('database_unwritable', { reason });
+    case corrupt:
+    case not_a_database:
+      return fault('database_damaged', { reason });
     default:
       return fault('database_failed', { reason });
   }

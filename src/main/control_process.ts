@@ -34,6 +34,7 @@ import { refusedBy, warnBy } from './create_logger.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { leftBehind } from './left_behind.ts';
 import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
 import { readTls } from './read_tls.ts';
@@ -57,7 +58,11 @@ childProcess('control', async ({ settings, logger, crash }) => {
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
-  const db = await openDatabase({ url: `sqlite:${databasePath(settings.data_dir)}`, host: hostClocks() });
+  const db = await openDatabase({
+    url: `sqlite:${databasePath(settings.data_dir)}`,
+    host: hostClocks(),
+    leftBehind: () => leftBehind(settings.data_dir),
+  });
   const key_file = settings.secret_key_file ?? join(settings.data_dir, 'secret.key');
   const keys = await keysOf(key_file);
   const vault: Vault = {

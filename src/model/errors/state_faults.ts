@@ -52,6 +52,18 @@ export const stateFaults = {
     retry: 'soon',
     text: 'The database cannot be written, its disk is full ({reason}): make room for EDGETAP_DATA_DIR, then send this again.',
   },
+  database_damaged: {
+    code: 1813,
+    status: 500,
+    retry: 'no',
+    text: 'The database is damaged ({reason}). Stop edgetap and put a backup in its place, or save what can be read of it with the ".recover" of sqlite3. No capture, sample or result was removed.',
+  },
+  database_gone: {
+    code: 1814,
+    status: 500,
+    retry: 'no',
+    text: 'The database {path} is missing or empty, and {left} has files of an earlier one, which would be removed. Put the database back, with its -wal file, or move {left} away to begin anew.',
+  },
   database_unwritable: {
     code: 1810,
     status: 503,
