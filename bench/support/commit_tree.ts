@@ -97,7 +97,8 @@ function startOf(pid: number): string | undefined {
 
 async function removeTree(root: string): Promise<void> {
   if (!basename(root).startsWith(prefix)) throw new Error(`${root} is no tree of a benchmark`);
-  await rm(root, { recursive: true, force: true });
+  // The git of a run that was killed may still write there for a moment.
+  await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   await git(['worktree', 'prune']);
 }
 

@@ -154,9 +154,9 @@ describe('a benchmark against a commit', () => {
     const killed = start(['arm', '--against', 'HEAD']);
     const over = endOf(killed);
     const trees = (): string[] => readdirSync(temporary).filter((name) => name.startsWith('edgetap-bench-tree-'));
-    const [left = ''] = await waitFor(() => (trees().length > 0 ? trees() : undefined), {
-      what: 'a tree is checked out',
-    });
+    // Its packages come last: then no git is at work any more.
+    const isWhole = (tree: string): boolean => existsSync(join(temporary, tree, 'node_modules'));
+    const left = await waitFor(() => trees().find(isWhole), { what: 'a tree is checked out' });
     killed.kill('SIGKILL');
     await over;
     expect(trees()).toEqual([left]);
