@@ -49,7 +49,12 @@ export const captureFaults = {
     text: 'The spool is full ({used_bytes} of {limit_bytes} bytes): the capture ended here.',
   },
   spool_write_failed: { code: 1508, status: 500, retry: 'no', text: 'Writing to the spool failed: {reason}' },
-  workers_exhausted: { code: 1509, status: 500, retry: 'soon', text: 'All {limit} capture workers are busy.' },
+  workers_exhausted: {
+    code: 1509,
+    status: 500,
+    retry: 'soon',
+    text: 'All {limit} capture workers of this sensor are busy, one for each interface of each full capture: stop one, or ask again when one has ended.',
+  },
   libpcap_missing: {
     code: 1510,
     status: 500,
