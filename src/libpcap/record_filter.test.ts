@@ -414,3 +414,27 @@ test('a memory has as many bytes as were asked for, all of them 0', () => {
     expect(bytes.at(-1)).toBe(7);
   }
 });
+
+test('counts what it rejects only because what decides was not captured', () => {
+  const memory = createRecordMemory(4096);
+  const cut = { bytes: new Uint8Array(10), wire_length: 20, time: 0 };
+  const whole = { bytes: new Uint8Array(10), wire_length: 10, time: 0 };
+  const countOf = (instructions: readonly Instruction[], ...packets: readonly Packet[]): number => {
+    const records = recordsOf(packets);
+    dirty(memory).bytes.set(records, 0);
+    const filter = openRecordFilter(programOf(instructions), memory);
+    filter.filter(0, records.length);
+    for (let at = 0; at < records.length; at += 26) filter.matches(at + 16, 10, records.readUInt32LE(at + 12));
+    return filter.unjudged / 2;
+  };
+  const load = (offset: number): Instruction[] => [plain(0x30, offset), accept(1)];
+  expect(countOf(load(9), cut, whole)).toBe(0);
+  expect(countOf(load(10), cut, whole, cut)).toBe(2);
+  // Behind x, and the length of an IP header.
+  expect(countOf([plain(0x01, 8), plain(0x50, 2), accept(1)], cut, whole)).toBe(1);
+  expect(countOf([plain(0xb1, 15), accept(1)], cut, whole)).toBe(1);
+  // Rejected by a value, by a division by zero, and for what no packet has.
+  expect(countOf([accept(0)], cut)).toBe(0);
+  expect(countOf([plain(0x01, 0), plain(0x3c), accept(1)], cut)).toBe(0);
+  expect(countOf(load(2 ** 31), cut)).toBe(0);
+});

@@ -45,6 +45,8 @@ export interface RecordFilter {
    * lie in the memory.
    */
   matches(offset: number, captured: number, original: number): boolean;
+  /** So many packets by now were said not to match only because what decides was not captured of them. */
+  readonly unjudged: number;
 }
 
 /**
@@ -66,6 +68,9 @@ export function openRecordFilter(program: Program, memory: RecordMemory): Record
       checkRange(offset, offset + captured, memory);
       return run.matches(offset, captured, original) !== 0;
     },
+    get unjudged() {
+      return run.unjudged.value >>> 0;
+    },
   };
 }
 
@@ -79,12 +84,13 @@ function checkRange(start: number, end: number, { capacity_bytes }: RecordMemory
 interface FilterExports {
   matches(bytes: number, captured: number, original: number): number;
   filter(start: number, end: number): number;
+  readonly unjudged: { readonly value: number };
 }
 
 function instantiate(program: Program, { memory }: RecordMemory): FilterExports {
   const instructions = decodeInstructions(program.instructions);
   checkProgram(instructions);
-  const module = encodeModule([matchesFunction(instructions), filterFunction(0)]);
+  const module = encodeModule([matchesFunction(instructions), filterFunction(0)], ['unjudged']);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { memory: { memory } });
   // Both are exported just above.
   return exports as unknown as FilterExports;

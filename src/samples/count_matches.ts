@@ -149,5 +149,5 @@ function weighBlock(
   const got = readSync(descriptor, memory.bytes, 0, length, offset);
   const window = { after: splitTime(job.from), until: splitTime(job.to) };
   const { kept_end } = keepWindow(memory.bytes, memory.view, 0, got, job.snaplen_bytes, window);
-  return weightOf(memory.view, 0, kept_end > 0 ? matcher(0, kept_end) : 0, track);
+  return weightOf(memory.view, 0, kept_end > 0 ? matcher.match(0, kept_end) : 0, track);
 }

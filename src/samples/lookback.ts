@@ -68,6 +68,8 @@ export interface LookbackCoverage extends WindowCoverage {
   readonly covered: Covered;
   /** From when to when the interface has samples, whatever was asked; absent where it has none. */
   readonly samples?: Window;
+  /** At most so many samples match that are not in the answer, because what decides was not kept of them. */
+  readonly unjudged?: number;
   /** There was no filter for its link type. */
   readonly excluded: boolean;
   /** Packets of the answer. */
@@ -161,7 +163,10 @@ export interface PreparedLookback {
   /** What of the counts its askers are told. */
   counts(counts: StreamCounts): LookbackCounts;
   /** What the samples can say about the window, once it is known what could not be read and how many packets each stream had. */
-  coverage(damage: readonly ScanDamage[], packetsOf: (stream: number) => number): readonly LookbackCoverage[];
+  coverage(
+    scanned: Pick<ScanResult, 'damage' | 'unjudged'>,
+    packetsOf: (stream: number) => number,
+  ): readonly LookbackCoverage[];
   close(): void;
 }
 
@@ -213,7 +218,7 @@ export function prepareLookback(query: LookbackQuery, view: LookbackView): Prepa
   });
   const sampled = new Set(view.samplers.map((sampler) => sampler.interface));
   const coverage: PreparedLookback['coverage'] = (found, packetsOf) =>
-    coverageOf(query, viewed, sampled, [...damage, ...found], packetsOf);
+    coverageOf(query, viewed, sampled, { ...found, damage: [...damage, ...found.damage] }, packetsOf);
   const { from, to, packet_limit, formula, inner } = query;
   const touching = viewed.map(({ covers }) => covers.filter((cover) => cover.to > from && cover.from < to));
   const lost = viewed.map(({ covers }) => lostWeight(covers, query));
@@ -370,14 +375,14 @@ function makeAnswer(
   const packetsOf = (stream: number): number =>
     result.pieces.filter((piece) => piece.stream === stream).reduce((sum, { count }) => sum + count, 0);
   const packets = chunks.reduce((sum, chunk) => sum + chunk.packets, 0);
-  return { chunks, packets, truncated: result.truncated, coverage: coverage(result.damage, packetsOf) };
+  return { chunks, packets, truncated: result.truncated, coverage: coverage(result, packetsOf) };
 }
 
 function coverageOf(
   query: LookbackQuery,
   viewed: readonly ViewedStream[],
   sampled: ReadonlySet<string>,
-  damage: readonly ScanDamage[],
+  { damage, unjudged }: Pick<ScanResult, 'damage' | 'unjudged'>,
   packetsOf: (stream: number) => number,
 ): LookbackCoverage[] {
   const coverage: LookbackCoverage[] = [];
@@ -396,6 +401,7 @@ function coverageOf(
       rates,
       dropped,
       ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),
+      ...unjudgedOf(number, unjudged),
       clock_set: touching.filter(({ reason }) => reason === 'clock_set').map(({ to }) => to),
       packets,
       ...ofInterface(query, viewed, stream.interface, damage),
@@ -409,6 +415,11 @@ function coverageOf(
     coverage.push({ interface: name, excluded: false, gaps, ...nothing });
   }
   return coverage;
+}
+
+function unjudgedOf(stream: number, all: ScanResult['unjudged']): Pick<LookbackCoverage, 'unjudged'> {
+  const packets = all.find((one) => one.stream === stream)?.packets;
+  return packets === undefined ? {} : { unjudged: packets };
 }
 
 /** What all streams of an interface together have to say. */

@@ -100,7 +100,7 @@ describe.each(cases)('$filter within "$scope"', (one) => {
     for (let at = 0, size = 1; at < packets.length; at += size, size = (size * 3) % 1000) {
       const records = recordsOf(packets.slice(at, at + size));
       memory.bytes.set(records, at);
-      const end = matcher(at, at + records.length);
+      const end = matcher.match(at, at + records.length);
       got.push(...packetsOf(memory.bytes.slice(at, end)).map(({ time }) => time - sent_at));
     }
     expect(got.map((index) => frames[Number(index)]?.name)).toEqual(expected.map(({ name }) => name));
@@ -127,6 +127,6 @@ test('without inner packets the filter runs over whole batches, and without a fi
   const memory = createRecordMemory(1 << 16);
   memory.bytes.set(records);
   const ip = streamMatcher(1, { stream: 0, program: program('ip', linkTypes.ethernet) }, undefined, memory);
-  expect(ip(0, records.length)).toBe(records.length);
-  expect(streamMatcher(1, { stream: 0 }, undefined, memory)(0, records.length)).toBe(0);
+  expect(ip.match(0, records.length)).toBe(records.length);
+  expect(streamMatcher(1, { stream: 0 }, undefined, memory).match(0, records.length)).toBe(0);
 });

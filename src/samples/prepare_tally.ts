@@ -30,7 +30,7 @@ export function prepareTally(query: TallyQuery, view: LookbackView, hash_seed: n
   // It reads what a look-back of the same window would read.
   const prepared = prepareLookback({ ...query, packet_limit: 1 }, view);
   const { job, streams } = prepared;
-  const known = prepared.coverage([], () => 0);
+  const known = prepared.coverage({ damage: [], unjudged: [] }, () => 0);
   const same = (
     one: { interface: string; linktype?: number },
     other: { interface: string; linktype?: number },
@@ -39,9 +39,9 @@ export function prepareTally(query: TallyQuery, view: LookbackView, hash_seed: n
   return {
     job: { ...job, rates, hash_seed },
     streams,
-    answer: ({ streams: found, damage }) => {
+    answer: ({ streams: found, damage, unjudged }) => {
       const totalOf = (stream: number): TalliedPackets | undefined => found.find((one) => one.stream === stream)?.total;
-      const coverage = prepared.coverage(damage, (stream) => Number(totalOf(stream)?.packets ?? 0n));
+      const coverage = prepared.coverage({ damage, unjudged }, (stream) => Number(totalOf(stream)?.packets ?? 0n));
       return {
         interfaces: coverage.map((one) => ({
           ...one,

@@ -3,7 +3,7 @@ import type { NewestShare } from './newest_records.ts';
 import { NewestRuns } from './newest_runs.ts';
 import type { FoundDamage, ScanDamage, ScanJob } from './scan_job.ts';
 import { joinTime } from './split_time.ts';
-import { visitMatches, type VisitPorts } from './visit_matches.ts';
+import { type UnjudgedPackets, visitMatches, type VisitPorts } from './visit_matches.ts';
 
 /** A job that wants the newest records. */
 export interface NewestJob extends ScanJob {
@@ -21,6 +21,7 @@ export interface ScanResult {
   readonly floor?: TimeNs;
   readonly damage: readonly ScanDamage[];
   readonly found: readonly FoundDamage[];
+  readonly unjudged: readonly UnjudgedPackets[];
 }
 
 /** Finds the newest packets of a window that match. Memory is bounded by the limit, whatever the store's size. Undefined where it was cancelled. */
@@ -36,5 +37,6 @@ export function scanSegments(job: NewestJob, ports: VisitPorts): ScanResult | un
     ...(floor === undefined ? {} : { floor: joinTime(floor.seconds, floor.nanos) }),
     damage: ended.damage,
     found: ended.found,
+    unjudged: ended.unjudged,
   };
 }

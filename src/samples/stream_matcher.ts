@@ -4,8 +4,13 @@ import { recordHeaderBytes } from '../pcap/pcap_record.ts';
 import { matchInner, type PacketPredicate } from './match_inner.ts';
 import type { StreamFilter } from './scan_job.ts';
 
-/** Moves the matching records among the whole ones in [start, end) of a record memory together at `start`; gives where they end. */
-export type StreamMatcher = (start: number, end: number) => number;
+/** The filter of one stream. */
+export interface StreamMatcher {
+  /** Moves the matching records among the whole ones in [start, end) of a record memory together at `start`; gives where they end. */
+  match(start: number, end: number): number;
+  /** Of so many by now it could not be judged, because what decides was not kept of them; they do not match. */
+  readonly unjudged: number;
+}
 
 /** Makes the matcher of one stream; `inner` is the filter of the IP packets inside, where these count too. */
 export function streamMatcher(
@@ -14,26 +19,37 @@ export function streamMatcher(
   inner: Program | undefined,
   memory: RecordMemory,
 ): StreamMatcher {
-  if (program !== undefined && acceptsAll(program)) return (_start, end) => end;
+  if (program !== undefined && acceptsAll(program)) return { match: (_start, end) => end, unjudged: 0 };
   const filter = program === undefined ? undefined : openRecordFilter(program, memory);
   if (inner === undefined || scope === undefined) {
-    return filter === undefined ? noneOf : (start, end) => filter.filter(start, end);
+    return filter === undefined ? noneOf : matcherOf((start, end) => filter.filter(start, end), [filter]);
   }
+  const [visible, inside] = [openRecordFilter(scope, memory), openRecordFilter(inner, memory)];
   const predicates = {
     ...(filter === undefined ? {} : { filter: predicateOf(filter) }),
-    scope: predicateOf(openRecordFilter(scope, memory)),
-    inner: predicateOf(openRecordFilter(inner, memory)),
+    scope: predicateOf(visible),
+    inner: predicateOf(inside),
   };
-  return oneByOne(matchInner(linktype, memory.view, predicates), memory);
+  const match = oneByOne(matchInner(linktype, memory.view, predicates), memory);
+  return matcherOf(match, [visible, inside, ...(filter === undefined ? [] : [filter])]);
+}
+
+function matcherOf(match: StreamMatcher['match'], filters: readonly RecordFilter[]): StreamMatcher {
+  return {
+    match,
+    get unjudged() {
+      return Math.max(...filters.map((filter) => filter.unjudged));
+    },
+  };
 }
 
 function predicateOf(filter: RecordFilter): PacketPredicate {
   return (offset, captured, original) => filter.matches(offset, captured, original);
 }
 
-const noneOf: StreamMatcher = (start) => start;
+const noneOf: StreamMatcher = { match: (start) => start, unjudged: 0 };
 
-function oneByOne(matches: PacketPredicate, { bytes, view }: RecordMemory): StreamMatcher {
+function oneByOne(matches: PacketPredicate, { bytes, view }: RecordMemory): StreamMatcher['match'] {
   return (start, end) => {
     let into = start;
     for (let at = start; at < end; ) {

@@ -2,7 +2,7 @@ import { createPacketTally, type TalliedPackets } from './packet_tally.ts';
 import { createRateTrack } from './rate_track.ts';
 import type { FoundDamage, ScanDamage, ScanJob } from './scan_job.ts';
 import type { RateSpan } from './segment_cover.ts';
-import { visitMatches, type VisitPorts } from './visit_matches.ts';
+import { type UnjudgedPackets, visitMatches, type VisitPorts } from './visit_matches.ts';
 
 /** What to count, and where. */
 export interface TallyJob extends ScanJob {
@@ -16,6 +16,7 @@ export interface TallyResult {
   readonly streams: readonly { readonly stream: number; readonly total: TalliedPackets }[];
   readonly damage: readonly ScanDamage[];
   readonly found: readonly FoundDamage[];
+  readonly unjudged: readonly UnjudgedPackets[];
 }
 
 /**
@@ -26,6 +27,7 @@ export function tallySegments(job: TallyJob, ports: VisitPorts): TallyResult | u
   const streams: TallyResult['streams'][number][] = [];
   const damage: ScanDamage[] = [];
   const found: FoundDamage[] = [];
+  const unjudged: UnjudgedPackets[] = [];
   for (const { stream } of job.filters) {
     const segments = job.segments.filter((segment) => segment.stream === stream);
     const [first] = segments;
@@ -39,8 +41,9 @@ export function tallySegments(job: TallyJob, ports: VisitPorts): TallyResult | u
     if (ended === undefined) return undefined;
     damage.push(...ended.damage);
     found.push(...ended.found);
+    unjudged.push(...ended.unjudged);
     const total = tally.total();
     if (total.packets > 0n) streams.push({ stream, total });
   }
-  return { streams, damage, found };
+  return { streams, damage, found, unjudged };
 }

@@ -178,7 +178,7 @@ export class SampledHost {
       view,
     );
     try {
-      const [one] = prepared.coverage([], () => 0);
+      const [one] = prepared.coverage({ damage: [], unjudged: [] }, () => 0);
       if (one === undefined) throw new Error('nothing is said of the interface');
       return one;
     } finally {

@@ -50,6 +50,14 @@ export interface VisitEnd {
   readonly damage: readonly ScanDamage[];
   /** What is damaged, each file once. */
   readonly found: readonly FoundDamage[];
+  /** Streams with packets that do not match only because what decides was not kept of them. */
+  readonly unjudged: readonly UnjudgedPackets[];
+}
+
+/** How many packets of a stream could not be judged. */
+export interface UnjudgedPackets {
+  readonly stream: number;
+  readonly packets: number;
 }
 
 /** The first batch is small: it may be all that is wanted. */
@@ -73,8 +81,8 @@ export function visitMatches(job: ScanJob, ports: VisitPorts, visitor: MatchVisi
     }
     if (!visit.segment(segment)) return undefined;
   }
-  const { passed_over, damage, found } = visit;
-  return { passed_over, damage, found };
+  const { passed_over, damage, found, unjudged } = visit;
+  return { passed_over, damage, found, unjudged };
 }
 
 class Visit {
@@ -92,6 +100,11 @@ class Visit {
     this.#ports = ports;
     this.#visitor = visitor;
     this.#until = splitTime(job.to);
+  }
+
+  get unjudged(): readonly UnjudgedPackets[] {
+    const all = [...this.#matchers].map(([stream, { unjudged }]) => ({ stream, packets: unjudged }));
+    return all.filter(({ packets }) => packets > 0);
   }
 
   /** False where it was cancelled. */
@@ -186,7 +199,7 @@ class Visit {
       const window = { after, until: this.#until };
       kept_end = keepWindow(bytes, view, start, end, this.#job.snaplen_bytes, window).kept_end;
     }
-    const matched_end = kept_end > start ? matcher(start, kept_end) : start;
+    const matched_end = kept_end > start ? matcher.match(start, kept_end) : start;
     if (matched_end > start) this.#visitor.visit({ bytes, view, start, end: matched_end, segment, ordinal });
   }
 

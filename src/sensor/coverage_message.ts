@@ -24,6 +24,7 @@ export function coverageMessage(
     ...(one.samples === undefined ? {} : { samples_from: one.samples.from, samples_to: one.samples.to }),
     gaps: gaps.map((gap) => ({ from: gap.from, to: gap.to, reason: gap.reason })),
     dropped,
+    ...(one.unjudged === undefined ? {} : { unjudged: one.unjudged }),
     ...(kept_out_estimated === undefined ? {} : { kept_out_estimated }),
     ...(lost_estimated === undefined ? {} : { lost_estimated }),
     ...(dropped_is_upper_bound === undefined ? {} : { dropped_is_upper_bound }),

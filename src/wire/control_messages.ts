@@ -59,6 +59,8 @@ export const InterfaceCoverage = Type.Object({
   samples_from: Type.Optional(Type.BigInt()),
   /** The newest moment up to which it has samples. */
   samples_to: Type.Optional(Type.BigInt()),
+  /** At most so many samples match that are not in the answer: the filter reads behind what is kept of a packet. */
+  unjudged: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 32 })),
   /** For how many packets those stand that match and that the limit has kept out; absent where it has kept out none. */
   kept_out_estimated: Type.Optional(count),
   /** Likewise those that would have matched, and were lost; absent where none were, or nobody can say. */

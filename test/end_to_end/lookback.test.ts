@@ -232,6 +232,41 @@ describe('what is found is what a pass over all packets finds', () => {
   });
 });
 
+test('a filter that reads behind what is kept of a packet says how many it could not judge', async () => {
+  replayFrames(
+    pair.far,
+    numberedFrames(20, 6001, () => 322),
+  );
+  replayFrames(
+    pair.far,
+    numberedFrames(5, 6002, () => 100),
+  );
+  for (const port of [6001, 6002]) {
+    await waitFor(async () => found((await lookBack(served, { filter_expression: `udp port ${port}` })).capture) > 4, {
+      what: 'the packets to be found',
+    });
+  }
+  const ask = async (filter_expression: string): Promise<ShownCapture> => {
+    const made = await createCapture(served, { type: 'simple', time_limit: 60, packet_limit: 100, filter_expression });
+    return await captureBecomes(served, made.id, ['success', 'complete']);
+  };
+  const reads = 'the filter reads behind the 160 bytes that are kept of a packet';
+  for (const expression of ['udp port 6001 and ether[200] < 200', 'udp port 6001 and not ether[300:2] = 7']) {
+    const capture = await ask(expression);
+    expect([capture.status, found(capture)]).toEqual(['complete', 0]);
+    expect(capture['error_message']).toContain(`${reads}: at most 20 samples more may match`);
+  }
+  // Within what is kept, or of packets that are kept whole: nothing is missing.
+  expect(found(await ask('udp port 6002 and ether[90] <= 255'))).toBe(5);
+  for (const expression of [
+    'udp port 6001 and ether[159] >= 0',
+    'udp port 6002 and ether[200] < 200',
+    'udp port 6003',
+  ]) {
+    expect(JSON.stringify(await ask(expression))).not.toContain(reads);
+  }
+});
+
 test('a packet is found, whoever asks again and again from the moment at which it came', async () => {
   for (let round = 0; round < 5; round += 1) {
     const port = 5000 + round;

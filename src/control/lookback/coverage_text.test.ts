@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { coverageText } from './coverage_text.ts';
+import { coverageText, missingText } from './coverage_text.ts';
 import { ratesText } from './rates_text.ts';
 
 const second = 1_000_000_000n;
@@ -23,6 +23,16 @@ test('gaps, rates and packets without one are told', () => {
       'of the packets were kept: 1 in 1 from 1970-01-01T00:00:00.000000Z, 1 in 8 from 1970-01-01T00:00:02.000000Z; ' +
       'packets kept at a rate that is not known, and left out of the estimate: 3',
   );
+});
+
+test('samples that were too short to be judged are told, and may be missing', () => {
+  const text = (unjudged: number): string =>
+    `the filter reads behind the 160 bytes that are kept of a packet: at most ${unjudged === 1 ? '1 sample' : `${unjudged} samples`} more may match`;
+  for (const unjudged of [1, 50]) {
+    expect(coverageText({ ...covered, unjudged }, 0)).toBe(text(unjudged));
+    expect(missingText({ ...covered, unjudged })).toBe(text(unjudged));
+  }
+  expect(missingText(covered)).toBeUndefined();
 });
 
 test('of very many changes the first are told', () => {

@@ -1,3 +1,4 @@
+import { limits } from '../../model/limits.ts';
 import { formatTime } from '../../model/time.ts';
 import type { InterfaceCoverage } from '../../wire/control_messages.ts';
 import { ratesText } from './rates_text.ts';
@@ -24,6 +25,7 @@ export function coverageText(coverage: InterfaceCoverage, unknown: number): stri
   const several = new Set(coverage.rates.map(({ rate }) => rate)).size > 1;
   return joined([
     gapsText(coverage),
+    unjudgedText(coverage),
     several ? ratesText(coverage.rates) : undefined,
     unknown === 0 ? undefined : `packets kept at a rate that is not known, and left out of the estimate: ${unknown}`,
   ]);
@@ -40,6 +42,7 @@ export function missingText(coverage: InterfaceCoverage): string | undefined {
   return joined([
     ...(gaps === undefined ? [] : [gaps, all, coverage.fault?.message.replace(/\.$/, '')]),
     lostText(coverage),
+    unjudgedText(coverage),
     ...clock_set.map(
       (time) => `the clock was set at ${formatTime(time)}: samples around then may be missing or have wrong times`,
     ),
@@ -54,6 +57,13 @@ function lostText({
   if (dropped === 0n) return undefined;
   const most = dropped_is_upper_bound === true ? 'at most ' : '';
   return `${most}${dropped} ${dropped === 1n ? 'sample was' : 'samples were'} lost, matching or not`;
+}
+
+/** How many samples were too short to be judged, for people; undefined where none were. */
+function unjudgedText({ unjudged }: InterfaceCoverage): string | undefined {
+  if (unjudged === undefined) return undefined;
+  const samples = unjudged === 1 ? '1 sample' : `${unjudged} samples`;
+  return `the filter reads behind the ${limits.sample_snaplen_bytes} bytes that are kept of a packet: at most ${samples} more may match`;
 }
 
 function gapsText({ gaps, samples_from }: InterfaceCoverage): string | undefined {

@@ -7,12 +7,16 @@ const [packet, captured, original] = [0, 1, 2];
 /** Its locals: the machine's two registers, one to compute with, and as many scratch words as the program names. */
 const [a, x, spare, scratch] = [3, 4, 5, 6];
 
+/** The global that counts the packets that were cut short and rejected for what may lie in the rest. */
+export const unjudged = 0;
+
 /** Lengths of packets are below this, so that an offset that is not cannot be in one. */
 const length_limit = 2 ** 31;
 
 /**
  * Translates a checked program (`checkProgram`) into the function `matches`: 0 where the packet does not match, else another number. It reads
- * nothing but the packet's captured bytes.
+ * nothing but the packet's captured bytes. A packet of which less was captured than there was, and that is rejected because a load does not lie in
+ * what was captured, counts in the global `unjudged`.
  *
  * Jumps only go forward. So there is one block for each instruction that is jumped to, each within the next, that ends just
  * before that instruction: a jump leaves the block.
@@ -57,7 +61,7 @@ class Translation {
       const seen = this.#seen.get(index);
       if (seen !== undefined) this.#translate(instruction, index, seen);
     }
-    this.code.end().constant(0);
+    this.code.end().get(captured).get(original).emit(op.i32_lt_u).if().increment(unjudged).end().constant(0);
   }
 
   /** Notes that an instruction can be reached, and what is known then. */
@@ -174,8 +178,9 @@ class Translation {
     this.code.brIf(this.#targets.length - this.#ended);
   }
 
+  /** For a load that lies in no packet, however much of it was captured. */
   #reject(): void {
-    this.code.br(this.#targets.length - this.#ended);
+    this.code.constant(0).emit(op.return);
   }
 
   #compute({ code: operation, k }: Instruction): void {
@@ -187,8 +192,7 @@ class Translation {
       return;
     }
     if (byX && (kind === 0x30 || kind === 0x90)) {
-      code.get(x).emit(op.i32_eqz);
-      this.#rejectIf();
+      code.get(x).emit(op.i32_eqz).if().constant(0).emit(op.return).end();
     }
     code.get(a);
     if (byX) code.get(x);

@@ -12,6 +12,8 @@ export const op = {
   local_get: 0x20,
   local_set: 0x21,
   local_tee: 0x22,
+  global_get: 0x23,
+  global_set: 0x24,
   i32_load: 0x28,
   i32_load8_u: 0x2d,
   i32_load16_u: 0x2f,
@@ -101,6 +103,14 @@ export class WasmCode {
   brIf(depth: number): this {
     this.bytes.push(op.br_if);
     return this.#unsigned(depth);
+  }
+
+  /** Adds one to a global. */
+  increment(global: number): this {
+    this.bytes.push(op.global_get);
+    this.#unsigned(global).constant(1).emit(op.i32_add);
+    this.bytes.push(op.global_set);
+    return this.#unsigned(global);
   }
 
   call(index: number): this {

@@ -14,16 +14,21 @@ export interface WasmFunction {
 const i32 = 0x7f;
 
 /**
- * Puts a module together that imports a memory as `memory.memory` and exports its functions
+ * Puts a module together that imports a memory as `memory.memory` and exports its functions, and globals of 32 bits that begin as 0
  * (https://webassembly.github.io/spec/core/binary/modules.html).
  */
-export function encodeModule(functions: readonly WasmFunction[]): Uint8Array {
+export function encodeModule(functions: readonly WasmFunction[], globals: readonly string[] = []): Uint8Array {
+  const exported = [
+    ...functions.map(({ name }, index) => [...text(name), 0x00, ...leb(index)]),
+    ...globals.map((name, index) => [...text(name), 0x03, ...leb(index)]),
+  ];
   return concat([
     [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     section(1, vector(functions.map(({ parameters }) => [0x60, ...vector(repeat(parameters, [i32])), 1, i32]))),
     section(2, vector([[...text('memory'), ...text('memory'), 0x02, 0x00, 0x00]])),
     section(3, vector(functions.map((_, index) => leb(index)))),
-    section(7, vector(functions.map(({ name }, index) => [...text(name), 0x00, ...leb(index)]))),
+    section(6, vector(globals.map(() => [i32, 0x01, 0x41, 0x00, 0x0b]))),
+    section(7, vector(exported)),
     ...codeSection(functions),
   ]);
 }
