@@ -8,7 +8,7 @@ const [packet, captured, original] = [0, 1, 2];
 const [a, x, spare, scratch] = [3, 4, 5, 6];
 
 /** The global that counts the packets that were cut short and rejected for what may lie in the rest. */
-export const unjudged = 0;
+const unjudged = 0;
 
 /** Lengths of packets are below this, so that an offset that is not cannot be in one. */
 const length_limit = 2 ** 31;
