@@ -53,6 +53,12 @@ const ethernet = 1;
 
 const excluded_empty = 'no packet can match it';
 
+const accept_all = encodeInstructions([accept(accept_bytes)]);
+
+function isBlank({ any_tags_text, own_tags_text }: FilterTexts): boolean {
+  return any_tags_text.trim() === '' && own_tags_text.trim() === '';
+}
+
 /** Why no program comes of a text. */
 class Excluded extends Error {}
 
@@ -65,6 +71,8 @@ export function compileFilter(
   target: CompileTarget,
   native: Libpcap = loadLibpcap(),
 ): CompiledFilter {
+  // Most full captures have none, and begin the sooner.
+  if (isBlank(texts)) return { kind: 'program', program: { linktype: target.linktype, instructions: accept_all } };
   const handle = openCompileHandle(target.linktype, native);
   try {
     return written(new FilterReader(target.linktype, handle.pointer, native).read(texts), texts, target);
