@@ -84,6 +84,8 @@ export function runPart(
   let running: Part | undefined;
   let armed_monotonic: bigint | undefined;
   let growing: GrowingSums | undefined;
+  /** Settles when the sums of a part that has ended are on the disk. */
+  let summed: Promise<void> = Promise.resolve();
   let mends = 0;
   /** Why nothing of what was captured is surely on the disk. */
   let nothing: Fault | undefined;
@@ -213,9 +215,14 @@ export function runPart(
     if (end.file_bytes < pcapHeaderBytes) {
       nothing = end.error ?? fault('part_file_damaged', { path: part.path, reason: 'it is empty' });
     } else report();
-    await growing?.finish(end.file_bytes);
+    summed = keepSums(end.file_bytes);
+    summed.catch((error: unknown) => deps.crash(error));
+  };
+
+  const keepSums = async (file_bytes: number): Promise<void> => {
+    await growing?.finish(file_bytes);
     const last = growing?.sums.points.at(-1);
-    if (last?.end_bytes === end.file_bytes) await note({ checksum: last.checksum });
+    if (last?.end_bytes === file_bytes) await note({ checksum: last.checksum });
   };
 
   /** The file that is to be delivered. Throws `part_file_lost`, `spool_read_failed`. */
@@ -289,6 +296,7 @@ export function runPart(
 
   /** One try of sending the part, from its first byte to its place, or until it turns out to need sorting. */
   const attemptDelivery = async (capturing: Part | undefined, ended: Promise<void>): Promise<boolean> => {
+    await summed;
     if (mustSort()) await sort();
     const unwanted = new AbortController();
     const part = state.file === undefined ? capturing : undefined;
@@ -333,6 +341,7 @@ export function runPart(
     if (isDamaged) {
       tellTrouble(why);
       await ended;
+      await summed;
       await mend(why);
       return tellTrouble(undefined);
     }
@@ -345,10 +354,11 @@ export function runPart(
     try {
       const part = state.phase === 'arming' ? await begin() : undefined;
       const ended = part === undefined ? Promise.resolve() : finish(part);
-      void ended.then(captured.resolve, captured.resolve);
+      void ended.then(async () => await summed).then(captured.resolve, captured.resolve);
       if (state.phase === 'armed' || state.phase === 'ended') {
         if (part === undefined) report();
         await deliver(part, ended);
+        await summed;
         await note({ phase: 'delivered' });
         await leniently(async () => {
           await spool.remove(capture_id, interfaceName);
@@ -358,6 +368,7 @@ export function runPart(
         await outbox.tell(newsOf(state, trouble, armed_monotonic));
       }
     } catch (error) {
+      await summed;
       captured.resolve();
       if (forgotten.signal.aborted && (error === forgotten_reason || error instanceof FaultError)) return;
       if (!(error instanceof FaultError)) throw error;

@@ -25,7 +25,10 @@ export interface PartSumsDeps {
 /** Sums that grow with a part. */
 export interface GrowingSums {
   readonly sums: PartSums;
-  /** Sums the rest up, to `file_bytes`, once the part has ended. Never rejects: what cannot be read has no sums. */
+  /**
+   * Sums the rest up, to `file_bytes`, once the part has ended, and then keeps all of it on the disk; the sums are complete before that. Never
+   * rejects: what cannot be read has no sums.
+   */
   finish(file_bytes: number): Promise<void>;
 }
 
@@ -91,9 +94,9 @@ class PartFollower implements GrowingSums {
     if (this.#builder.length > file_bytes) this.#goBack(file_bytes);
     await this.#readTo(file_bytes);
     this.#builder.settle();
-    await this.#keep(true);
     this.#sealed = true;
     this.#complete.resolve();
+    await this.#keep(true);
     await this.#leniently(async () => await this.#kept?.close());
     await this.#file?.close().catch(() => undefined);
   }
