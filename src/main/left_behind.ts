@@ -12,7 +12,8 @@ export function leftBehind(data_dir: string): string | undefined {
 function hasFiles(directory: string): boolean {
   try {
     return readdirSync(directory, { recursive: true, withFileTypes: true }).some((entry) => entry.isFile());
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
   }
 }
