@@ -55,8 +55,8 @@ const excluded_empty = 'no packet can match it';
 
 const accept_all = encodeInstructions([accept(accept_bytes)]);
 
-function isBlank({ any_tags_text, own_tags_text }: FilterTexts): boolean {
-  return any_tags_text.trim() === '' && own_tags_text.trim() === '';
+function isBlank({ any_tags_text, any_tags_parts = [any_tags_text], own_tags_text }: FilterTexts): boolean {
+  return [...any_tags_parts, own_tags_text].every((text) => text.trim() === '');
 }
 
 /** Why no program comes of a text. */
