@@ -24,6 +24,15 @@ function compileOne(text: string): CompiledText {
   }
 }
 
+test('one is empty only where all that it is joined of is', () => {
+  const everything = compile({ expression_text: '', any_tags_text: ' ', any_tags_parts: ['', ' '], own_tags_text: '' });
+  expect(everything).toMatchObject({ program: { instructions: new Uint8Array([6, 0, 0, 0, 0, 0, 4, 0]) } });
+  for (const texts of [filter('ip'), filter('', 'ip'), { ...filter(''), any_tags_parts: ['ip'] }]) {
+    expect(compile(texts)).toMatchObject({ kind: 'program' });
+    expect(compile(texts)).not.toEqual(everything);
+  }
+});
+
 describe('one text', () => {
   test('a program, whose instructions are libpcap’s own', () => {
     expect(compileOne('')).toEqual({ kind: 'program', instructions: [accept(accept_bytes)] });
