@@ -16,7 +16,13 @@ test('what the system refuses becomes a fault of the spool', async () => {
   await expect(onSpool('spool_read_failed', async () => await readFile(missing))).rejects.toMatchObject(
     named('part_file_lost'),
   );
-  await expect(onSpool('spool_read_failed', async () => await readFile(directory))).rejects.toMatchObject(
+  // In its place is something else, and the system does not say where.
+  const replaced = onSpool('spool_read_failed', async () => await readFile(directory), directory);
+  await expect(replaced).rejects.toMatchObject({
+    faults: [{ name: 'part_file_lost', message: expect.stringContaining(`${directory}: EISDIR`) as unknown }],
+  });
+  const unreadable = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', errno: -5 });
+  await expect(onSpool('spool_read_failed', async () => await Promise.reject(unreadable))).rejects.toMatchObject(
     named('spool_read_failed'),
   );
   await expect(onSpool('spool_write_failed', async () => await writeFile(directory, ''))).rejects.toMatchObject(

@@ -227,7 +227,11 @@ export function runPart(
 
   /** The file that is to be delivered. Throws `part_file_lost`, `spool_read_failed`. */
   const file = async (): Promise<FileToDeliver> =>
-    await onSpool('spool_read_failed', async () => await fileToDeliver(spool, paths, state));
+    await onSpool(
+      'spool_read_failed',
+      async () => await fileToDeliver(spool, paths, state),
+      spool.path(capture_id, interfaceName),
+    );
 
   const send = async (part: Part | undefined, ended: Promise<void>, signal: AbortSignal): Promise<void> => {
     const { attempt } = state;

@@ -95,7 +95,7 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
       const { assignment, interface: name, attempt, told } = shipment;
       const { capture_id } = assignment;
       const { pieces, size_bytes, sha256 } = await persist(shipment, async () =>
-        onSpool('spool_read_failed', async () => await upload(shipment)),
+        onSpool('spool_read_failed', async () => await upload(shipment), shipment.path),
       );
       await persist(shipment, async () => {
         // Control takes a part as delivered only after it has heard that it ended, and keeps what it heard last.

@@ -22,7 +22,7 @@ export const sensorFaults = {
     code: 2005,
     status: 500,
     retry: 'no',
-    text: 'The file {path} of this part is damaged on the disk of its sensor: {reason}. What is whole of it is delivered. Check the disk.',
+    text: 'The file {path} of this part is damaged on the disk of its sensor: {reason}. What is whole of it, if anything is, is delivered. Check the disk.',
   },
   spool_read_failed: { code: 2003, status: 500, retry: 'soon', text: 'Reading from the spool failed: {reason}' },
   part_unknown: {

@@ -19,6 +19,6 @@ export const uploadFaults = {
     code: 1705,
     status: 500,
     retry: 'no',
-    text: "The file {key} in edgetap's own staging directory is damaged: {reason}. What is whole of it is delivered. Check the disk of the data directory.",
+    text: "The file {key} in edgetap's own staging directory is damaged: {reason}. What is whole of it, if anything is, is delivered. Check the disk of the data directory.",
   },
 } as const;
