@@ -75,7 +75,8 @@ async function fill(served: Served): Promise<BadRequestWorld> {
   const running = await create(served, own, { ...full, destination_conf: used.destination_conf });
   const other_simple = await create(served, other, lookback);
   const other_full = await create(served, other, { ...full, destination_conf: other_bucket.destination_conf });
-  await waitFor(async () => (await show(served, own, simple))['status'] === 'success', {
+  // Of time before the first start there are no samples.
+  await waitFor(async () => ['success', 'complete'].includes(String((await show(served, own, simple))['status'])), {
     what: 'the look-back is done',
   });
   await sleep(Math.max(0, expires_ms + 100 - Date.now()));

@@ -21,6 +21,7 @@ import {
   deliveredFile,
   downloadFile,
   provedFileBucket,
+  type ShownCapture,
   showCapture,
 } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
@@ -113,9 +114,16 @@ test('speaks TLS and nothing else; a trusted proxy says who the client is', asyn
   made.expired = String(created.body.result['id']);
   await captureBecomes(through, made.expired, ['running']);
   await ask(tls, 'PUT', `/pcaps/${made.expired}/stop`);
+  // Sampling has to have gone on for the second that they look back over.
+  const lookBack = async (): Promise<ShownCapture> => {
+    const { id } = await createCapture(through, { type: 'simple', time_limit: 1, packet_limit: 1 });
+    return await captureBecomes(through, id, ['success', 'complete']);
+  };
+  await waitFor(async () => (await lookBack()).status === 'success', { what: 'a second of samples', every_ms: 200 });
   for (const name of ['simple', 'kept'] as const) {
-    made[name] = (await createCapture(through, { type: 'simple', time_limit: 1, packet_limit: 1 })).id;
-    await captureBecomes(through, made[name], ['success']);
+    const { id, status } = await lookBack();
+    expect(status).toBe('success');
+    made[name] = id;
   }
   await captureBecomes(through, made.expired, ['success']);
   const db = await openDatabase({ url: `sqlite:${databasePath(tls.data_dir)}` });
