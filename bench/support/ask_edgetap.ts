@@ -27,7 +27,8 @@ export async function askEdgetap(served: Served, body: Readonly<Record<string, u
       ({ result } = envelope(await call('GET', `${captures}/${result.id}`)));
     }
     // The interface that the server samples has none of the store's time, which is told; what is found is counted.
-    if (result.status !== 'success' && result.status !== 'complete') throw new Error(`a look-back ended as ${JSON.stringify(result)}`);
+    if (result.status !== 'success' && result.status !== 'complete')
+      throw new Error(`a look-back ended as ${JSON.stringify(result)}`);
     const bytes = await call('GET', `${captures}/${result.id}/download`);
     return { ms: performance.now() - begun, bytes };
   } finally {

@@ -199,7 +199,8 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', () => {
     await expect(query).rejects.toBe(reason);
     await expect(store.query(recent({ signal: aborted.signal }))).rejects.toBe(reason);
     for (let round = 0; round < 5; round++) await store.query(recent());
-    expect(readdirSync('/proc/self/fd').length).toBe(descriptors);
+    // Others, as of the store that the test before has closed, may have gone meanwhile.
+    await expect.poll(() => readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(descriptors);
   });
 
   test.each([0, 10_001, 1.5])('a limit of %d packets is refused', async (packet_limit) => {
