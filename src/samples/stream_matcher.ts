@@ -38,7 +38,7 @@ function matcherOf(match: StreamMatcher['match'], filters: readonly RecordFilter
   return {
     match,
     get unjudged() {
-      return Math.max(...filters.map((filter) => filter.unjudged));
+      return filters.reduce((sum, filter) => sum + filter.unjudged, 0);
     },
   };
 }

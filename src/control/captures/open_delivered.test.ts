@@ -1,22 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, expect, test } from 'vitest';
-import { openFileBucket } from '../../bucket/file.ts';
 import { openDelivered } from './open_delivered.ts';
+import { makeTestFileBucket } from './test_file_bucket.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'edgetap-delivered-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-const bucket = openFileBucket({
-  destination: { scheme: 'file', directory },
-  allowed_roots: [directory],
-  intake_url: 'http://127.0.0.1:1',
-  signing_keys: [new Uint8Array(32)],
-  now: () => 0n,
-  random_bytes: (count) => randomBytes(count),
-});
+const { directory, bucket, remove } = makeTestFileBucket();
+afterAll(remove);
 const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const length = 3_000_000;
