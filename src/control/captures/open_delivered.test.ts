@@ -6,8 +6,9 @@ import { afterAll, expect, test } from 'vitest';
 import { openDelivered } from './open_delivered.ts';
 import { makeTestFileBucket } from './test_file_bucket.ts';
 
-const { directory, bucket, remove } = makeTestFileBucket();
-afterAll(remove);
+const made = makeTestFileBucket();
+afterAll(() => made.remove());
+const { directory, bucket } = made;
 const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const length = 3_000_000;

@@ -6,8 +6,9 @@ import { afterAll, expect, test } from 'vitest';
 import { openResult } from './open_result.ts';
 import { makeTestFileBucket } from './test_file_bucket.ts';
 
-const { directory, bucket: results, remove } = makeTestFileBucket();
-afterAll(remove);
+const made = makeTestFileBucket();
+afterAll(() => made.remove());
+const { directory, bucket: results } = made;
 const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const ranges = [undefined, { start: 0, end: 0 }, { start: 1000, end: 1999 }] as const;
