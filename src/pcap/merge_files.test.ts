@@ -10,6 +10,7 @@ import {
   samplePackets,
 } from '../../test/support/packet_samples.ts';
 import { runClean, runs, runTool, scratchFolder } from '../../test/support/packet_tools.ts';
+import { pcapngBlocks } from '../../test/support/pcapng_blocks.ts';
 import { batchOfPackets, readPackets } from '../../test/support/read_packets.ts';
 import type { FileFormat } from '../model/capture.ts';
 import { appendMerged } from './capture_writer.ts';
@@ -171,6 +172,38 @@ test('in pcapng every interface keeps its link type, its name, its filter and it
   expect(blocks).toContain('Number of Packets Delivered to the User = 1');
   expect(blocks).not.toContain('Option: Number of Dropped Packets');
   expect(runClean('capinfos', [path])).toContain('Number of packets = 2');
+});
+
+test('the end of an interface is never before its last packet in the file, whoever said it by another clock', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.array(fc.bigInt(1n, 40n), { maxLength: 20 }), fc.bigInt(0n, 50n)), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+      fc.option(fc.nat(30), { nil: undefined }),
+      async (cases, packet_limit) => {
+        const parts = cases.map(([times, end]): FilePart => {
+          const sorted = times.toSorted((one, other) => Number(one - other));
+          const records = sorted.map((time) => ({ time, original: 1, data: Uint8Array.of(1) }));
+          return { chunks: [buildPcap(records)], statistics: { taken_at: end, end_time: end } };
+        });
+        const file = await fileOf(parts, { format: 'pcapng', ...(packet_limit === undefined ? {} : { packet_limit }) });
+        const blocks = pcapngBlocks(file);
+        const stamp = (bytes: Buffer, at = 0): bigint =>
+          (BigInt(bytes.readUInt32LE(at)) << 32n) | BigInt(bytes.readUInt32LE(at + 4));
+        const last = cases.map(() => 0n);
+        for (const { body } of blocks.filter(({ type }) => type === 6)) last[body.readUInt32LE()] = stamp(body, 4);
+        const ends = blocks.filter(({ type }) => type === 5).map(({ options }) => options.get(3));
+        const later = (one: bigint, other: bigint | undefined): bigint =>
+          other === undefined || one > other ? one : other;
+        expect(ends.map((value) => (value === undefined ? undefined : stamp(value)))).toEqual(
+          cases.map(([, end], part) => later(end, last[part])),
+        );
+      },
+    ),
+    { numRuns: runs(60) },
+  );
 });
 
 test('mixed link types in classic pcap are Ethernet, and limits count what was captured', async () => {

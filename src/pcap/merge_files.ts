@@ -1,13 +1,15 @@
 import type { FileFormat } from '../model/capture.ts';
 import { raise } from '../model/errors/fault.ts';
+import type { TimeNs } from '../model/time.ts';
 import { type CaptureReader, createCaptureReader } from './capture_reader.ts';
 import { appendMerged, type CaptureWriter } from './capture_writer.ts';
 import { createCaptureWriter } from './create_capture_writer.ts';
 import { linkTypes } from './link_type.ts';
+import type { MergedBatch } from './merged_batch.ts';
 import { type Merge, type MergeOptions, mergeRecords } from './merge_records.ts';
 import type { InterfaceDescription, InterfaceStatistics } from './pcapng_encode.ts';
 import { type Chunks, readBatches } from './read_batches.ts';
-import type { RecordBatch } from './record_batch.ts';
+import { type RecordBatch, timeOf } from './record_batch.ts';
 
 /** One file to be merged: what came from one interface. */
 export interface FilePart {
@@ -15,7 +17,10 @@ export interface FilePart {
   readonly chunks: Chunks;
   /** What a pcapng result says of the interface beside the part's own link type and snaplen. */
   readonly description?: Omit<InterfaceDescription, 'linktype' | 'snaplen'>;
-  /** What it says at its end; how many packets it has of the interface (isb_usrdeliv) is added. */
+  /**
+   * What it says at its end; how many packets it has of the interface (isb_usrdeliv) is added. A last packet that is later than its end
+   * moves it: who says when a capture ended may have another clock than who stamped its packets.
+   */
   readonly statistics?: InterfaceStatistics;
 }
 
@@ -69,18 +74,36 @@ async function* encode(
   options: MergeFilesOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let writer: CaptureWriter | undefined;
+  const lastTimes: (TimeNs | undefined)[] = parts.map(() => undefined);
   for await (const merged of merge) {
     // Every part has been begun by now, so each link type is known.
     writer ??= writerOf(parts, readers, options);
     appendMerged(writer, merged);
+    noteLastTimes(lastTimes, merged);
     yield* writer.ready();
   }
   writer ??= writerOf(parts, readers, options);
   const statistics = parts.map((part, index) => {
     const delivered = BigInt(merge.counts[index]?.delivered_packets ?? 0);
-    return part.statistics === undefined ? undefined : { ...part.statistics, delivered };
+    return part.statistics === undefined ? undefined : { ...notBefore(part.statistics, lastTimes[index]), delivered };
   });
   yield* writer.finish(statistics);
+}
+
+/** Times of a source go up: its last packet in the batch is its latest so far. */
+function noteLastTimes(lastTimes: (TimeNs | undefined)[], { count, sources, records, batches }: MergedBatch): void {
+  const last = new Int32Array(lastTimes.length).fill(-1);
+  for (let index = 0; index < count; index += 1) last[sources[index] ?? 0] = records[index] ?? 0;
+  for (const [source, record] of last.entries()) {
+    const batch = batches[source];
+    if (record >= 0 && batch !== undefined) lastTimes[source] = timeOf(batch, record);
+  }
+}
+
+function notBefore(statistics: InterfaceStatistics, last: TimeNs | undefined): InterfaceStatistics {
+  const { taken_at, end_time } = statistics;
+  if (end_time === undefined || last === undefined || last <= end_time) return statistics;
+  return { ...statistics, end_time: last, taken_at: taken_at < last ? last : taken_at };
 }
 
 function writerOf(
