@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
+import { objectRange } from './object_range.ts';
 import type { KnownResult } from './open_result.ts';
 
 /**
@@ -18,8 +19,7 @@ export async function openDelivered(
 ): Promise<Readable> {
   const changed = (reason: string): FaultError =>
     new FaultError([fault('delivered_changed', { filename, destination: bucket.destination, reason })]);
-  const wanted = range === undefined ? undefined : { first: BigInt(range.start), last: BigInt(range.end) };
-  const content: ObjectContent = await bucket.readObject(filename, wanted);
+  const content: ObjectContent = await bucket.readObject(filename, objectRange(range));
   if (content.size_bytes !== size_bytes) {
     content.body.destroy();
     throw changed(`it has ${content.size_bytes} bytes and was delivered with ${size_bytes}`);

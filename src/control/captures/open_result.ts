@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
+import type { Readable } from 'node:stream';
+import type { Bucket, ByteRange as ObjectRange } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
+import { objectRange } from './object_range.ts';
 
 /** What the database knows of a result. */
 export interface KnownResult {
@@ -12,44 +13,32 @@ export interface KnownResult {
   readonly sha256: string;
 }
 
-/** What is longer is read twice, so that memory stays small; nearly every look-back is shorter. */
-const at_once_max_bytes = 16n << 20n;
-
 /**
- * Opens a look-back's file, or a range of it, once all of it has been found to be what was written. A range costs no less: a part of a file
- * says nothing of whether it is right.
+ * Opens a look-back's file, or a range of it, once all of it has been found to be what was written. It is read twice: what is kept of the
+ * first time would have to wait for the client. A range costs no less: a part of a file says nothing of whether it is right.
  * @throws {FaultError} `result_damaged`
  */
 export async function openResult(results: Bucket, known: KnownResult, range: ByteRange | undefined): Promise<Readable> {
   const { filename, size_bytes, sha256 } = known;
   const damaged = (reason: string, cause?: unknown): FaultError =>
     new FaultError([fault('result_damaged', { filename, reason })], { cause });
-  const read = async (): Promise<ObjectContent> => {
-    const content = await results.readObject(filename).catch((error: unknown) => {
+  const read = async (wanted?: ObjectRange): Promise<Readable> => {
+    const content = await results.readObject(filename, wanted).catch((error: unknown) => {
       throw error instanceof FaultError ? damaged(reasonOf(error.faults[0]), error) : error;
     });
-    if (content.size_bytes === size_bytes) return content;
+    if (content.size_bytes === size_bytes) return content.body;
     content.body.destroy();
     throw damaged(`it has ${content.size_bytes} bytes and was written with ${size_bytes}`);
   };
-  const kept: Uint8Array[] = [];
   const hash = createHash('sha256');
   try {
-    for await (const chunk of (await read()).body as AsyncIterable<Uint8Array>) {
-      hash.update(chunk);
-      if (size_bytes <= at_once_max_bytes) kept.push(chunk);
-    }
+    for await (const chunk of (await read()) as AsyncIterable<Uint8Array>) hash.update(chunk);
   } catch (error) {
     if (error instanceof FaultError || !(error instanceof Error) || !('errno' in error)) throw error;
     throw damaged(error.message, error);
   }
   if (hash.digest('hex') !== sha256) throw damaged('its SHA-256 is another one than that of what was written');
-  if (size_bytes > at_once_max_bytes) {
-    const wanted = range === undefined ? undefined : { first: BigInt(range.start), last: BigInt(range.end) };
-    return (await results.readObject(filename, wanted)).body;
-  }
-  const all = Buffer.concat(kept);
-  return Readable.from([range === undefined ? all : all.subarray(range.start, range.end + 1)], { objectMode: false });
+  return await read(objectRange(range));
 }
 
 function reasonOf({ name, message }: Fault): string {
