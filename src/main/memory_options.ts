@@ -5,5 +5,12 @@
  */
 export const memory_options: readonly string[] = ['--max-semi-space-size=1', '--no-parallel-scavenge'];
 
-/** What the C library is told: by default eight times as many threads as there are processors keep freed memory to themselves. */
-export const memory_environment: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '2' };
+/**
+ * What the C library is told: by default eight times as many threads as there are processors keep freed memory to themselves, and the memory
+ * of each large answer goes back to the kernel to be fetched anew, page by page, for the next.
+ */
+export const memory_environment: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: String(4 << 20),
+  MALLOC_TRIM_THRESHOLD_: String(16 << 20),
+};
