@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Bucket, ByteRange as ObjectRange } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
@@ -13,9 +13,12 @@ export interface KnownResult {
   readonly sha256: string;
 }
 
+/** What is longer is read twice: kept for the client, the memory of every other would have the collector at work all the time. */
+const at_once_max_bytes = 256n << 10n;
+
 /**
- * Opens a look-back's file, or a range of it, once all of it has been found to be what was written. It is read twice: what is kept of the
- * first time would have to wait for the client. A range costs no less: a part of a file says nothing of whether it is right.
+ * Opens a look-back's file, or a range of it, once all of it has been found to be what was written. A range costs no less: a part of a file
+ * says nothing of whether it is right.
  * @throws {FaultError} `result_damaged`
  */
 export async function openResult(results: Bucket, known: KnownResult, range: ByteRange | undefined): Promise<Readable> {
@@ -31,14 +34,20 @@ export async function openResult(results: Bucket, known: KnownResult, range: Byt
     throw damaged(`it has ${content.size_bytes} bytes and was written with ${size_bytes}`);
   };
   const hash = createHash('sha256');
+  const kept: Uint8Array[] = [];
   try {
-    for await (const chunk of (await read()) as AsyncIterable<Uint8Array>) hash.update(chunk);
+    for await (const chunk of (await read()) as AsyncIterable<Uint8Array>) {
+      hash.update(chunk);
+      if (size_bytes <= at_once_max_bytes) kept.push(chunk);
+    }
   } catch (error) {
     if (error instanceof FaultError || !(error instanceof Error) || !('errno' in error)) throw error;
     throw damaged(error.message, error);
   }
   if (hash.digest('hex') !== sha256) throw damaged('its SHA-256 is another one than that of what was written');
-  return await read(objectRange(range));
+  if (size_bytes > at_once_max_bytes) return await read(objectRange(range));
+  const all = Buffer.concat(kept);
+  return Readable.from([range === undefined ? all : all.subarray(range.start, range.end + 1)], { objectMode: false });
 }
 
 function reasonOf({ name, message }: Fault): string {
