@@ -34,6 +34,16 @@ export async function tokenByHash(db: Queries, hash: string): Promise<TokenRecor
   return row === undefined ? undefined : tokenOfRow(row);
 }
 
+/** The hashes of all tokens of these names, whatever became of them. */
+export async function hashesOfTokensNamed(db: Queries, names: readonly string[]): Promise<readonly string[]> {
+  const rows = await db.query
+    .selectFrom('tokens')
+    .select('hash')
+    .where('name', 'in', [...names])
+    .execute();
+  return rows.map(({ hash }) => hash);
+}
+
 /** The token of an id. */
 export async function tokenById(db: Queries, id: string): Promise<TokenRecord | undefined> {
   const row = await db.query.selectFrom('tokens').selectAll().where('id', '=', id).executeTakeFirst();

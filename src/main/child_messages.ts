@@ -22,6 +22,8 @@ export interface ReadyDetails {
   readonly account_id?: string;
   /** Made just now, and shown this once. */
   readonly token?: string;
+  /** The setting whose token is good for the account. */
+  readonly given?: string;
   /** For the operator: what does not work, and what to run. */
   readonly warnings?: readonly string[];
   readonly interfaces?: readonly string[];

@@ -14,7 +14,7 @@ import { isSealedWithOldKey, openSecrets, sealSecrets } from '../bucket/sealed_s
 import { realWaiting } from '../bucket/waiting.ts';
 import { ipcControlBus } from '../bus/ipc.ts';
 import { createAuthenticator } from '../control/accounts/authenticator.ts';
-import { ensureBootstrap } from '../control/accounts/ensure_bootstrap.ts';
+import { type BootstrapOptions, ensureBootstrap, givenTokenHashes } from '../control/accounts/ensure_bootstrap.ts';
 import { startControl } from '../control/create_control.ts';
 import { abandonStrays } from '../control/delivery/abandon_strays.ts';
 import { resultName } from '../control/delivery/place_of.ts';
@@ -72,7 +72,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
   };
   await reseal(db, vault);
   const authenticator = createAuthenticator(db);
-  if (settings.token !== undefined) authenticator.expect(settings.token);
+  authenticator.expect(await givenTokenHashes(db));
 
   let acceptPiece: ReturnType<typeof createPieceIntake> | undefined;
   // The buckets need its URL, and it needs their roots: it listens first and is told how to accept after.
@@ -150,7 +150,9 @@ childProcess('control', async ({ settings, logger, crash }) => {
   });
   const { url, port } = await listen(api, settings);
   // After all that can fail: a token that is made now is shown once, and would be lost with the start.
-  const { account_id, token } = await ensureBootstrap(db, bootstrapOf(settings), random);
+  const { account_id, token, given, warnings } = await ensureBootstrap(db, bootstrapOf(settings), random);
+  authenticator.expect(await givenTokenHashes(db));
+  for (const one of warnings) warn(one, 'at the start');
 
   const closing = new AbortController();
   const expiring = (async (): Promise<void> => {
@@ -173,7 +175,14 @@ childProcess('control', async ({ settings, logger, crash }) => {
   expiring.catch(crash);
 
   return {
-    details: { url, port, account_id, ...(token === undefined ? {} : { token }) },
+    details: {
+      url,
+      port,
+      account_id,
+      ...(token === undefined ? {} : { token }),
+      ...(given === undefined ? {} : { given }),
+      warnings: warnings.map((one) => one.message),
+    },
     shutDown: async (hurry) => {
       // Without the supervisor no sensor can be reached: the next control goes on.
       const waited = await running.shutDown(farewell_ms, hurry);
@@ -189,8 +198,12 @@ childProcess('control', async ({ settings, logger, crash }) => {
   };
 });
 
-function bootstrapOf({ account_id, token }: ServeSettings): { readonly account_id?: string; readonly token?: string } {
-  return { ...(account_id === undefined ? {} : { account_id }), ...(token === undefined ? {} : { token }) };
+function bootstrapOf({ account_id, bootstrap_token, token }: ServeSettings): BootstrapOptions {
+  return {
+    ...(account_id === undefined ? {} : { account_id }),
+    ...(bootstrap_token === undefined ? {} : { token: bootstrap_token }),
+    ...(token === undefined ? {} : { cli_token: token }),
+  };
 }
 
 /** Makes what control keeps on disk, and gives the directories with every link in them followed. */

@@ -23,7 +23,8 @@ const serving = program
     const given = serveSettings.map(({ name }) => [name, options[attributeName(name)] ?? process.env[name]] as const);
     await serve(Object.fromEntries(given));
   });
-for (const { name, value_name, help, fallback } of serveSettings) {
+for (const { name, value_name, help, fallback, environment_only } of serveSettings) {
+  if (environment_only === true) continue;
   const shown = fallback === undefined || fallback === '' ? '' : ` (default: ${fallback})`;
   serving.addOption(new Option(`${flagOf(name)} <${value_name}>`, `${help}${shown}; or ${name}`));
 }

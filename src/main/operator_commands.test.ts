@@ -105,7 +105,7 @@ describe('edgetap token', () => {
     const { out } = await edgetap('token', 'list');
     const lines = out.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^ID +ACCOUNT +PERMISSION +STATUS +CREATED +EXPIRES +LAST USED +NAME$/);
-    expect(lines[1]).toMatch(/ write +active +2027-01-15T08:00:00Z +- +- +EDGETAP_TOKEN$/);
+    expect(lines[1]).toMatch(/ write +active +2027-01-15T08:00:00Z +- +- +EDGETAP_BOOTSTRAP_TOKEN$/);
     expect(lines[2]).toMatch(/ read +expired +2027-01-15T08:00:01Z +2027-01-15T08:01:01Z +- +short$/);
     const { out: json } = await edgetap('token', 'list', '--account', first, '--json');
     expect((JSON.parse(json) as { status: string }[]).map((one) => one.status)).toEqual(['active', 'expired']);

@@ -9,6 +9,8 @@ export interface SettingSpec {
   readonly help: string;
   readonly value_name: string;
   readonly fallback?: string;
+  /** Has no flag. */
+  readonly environment_only?: boolean;
 }
 
 const spec = (name: string, value_name: string, help: string, fallback?: string): SettingSpec => ({
@@ -29,7 +31,19 @@ export const serveSettings: readonly SettingSpec[] = [
   spec('SENSOR', 'name', 'the name of this sensor; the host name by default'),
   spec('INTERFACES', 'list', 'interfaces to capture, separated by commas; "all"; the default route\'s by default'),
   spec('ACCOUNT_ID', '32 hex', 'the id of the first account; random by default'),
-  spec('TOKEN', 'text', 'a token of the first account, 20 characters or more; made and printed once by default'),
+  spec(
+    'BOOTSTRAP_TOKEN',
+    'text',
+    'a token of the first account, 20 characters or more; made and printed once by default',
+  ),
+  {
+    ...spec(
+      'TOKEN',
+      'text',
+      "the command line's token; taken for EDGETAP_BOOTSTRAP_TOKEN at the first start of a new data directory, and only then",
+    ),
+    environment_only: true,
+  },
   spec(
     'SAMPLE_PPS',
     'packets/s',
@@ -62,6 +76,8 @@ export interface ServeSettings {
   /** Names, `all`, or the default route's. */
   readonly interfaces: readonly string[] | 'all' | 'default';
   readonly account_id?: string;
+  readonly bootstrap_token?: string;
+  /** The command line's own: counts at the first start of a new data directory. It is checked where it counts. */
   readonly token?: string;
   /** Packets kept per second, at most; says nothing where there is a `sample_rate`. */
   readonly sample_pps: number;
@@ -96,7 +112,7 @@ export function readServeSettings(
   const wrong = (name: string, expected: string): never =>
     raise('setting_invalid', {
       setting: `EDGETAP_${name}`,
-      value: name === 'TOKEN' ? '…' : (text(name) ?? ''),
+      value: name === 'BOOTSTRAP_TOKEN' ? '(hidden)' : (text(name) ?? ''),
       expected,
     });
   const whole = (name: string, min: number, max: number): number | undefined => {
@@ -122,9 +138,9 @@ export function readServeSettings(
     return wrong('LISTEN', 'an address and a port, such as 127.0.0.1:8787 or [::1]:8787');
   const account_id = text('ACCOUNT_ID');
   if (account_id !== undefined && !isId(account_id)) wrong('ACCOUNT_ID', '32 lower-case hexadecimal characters');
-  const token = text('TOKEN');
-  if (token !== undefined && !/^[!-~][ -~]{18,1022}[!-~]$/.test(token)) {
-    wrong('TOKEN', '20 to 1024 visible ASCII characters, without spaces at its ends');
+  const bootstrap_token = text('BOOTSTRAP_TOKEN');
+  if (bootstrap_token !== undefined && !/^[!-~][ -~]{18,1022}[!-~]$/.test(bootstrap_token)) {
+    wrong('BOOTSTRAP_TOKEN', '20 to 1024 visible ASCII characters, without spaces at its ends');
   }
   const ambient = text('AMBIENT_CREDENTIALS');
   if (ambient !== 'yes' && ambient !== 'no') wrong('AMBIENT_CREDENTIALS', '"yes" or "no"');
@@ -149,7 +165,8 @@ export function readServeSettings(
   const interfaces = list('INTERFACES');
   const optional = {
     account_id,
-    token,
+    bootstrap_token,
+    token: text('TOKEN'),
     sample_rate,
     sample_bytes: whole('SAMPLE_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
     spool_bytes: whole('SPOOL_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),

@@ -3,16 +3,16 @@ import type { ServeSettings } from './settings.ts';
 
 /** The first screen: where edgetap is, as whom to ask it, and a first capture. */
 export function welcome(settings: ServeSettings, control: ReadyDetails, sensor: ReadyDetails): string {
-  const { url = '', account_id = '', token } = control;
+  const { url = '', account_id = '', token, given } = control;
   const interfaces = sensor.interfaces ?? [];
-  const secret = token ?? (settings.token === undefined ? undefined : '$EDGETAP_TOKEN');
+  const secret = token ?? (given === undefined ? undefined : `$${given}`);
   const lines = [
     '',
     'edgetap is running.',
     '',
     `  URL      ${url}/client/v4     documentation: ${url}/docs`,
     `  Account  ${account_id}`,
-    `  Token    ${tokenText(settings, token)}`,
+    `  Token    ${tokenText(given, token)}`,
     `  Sensor   ${settings.sensor} in ${settings.colo}, on ${interfaces.length === 0 ? 'no interface' : interfaces.join(', ')}`,
     '',
     'The packets of the last minute, as a file for Wireshark:',
@@ -20,13 +20,13 @@ export function welcome(settings: ServeSettings, control: ReadyDetails, sensor: 
     `  export EDGETAP_URL=${url} EDGETAP_TOKEN=${secret ?? '<token>'}`,
     '  ./bin/edgetap capture simple --time 60s --packets 1000 --wait -o last-minute.pcap',
     '',
-    ...(sensor.warnings ?? []).map((text) => `  ! ${text}`),
+    ...[...(control.warnings ?? []), ...(sensor.warnings ?? [])].map((text) => `  ! ${text}`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function tokenText(settings: ServeSettings, made: string | undefined): string {
+function tokenText(given: string | undefined, made: string | undefined): string {
   if (made !== undefined) return `${made}     (shown this once: keep it)`;
-  if (settings.token !== undefined) return 'the one in EDGETAP_TOKEN';
+  if (given !== undefined) return `the one in ${given}`;
   return 'the one that was made at the first start ("edgetap token create" makes another)';
 }

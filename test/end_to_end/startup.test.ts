@@ -117,7 +117,7 @@ describe('what is set wrongly stops the start with one line that names it', () =
 });
 
 describe('the first token', () => {
-  const nobody = { EDGETAP_TOKEN: '', EDGETAP_ACCOUNT_ID: '' };
+  const nobody = { EDGETAP_BOOTSTRAP_TOKEN: '', EDGETAP_ACCOUNT_ID: '' };
   const asWhom = async (served: Served, token: string): Promise<number> => {
     const response = await fetch(`${served.base_url}/user/tokens/verify`, {
       headers: { authorization: `Bearer ${token}` },
@@ -152,15 +152,52 @@ describe('the first token', () => {
     expect(await second.stop()).toBe(0);
   });
 
-  test('can be given, with the account, and exchanged', async () => {
+  test('can be given, with the account; another one is good beside it', async () => {
     const [before, after] = ['first-token-0123456789', 'second-token-0123456789'];
-    const first = await start({ data_dir: file('given'), env: { EDGETAP_TOKEN: before } });
+    const first = await start({ data_dir: file('given'), env: { EDGETAP_BOOTSTRAP_TOKEN: before } });
     expect(first.output()).toContain(`Account  ${first.account_id}\n`);
+    expect(first.output()).toContain('the one in EDGETAP_BOOTSTRAP_TOKEN');
     expect(first.output()).not.toContain(before);
     expect(await asWhom(first, before)).toBe(200);
     expect(await first.stop()).toBe(0);
-    const second = await start({ data_dir: file('given'), env: { EDGETAP_TOKEN: after } });
-    expect([await asWhom(second, before), await asWhom(second, after)]).toEqual([401, 200]);
+    const second = await start({ data_dir: file('given'), env: { EDGETAP_BOOTSTRAP_TOKEN: after } });
+    expect([await asWhom(second, before), await asWhom(second, after)]).toEqual([200, 200]);
+    expect(await second.stop()).toBe(0);
+  });
+
+  test("the command line's settings lock nobody out: a read token and another account are left out, with a warning", async () => {
+    const [data_dir, owner] = [file('cli'), 'et_owner-token-of-the-first-start'];
+    const first = await start({ data_dir, env: { EDGETAP_BOOTSTRAP_TOKEN: '', EDGETAP_TOKEN: owner } });
+    expect(first.output()).toContain('the one in EDGETAP_TOKEN');
+    expect(await asWhom(first, owner)).toBe(200);
+    const made = await run(
+      process.execPath,
+      ['src/main/edgetap.ts', 'token', 'create', '--account', first.account_id].concat([
+        '--name',
+        'reader',
+        '--permission',
+        'read',
+        '--data-dir',
+        data_dir,
+      ]),
+    );
+    const read = made.stdout.trim().split('\n').at(-1) ?? '';
+    expect(await asWhom(first, read)).toBe(200);
+    expect(await first.stop()).toBe(0);
+    const shell = { EDGETAP_BOOTSTRAP_TOKEN: '', EDGETAP_TOKEN: read, EDGETAP_ACCOUNT_ID: 'd'.repeat(32) };
+    const second = await start({ data_dir, env: shell });
+    expect(second.output()).toContain(`Account  ${first.account_id}\n`);
+    for (const name of ['token_setting_ignored', 'account_setting_ignored'] as const) {
+      expect(second.output()).toContain(`  ! ${fault(name, { account: first.account_id }).message}\n`);
+    }
+    expect([await asWhom(second, owner), await asWhom(second, read)]).toEqual([200, 200]);
+    const order = { type: 'simple', system: 'magic-transit', time_limit: 1, packet_limit: 1 };
+    const asked = await fetch(`${second.base_url}/accounts/${first.account_id}/pcaps`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${owner}`, 'content-type': 'application/json' },
+      body: JSON.stringify(order),
+    });
+    expect(asked.status).toBe(200);
     expect(await second.stop()).toBe(0);
   });
 });

@@ -23,8 +23,8 @@ export interface Authenticator {
   accounts(principal: Principal): Promise<readonly AccountInfo[]>;
   /** Believes nothing any more that was looked up before: to be called after a revocation in this process. */
   forget(): void;
-  /** Takes a token that the operator gave, which may look like one of ours that was mistyped. */
-  expect(token: string): void;
+  /** Takes the hashes of tokens that the operator gave, which may look like some of ours that were mistyped. */
+  expect(hashes: readonly string[]): void;
   /** Writes when tokens were last used, each at most once a minute: for a timer, and for the end. */
   flushUses(): Promise<void>;
 }
@@ -100,8 +100,8 @@ export function createAuthenticator(db: Database): Authenticator {
       generation += 1;
       believed.clear();
     },
-    expect: (token) => {
-      expected.add(secretHash(token));
+    expect: (hashes) => {
+      for (const hash of hashes) expected.add(hash);
     },
     flushUses: async () => {
       const due = new Map([...used].filter(([id, at]) => at - (written.get(id) ?? at - touch_ns) >= touch_ns));

@@ -1,23 +1,30 @@
 import { accountById, insertAccount } from '../../db/accounts.ts';
-import type { Database, Transaction } from '../../db/database.ts';
+import type { Database, Queries, Transaction } from '../../db/database.ts';
 import { readSetting, writeSetting } from '../../db/settings.ts';
-import { listTokens, tokenByHash } from '../../db/tokens.ts';
-import { raise } from '../../model/errors/fault.ts';
+import { hashesOfTokensNamed, listTokens, tokenByHash } from '../../db/tokens.ts';
+import { type Fault, fault, raise } from '../../model/errors/fault.ts';
 import { idFrom, isId } from '../../model/id.ts';
 import { operatorOf, type RandomBytes, writeAudit } from '../audit.ts';
-import { endToken } from './end_token.ts';
 import { issueToken } from './issue_token.ts';
 import { secretHash } from './token_text.ts';
 
 const settingKey = 'bootstrap_account';
-const givenName = 'EDGETAP_TOKEN';
+const givenName = 'EDGETAP_BOOTSTRAP_TOKEN';
+/** The name of the command line's own setting, which an older edgetap took for the server's too. */
+const cliName = 'EDGETAP_TOKEN';
+type GivenName = typeof givenName | typeof cliName;
+
 const given_min_chars = 20;
 const given_max_chars = 1024;
 
-/** What EDGETAP_ACCOUNT_ID and EDGETAP_TOKEN say. */
+/** What the settings say of the first account. */
 export interface BootstrapOptions {
+  /** EDGETAP_ACCOUNT_ID. */
   readonly account_id?: string;
+  /** EDGETAP_BOOTSTRAP_TOKEN. */
   readonly token?: string;
+  /** EDGETAP_TOKEN: the command line's, which counts only where there is no account yet, and no `token`. */
+  readonly cli_token?: string;
 }
 
 /** The account that there is from the first start on. */
@@ -25,11 +32,15 @@ export interface Bootstrap {
   readonly account_id: string;
   /** A token that was made just now: to be shown this once. Absent when there was one already, or the operator gave one. */
   readonly token?: string;
+  /** The setting whose token is good for the account. */
+  readonly given?: 'EDGETAP_BOOTSTRAP_TOKEN' | 'EDGETAP_TOKEN';
+  /** What of the settings does not count, or not as it may be meant. */
+  readonly warnings: readonly Fault[];
 }
 
 /**
- * Sees to it that there is an account that sees everything, and a token to reach it with. Repeating it changes nothing.
- * A token that the operator gives takes the place of the one given before, which is revoked.
+ * Sees to it that there is an account that sees everything, and a token to reach it with. Repeating it changes nothing, and
+ * nothing is ever revoked by it: a token that the operator gives is there beside those that were there before.
  *
  * @throws FaultError `setting_invalid` for an account id or a token that cannot be used
  */
@@ -39,22 +50,39 @@ export async function ensureBootstrap(
   random: RandomBytes,
 ): Promise<Bootstrap> {
   checkAccountId(options.account_id);
-  checkToken(options.token);
+  if (options.token !== undefined) checkToken(givenName, options.token);
   return await db.transaction(async (tx) => {
-    const account_id = await ensureAccount(tx, options.account_id, random);
-    if (options.token !== undefined) {
-      await takeGivenToken(tx, account_id, options.token, random);
-      return { account_id };
+    const known = await readSetting(tx, settingKey);
+    const { token, cli_token } = options;
+    const [name, text] =
+      token !== undefined
+        ? ([givenName, token] as const)
+        : ([cliName, known === undefined ? cli_token : undefined] as const);
+    if (text !== undefined) checkToken(name, text);
+    const account_id = await ensureAccount(tx, known, options.account_id, random);
+    const warnings = ignored(options, account_id, text);
+    if (text !== undefined) {
+      const less = await takeGivenToken(tx, account_id, name, text, random);
+      return { account_id, given: name, warnings: [...warnings, ...less] };
     }
-    if ((await listTokens(tx, account_id)).length > 0) return { account_id };
+    if ((await listTokens(tx, account_id)).length > 0) return { account_id, warnings };
     const { secret } = await issueToken(tx, { account_id, name: 'first', permission: 'write' }, random);
-    return { account_id, token: secret };
+    return { account_id, token: secret, warnings };
   });
 }
 
-async function ensureAccount(tx: Transaction, given: string | undefined, random: RandomBytes): Promise<string> {
-  const known = await readSetting(tx, settingKey);
-  const id = given ?? known ?? idFrom(random(16));
+/** Hashes of the tokens that an operator gave at this start or an earlier one: any text, which may look like a mistyped one of ours. */
+export async function givenTokenHashes(db: Queries): Promise<readonly string[]> {
+  return await hashesOfTokensNamed(db, [givenName, cliName]);
+}
+
+async function ensureAccount(
+  tx: Transaction,
+  known: string | undefined,
+  given: string | undefined,
+  random: RandomBytes,
+): Promise<string> {
+  const id = known ?? given ?? idFrom(random(16));
   if (known === undefined) await writeSetting(tx, settingKey, id);
   if ((await accountById(tx, id)) !== undefined) return id;
   const scope = { sensors: 'all', networks: 'all' } as const;
@@ -64,21 +92,33 @@ async function ensureAccount(tx: Transaction, given: string | undefined, random:
   return id;
 }
 
-async function takeGivenToken(tx: Transaction, account_id: string, text: string, random: RandomBytes): Promise<void> {
-  const known = await tokenByHash(tx, secretHash(text));
-  if (known !== undefined && known.account_id !== account_id) refuseToken('a token of no other account');
-  if (known?.revoked_at !== undefined) refuseToken('a token that was not revoked: choose another text');
-  const order = { account_id, name: givenName, permission: 'write' } as const;
-  const { id } = known ?? (await issueToken(tx, order, random, text)).token;
-  const before = await readSetting(tx, givenKey(account_id));
-  if (before === id) return;
-  await writeSetting(tx, givenKey(account_id), id);
-  if (before !== undefined) await endToken(tx, before, random);
+/** The settings that do not count: both are the command line's too, and may have been set for it alone. */
+function ignored(options: BootstrapOptions, account_id: string, text: string | undefined): readonly Fault[] {
+  const { cli_token, account_id: given } = options;
+  return [
+    ...(cli_token === undefined || cli_token === text ? [] : [fault('token_setting_ignored')]),
+    ...(given === undefined || given === account_id ? [] : [fault('account_setting_ignored', { account: account_id })]),
+  ];
 }
 
-/** The setting that holds the id of the token that the operator gave last. */
-function givenKey(account_id: string): string {
-  return `given_token:${account_id}`;
+/** Gives the account this token, if it has not got it yet. What the token cannot do is told. */
+async function takeGivenToken(
+  tx: Transaction,
+  account_id: string,
+  name: GivenName,
+  text: string,
+  random: RandomBytes,
+): Promise<readonly Fault[]> {
+  const known = await tokenByHash(tx, secretHash(text));
+  if (known === undefined) {
+    await issueToken(tx, { account_id, name, permission: 'write' }, random, text);
+    return [];
+  }
+  if (known.account_id !== account_id) refuseToken(name, 'a token of no other account');
+  if (known.revoked_at !== undefined) refuseToken(name, 'a token that was not revoked: choose another text');
+  const expired = known.expires_at !== undefined && known.expires_at <= (await tx.now());
+  const lacks = [...(known.permission === 'read' ? ['may only read'] : []), ...(expired ? ['has expired'] : [])];
+  return lacks.length === 0 ? [] : [fault('token_setting_lacks', { setting: name, lacks: lacks.join(' and ') })];
 }
 
 function checkAccountId(id: string | undefined): void {
@@ -88,13 +128,12 @@ function checkAccountId(id: string | undefined): void {
   }
 }
 
-function checkToken(text: string | undefined): void {
-  if (text === undefined) return;
+function checkToken(name: GivenName, text: string): void {
   if (text.length < given_min_chars || text.length > given_max_chars || !/^[!-~](?:[ -~]*[!-~])?$/.test(text)) {
-    refuseToken(`${given_min_chars} to ${given_max_chars} visible ASCII characters, without spaces at its ends`);
+    refuseToken(name, `${given_min_chars} to ${given_max_chars} visible ASCII characters, without spaces at its ends`);
   }
 }
 
-function refuseToken(expected: string): never {
-  return raise('setting_invalid', { setting: givenName, value: '(hidden)', expected });
+function refuseToken(name: GivenName, expected: string): never {
+  return raise('setting_invalid', { setting: name, value: '(hidden)', expected });
 }

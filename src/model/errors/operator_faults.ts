@@ -43,4 +43,22 @@ export const operatorFaults = {
     retry: 'no',
     text: 'The {name} process ended while it started ({reason}): its last line above says why.',
   },
+  token_setting_ignored: {
+    code: 1930,
+    status: 500,
+    retry: 'no',
+    text: 'EDGETAP_TOKEN was not used: it is the token of the command line, and the server takes it only at the first start of a new data directory. A token for the server goes into EDGETAP_BOOTSTRAP_TOKEN.',
+  },
+  account_setting_ignored: {
+    code: 1931,
+    status: 500,
+    retry: 'no',
+    text: 'EDGETAP_ACCOUNT_ID was not used: the first account of this data directory is {account}, since its first start.',
+  },
+  token_setting_lacks: {
+    code: 1932,
+    status: 500,
+    retry: 'no',
+    text: '{setting} has a token that is there already and {lacks}: choose another text, or make a token with "edgetap token create".',
+  },
 } as const;
