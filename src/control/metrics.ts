@@ -36,6 +36,12 @@ export function createMetrics(db: Database): Metrics {
   const sampleBytes = gauge('samples_bytes', 'Disk used by samples', ['sensor', 'interface']);
   const sampleRate = gauge('samples_rate', '1 in how many packets is sampled', ['sensor', 'interface']);
 
+  const sampleFault = gauge(
+    'samples_fault',
+    '1 while an interface that is to be sampled is not, by what keeps it from that',
+    ['sensor', 'interface', 'fault'],
+  );
+
   const read = async (): Promise<void> => {
     const perSensor = [
       heard,
@@ -46,6 +52,7 @@ export function createMetrics(db: Database): Metrics {
       sampleDropped,
       sampleBytes,
       sampleRate,
+      sampleFault,
     ];
     for (const one of [captures, ...perSensor]) one.reset();
     for (const { type, status, count } of await countByStatus(db)) captures.set({ type, status }, count);
@@ -63,6 +70,7 @@ export function createMetrics(db: Database): Metrics {
         sampleDropped.set(labels, Number(samples.dropped));
         sampleBytes.set(labels, Number(samples.bytes));
         sampleRate.set(labels, samples.rate);
+        if (samples.fault !== undefined) sampleFault.set({ ...labels, fault: samples.fault.name }, 1);
       }
     }
   };

@@ -58,6 +58,8 @@ export class InterfaceSampler {
   readonly #ports: InterfaceSamplerPorts;
   readonly #segments: OpenSegments;
   readonly #begun = Promise.withResolvers<void>();
+  /** The first attempt has ended. */
+  #settled = false;
   #state = new SamplerState();
   #budget_pps: number;
   #worker: Worker | undefined;
@@ -80,13 +82,17 @@ export class InterfaceSampler {
     this.#budget_pps = budget_pps;
     const vacated = (slot: number): void => this.#state.vacate(slot);
     this.#segments = new OpenSegments({ ...ports, rate: () => this.rate, vacated });
+    void this.#begun.promise.then(
+      () => (this.#settled = true),
+      () => undefined,
+    );
     this.#launch();
   }
 
   /**
    * Resolves when the first attempt has ended: packets come, or the interface is not there and is tried again.
    *
-   * @throws FaultError where trying again cannot help: `capture_denied`, `libpcap_missing`, `filter_attach_failed`.
+   * @throws FaultError where trying again cannot help: `capture_denied`, `libpcap_missing`.
    */
   get begun(): Promise<void> {
     return this.#begun.promise;
@@ -146,7 +152,7 @@ export class InterfaceSampler {
     const { rate = 1 } = this.#options;
     this.#state.rate = rate;
     if (this.adapts) this.#state.budget_pps = this.#budget_pps;
-    const order: SamplerOrder = { ...this.#options, rate, state: this.#state.buffer };
+    const order: SamplerOrder = { ...this.#options, rate, first: !this.#settled, state: this.#state.buffer };
     let worker: Worker;
     try {
       worker = startThread(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });

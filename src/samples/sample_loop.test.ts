@@ -7,7 +7,8 @@ import { replayFrames } from '../../test/support/replay_frames.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { Waiter } from '../libpcap/waiter.ts';
 import { systemClock } from './clock.ts';
-import { LiveSource } from './live_source.ts';
+import { fault, FaultError } from '../model/errors/fault.ts';
+import { LiveSource, type LiveSourceOptions, type SampleSource } from './live_source.ts';
 import { runSampleLoop, type SampleLoopPorts } from './sample_loop.ts';
 import type { FromSampler, ToSampler } from './sampler_messages.ts';
 import { SamplerState } from './sampler_state.ts';
@@ -36,6 +37,8 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
       readonly offers?: boolean;
       readonly ring?: { readonly block_timeout_ms: number };
       readonly ring_bytes?: number;
+      readonly open?: (order: LiveSourceOptions) => SampleSource;
+      readonly first?: boolean;
     } = {},
   ): { sent: FromSampler[]; file: (slot: number) => string } {
     const state = new SamplerState();
@@ -43,7 +46,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     const sent: FromSampler[] = [];
     const inbox: ToSampler[] = [];
     const file = (slot: number): string => join(root, `${name}-${slot}.pcap`);
-    let [count, slot] = [0, 0];
+    let [count, slot, generation] = [0, 0, 0];
     const offer = (generation: number): void => {
       if (more.offers === false) return;
       const [packets_descriptor, header_descriptor] = [openSync(file(slot), 'w+'), openSync(join(root, 'seg'), 'w+')];
@@ -56,10 +59,10 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
       monotonic: () => systemClock.monotonic(),
       send: (message) => {
         sent.push(message);
-        if (message.kind === 'opened') offer(message.generation);
-        if (message.kind === 'taken') offer(1);
+        if (message.kind === 'opened') offer((generation = message.generation));
+        if (message.kind === 'taken') offer(generation);
       },
-      open: (source) => new LiveSource({ ...source, ...more.ring }),
+      open: more.open ?? ((source) => new LiveSource({ ...source, ...more.ring })),
       receive: () => {
         const message = inbox.shift();
         if (message === undefined) round(++count, clock, state);
@@ -71,6 +74,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
       ring_bytes: more.ring_bytes ?? 1 << 20,
       promiscuous: true,
       segment_age_ms: 60_000,
+      first: more.first ?? true,
       state: state.buffer,
     };
     runSampleLoop({ ...order, interface: name }, ports);
@@ -190,5 +194,54 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
       { kind: 'trouble', fault: { name: 'sampling_interrupted', message: expect.stringContaining('et-not-there') } },
       { kind: 'ended' },
     ]);
+  });
+
+  describe.each([
+    'filter_attach_failed',
+    'capture_open_failed',
+    'capture_denied',
+    'libpcap_missing',
+    'native_call_failed',
+  ] as const)('that cannot open its interface again: %s', (name) => {
+    const refusal = {
+      filter_attach_failed: fault('filter_attach_failed', { interface: 'x', reason: 'Cannot allocate memory' }),
+      capture_open_failed: fault('capture_open_failed', { interface: 'x', reason: 'Cannot allocate memory' }),
+      capture_denied: fault('capture_denied', { hint: 'sudo npm start' }),
+      libpcap_missing: fault('libpcap_missing', { hint: 'apt-get install' }),
+      native_call_failed: fault('native_call_failed', { call: 'fcntl', reason: 'Cannot allocate memory' }),
+    }[name];
+
+    test('says so, goes on trying, and samples when it can', () => {
+      let opened = 0;
+      const open = (source: LiveSourceOptions): SampleSource => {
+        opened += 1;
+        if (opened === 2 || opened === 3) throw new FaultError([refusal]);
+        const live = new LiveSource(source);
+        if (opened > 1) return live;
+        // The first one fails once it is at work.
+        let drained = 0;
+        return new Proxy(live, {
+          get(of, key) {
+            if (key === 'drain' && ++drained > 2)
+              throw new FaultError([fault('interface_removed', { interface: 'x' })]);
+            const value: unknown = Reflect.get(of, key, of);
+            return typeof value === 'function' ? value.bind(of) : value;
+          },
+        });
+      };
+      let sampling = 0;
+      const { sent } = run(
+        pair.near.name,
+        (_count, _clock, state) => {
+          if (opened === 4 && state.phase === 'sampling' && ++sampling > 2) state.stop();
+        },
+        { open },
+      );
+      const troubles = sent.flatMap((message) => (message.kind === 'trouble' ? [message.fault.message] : []));
+      expect(troubles).toHaveLength(2);
+      expect(troubles[1]).toContain(refusal.message);
+      expect(sent.filter((message) => message.kind === 'opened')).toHaveLength(2);
+      expect(sent.at(-1)).toEqual({ kind: 'ended' });
+    });
   });
 });

@@ -42,26 +42,35 @@ const adapt_interval_ns = 200n * ms;
 const name_interval_ns = 10n * ms;
 const room_wait_ns = 300n * ms;
 const reopen_first_ms = 100;
+/** An interface that is away may be back at any moment. */
 const reopen_most_ms = 500;
-/** Trying again does not help. */
-const hopeless: readonly string[] = ['capture_denied', 'libpcap_missing', 'filter_attach_failed'];
+/** What else keeps it from being opened takes its time to pass, and each try costs the machine that is short of something. */
+const retry_most_ms = 8000;
+/** Where the first try of all meets one of these, whoever began it is to know at once: somebody has to do something. */
+const refusing: readonly string[] = ['capture_denied', 'libpcap_missing'];
+/** Different words for an interface that is not there under its name; one that is just going away is read in vain first. */
+const away: readonly string[] = ['interface_unknown', 'interface_removed', 'interface_renamed', 'capture_read_failed'];
 
 /** Samples one interface until the store says stop; see `SamplerOrder`. Everything that it has to say goes through `send`. */
 export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void {
   const state = new SamplerState(order.state);
   const loop = new SampleLoop(order, ports, state);
   let wait_ms = reopen_first_ms;
-  while (!state.stopping) {
+  for (let first = order.first; !state.stopping; first = false) {
     const source = openSource({ ...order, rate: loop.rate }, ports);
+    let most_ms = reopen_most_ms;
     if (!('name' in source)) {
       wait_ms = reopen_first_ms;
       loop.sample(source);
-    } else if (hopeless.includes(source.name)) {
+    } else if (first && refusing.includes(source.name)) {
       state.phase = 'ended';
       return ports.send({ kind: 'ended', fault: source });
-    } else loop.interrupted(source);
-    if (!state.stopping) loop.pause(wait_ms);
-    wait_ms = Math.min(2 * wait_ms, reopen_most_ms);
+    } else {
+      if (!away.includes(source.name)) most_ms = retry_most_ms;
+      loop.interrupted(source);
+    }
+    if (!state.stopping) loop.pause(Math.min(wait_ms, most_ms));
+    wait_ms = Math.min(2 * wait_ms, most_ms);
   }
   state.phase = 'ended';
   ports.send({ kind: 'ended' });
@@ -80,6 +89,8 @@ class SampleLoop {
   readonly #ports: SampleLoopPorts;
   readonly #state: SamplerState;
   readonly #sink: SegmentSink;
+  /** What keeps it from sampling, or did so last. */
+  #interruptedBy: string | undefined;
   #generation = 0;
   #room: boolean | undefined;
   #watermark: Watermark;
@@ -151,10 +162,12 @@ class SampleLoop {
     }
   }
 
-  /** Says once that there is nothing to sample, until there is again. */
+  /** Says that there is nothing to sample, and why: once, until there is again, or for another reason. */
   interrupted(cause: Fault): void {
-    if (this.#state.phase === 'interrupted') return;
+    const why = away.includes(cause.name) ? 'away' : cause.name;
+    if (this.#state.phase === 'interrupted' && this.#interruptedBy === why) return;
     this.#state.phase = 'interrupted';
+    this.#interruptedBy = why;
     const params = { interface: this.#order.interface, reason: cause.message };
     this.#ports.send({ kind: 'trouble', fault: fault('sampling_interrupted', params) });
   }

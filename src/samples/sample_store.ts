@@ -66,7 +66,7 @@ export interface SampleStore {
    * Samples an interface from now on. Returns when the first attempt to open it has ended; where the interface is not there, or goes
    * away, it is tried again until `stopSampling` or `close`, and its status says so.
    *
-   * @throws FaultError `sampling_twice`, `samples_closed`; `capture_denied`, `libpcap_missing`, `filter_attach_failed`, where
+   * @throws FaultError `sampling_twice`, `samples_closed`; `capture_denied`, `libpcap_missing`, where
    * trying again cannot help.
    */
   startSampling(what: StartSampling): Promise<void>;

@@ -10,6 +10,8 @@ export interface SamplerOrder {
   readonly promiscuous: boolean;
   /** A segment is full once it is so old. */
   readonly segment_age_ms: number;
+  /** Nothing was tried yet: what somebody has to mend ends the attempt. Later it is tried again for as long as it takes. */
+  readonly first: boolean;
   /** Memory of `SamplerState`. */
   readonly state: SharedArrayBuffer;
 }

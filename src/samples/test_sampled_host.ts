@@ -146,7 +146,14 @@ export class SampledHost {
     this.#state = new SamplerState();
     this.#state.budget_pps = this.#manners.budget_pps;
     [this.#inbox, this.#tasks, this.#open, this.#busy, this.#generation] = [[], [], [], false, 0];
-    const order = { interface: 'eth0', rate: 1, ring_bytes: 1, promiscuous: true, state: this.#state.buffer };
+    const order = {
+      interface: 'eth0',
+      rate: 1,
+      ring_bytes: 1,
+      promiscuous: true,
+      first: true,
+      state: this.#state.buffer,
+    };
     try {
       runSampleLoop({ ...order, segment_age_ms: this.#manners.segment_age_ms }, this.#ports());
       while (this.#tasks.length > 0) this.#pass(ms);
