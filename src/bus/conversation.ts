@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { AskOptions } from './bus.ts';
+import { addressee } from './address.ts';
 import { decodeBody, encodeBody } from './body_codec.ts';
 import type { Frame, FrameHead } from './frame.ts';
 import type { Link } from './link.ts';
 
 /** A question that waits for answers. */
 interface Waiting {
+  /** Whom it went to: nobody else's answer counts. */
+  readonly to: string;
   answer(body: unknown): void;
   end(): void;
   fail(error: FaultError): void;
@@ -23,15 +27,17 @@ export interface Conversation {
 
 function idle(): void {}
 
-function closedError(peer: string): FaultError {
-  return new FaultError([fault('bus_closed', { peer })]);
+function closedError(address: string): FaultError {
+  return new FaultError([fault('bus_closed', { peer: addressee(address) })]);
 }
 
-/** Questions with one or many answers over a link; the same for control and for sensors. */
+/** Questions with one or many answers over a link; the same for control and for sensors. `self` is its address. */
 export function converse(link: Link, self: string): Conversation {
-  const waiting = new Map<number, Waiting>();
+  const waiting = new Map<string, Waiting>();
   const answering = new Map<string, AbortController>();
-  let nextId = 1;
+  // An answer to a process that is gone must not be taken for one to the process that has its address now.
+  const process_id = randomUUID();
+  let asked_count = 0;
   let isClosed = false;
   let onAsk: ((body: unknown, from: string, signal: AbortSignal) => AsyncIterable<unknown>) | undefined;
   let onTell: ((body: unknown) => void) | undefined;
@@ -72,7 +78,8 @@ export function converse(link: Link, self: string): Conversation {
   link.onFrame((frame) => {
     const { head } = frame;
     if (head.to !== self) return;
-    const asked = waiting.get(head.id);
+    const found = waiting.get(head.id);
+    const asked = found?.to === head.from ? found : undefined;
     switch (head.type) {
       case 'ask':
         void reply(head, bodyOf(frame));
@@ -102,12 +109,14 @@ export function converse(link: Link, self: string): Conversation {
   });
 
   async function* ask(to: string, body: unknown, options: AskOptions): AsyncGenerator<unknown, void, void> {
-    if (isClosed) raise('bus_closed', { peer: to });
-    const id = nextId++;
+    if (isClosed) throw closedError(to);
+    asked_count += 1;
+    const id = `${process_id} ${asked_count}`;
     const arrived: unknown[] = [];
     let state: 'open' | 'ended' | FaultError = 'open';
     let wake: () => void = idle;
     waiting.set(id, {
+      to,
       answer: (value) => {
         arrived.push(value);
         wake();
@@ -142,7 +151,7 @@ export function converse(link: Link, self: string): Conversation {
         await promise;
         clearTimeout(timer);
         if (silent && arrived.length === 0 && state === 'open') {
-          raise('bus_timeout', { peer: to, limit_ms: options.timeout_ms });
+          raise('bus_timeout', { peer: addressee(to), limit_ms: options.timeout_ms });
         }
         silent = false;
       }
@@ -155,7 +164,7 @@ export function converse(link: Link, self: string): Conversation {
 
   return {
     ask,
-    tell: (to, body) => void post({ to, id: 0, type: 'tell' }, body),
+    tell: (to, body) => void post({ to, id: '', type: 'tell' }, body),
     onAsk: (handler) => {
       onAsk = handler;
     },

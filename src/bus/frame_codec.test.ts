@@ -28,7 +28,7 @@ const frame: fc.Arbitrary<Frame> = fc.record({
   head: fc.record({
     to: fc.string({ maxLength: 20 }),
     from: fc.string({ maxLength: 20 }),
-    id: fc.nat(),
+    id: fc.string(),
     type: fc.constantFrom(...frameTypes),
   }),
   body: fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 3 }),

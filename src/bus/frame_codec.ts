@@ -99,5 +99,5 @@ function isHead(value: unknown): value is FrameHead {
   if (typeof value !== 'object' || value === null) return false;
   const { to, from, id, type }: Partial<Record<keyof FrameHead, unknown>> = value;
   const known = frameTypes.some((one) => one === type);
-  return typeof to === 'string' && typeof from === 'string' && typeof id === 'number' && known;
+  return typeof to === 'string' && typeof from === 'string' && typeof id === 'string' && known;
 }

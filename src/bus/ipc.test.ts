@@ -2,22 +2,36 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitFor } from '../../test/support/wait_for.ts';
 import { afterEach, describe, expect, test } from 'vitest';
+import { raise } from '../model/errors/fault.ts';
+import type { EstimateOrder } from '../wire/control_messages.ts';
 import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 import { wireVersion } from '../wire/version.ts';
+import type { ControlBus } from './bus.ts';
 import { type BusPair, busSuite } from './bus_suite.ts';
+import { controlAddress, sensorAddress } from './address.ts';
 import { ipcControlBus, ipcSensorBus } from './ipc.ts';
+import type { Link } from './link.ts';
 import { createRelay } from './relay.ts';
 import { socketLink } from './socket_link.ts';
 import { linkPair } from './test_link_pair.ts';
+
+const order: EstimateOrder = {
+  kind: 'estimate',
+  version: wireVersion,
+  filter: { expression_text: '', any_tags_text: '', own_tags_text: '' },
+  from: 0n,
+  to: 1n,
+};
 
 describe('ipc bus through a relay', () => {
   busSuite(async (): Promise<BusPair> => {
     const relay = createRelay();
     const [controlEnd, controlHub] = linkPair();
     const [sensorEnd, sensorHub] = linkPair();
-    relay.attach('control', controlHub);
-    relay.attach('s1', sensorHub);
+    relay.attach(controlAddress, controlHub);
+    relay.attach(sensorAddress('s1'), sensorHub);
     const sensor = ipcSensorBus(sensorEnd, 's1');
     return {
       control: ipcControlBus(controlEnd),
@@ -25,6 +39,126 @@ describe('ipc bus through a relay', () => {
       sensor_name: 's1',
       cut: async () => sensorHub.close(),
     };
+  });
+});
+
+describe('names that others have too', () => {
+  test.each(['control', 'sensor', 'sensor/s1', 'absent', '__proto__', 'the supervisor'])(
+    'a sensor named %s takes nobody’s place',
+    async (name) => {
+      const relay = createRelay();
+      const [controlEnd, controlHub] = linkPair();
+      const [sensorEnd, sensorHub] = linkPair();
+      relay.attach(controlAddress, controlHub);
+      relay.attach(sensorAddress(name), sensorHub);
+      const [control, sensor] = [ipcControlBus(controlEnd), ipcSensorBus(sensorEnd, name)];
+      control.serve(async (message) => ({ kind: 'work', generation: BigInt(message.sensor.length), assignments: [] }));
+      sensor.serve({
+        nudge: () => undefined,
+        lookback: () => raise('lookback_busy', { limit: 0 }),
+        estimate: async () => ({ kind: 'tally', interfaces: [] }),
+      });
+      const asked = { kind: 'desired', version: wireVersion, sensor: name, epoch: 'e' } as const;
+      expect(await sensor.request(asked, { timeout_ms: 60_000 })).toMatchObject({ generation: BigInt(name.length) });
+      expect(await control.estimate(name, order, { timeout_ms: 60_000 })).toEqual({ kind: 'tally', interfaces: [] });
+    },
+  );
+});
+
+describe('a control that is started again', () => {
+  /** A relay with a sensor that answers when it is let, and the controls that come one after the other. */
+  const world = () => {
+    const relay = createRelay();
+    const [sensorEnd, sensorHub] = linkPair();
+    relay.attach(sensorAddress('s1'), sensorHub);
+    const asked: { readonly signal: AbortSignal; readonly answer: (packets: bigint) => void }[] = [];
+    ipcSensorBus(sensorEnd, 's1').serve({
+      nudge: () => undefined,
+      lookback: () => raise('lookback_busy', { limit: 0 }),
+      estimate: async (_order, signal) => {
+        const { promise, resolve } = Promise.withResolvers<bigint>();
+        asked.push({ signal, answer: resolve });
+        return { kind: 'refused', fault: { name: 'internal', code: 1012, message: `for ${await promise}` } };
+      },
+    });
+    const startControl = (): { readonly bus: ControlBus; readonly hub: Link } => {
+      const [end, hub] = linkPair();
+      relay.attach(controlAddress, hub);
+      return { bus: ipcControlBus(end), hub };
+    };
+    const many = async (count: number): Promise<void> =>
+      void (await waitFor(() => asked.length === count, { what: `${count} questions`, limit_ms: 60_000 }));
+    return { asked, many, startControl };
+  };
+
+  test.each(['when the old one is gone', 'while the old one’s pipe is still open'])(
+    'gets no answer that its predecessor asked for, %s',
+    async (when) => {
+      const { asked, many, startControl } = world();
+      const first = startControl();
+      const lost = first.bus.estimate('s1', order, { timeout_ms: 60_000 }).catch((error: unknown) => error);
+      await many(1);
+      if (when === 'when the old one is gone') first.hub.close();
+      const second = startControl();
+      const own = second.bus.estimate('s1', order, { timeout_ms: 60_000 });
+      await many(2);
+      asked[0]?.answer(1n);
+      asked[1]?.answer(2n);
+      expect(await own).toMatchObject({ fault: { message: 'for 2' } });
+      first.hub.close();
+      await lost;
+    },
+  );
+
+  test('a question whose asker is gone is cancelled', async () => {
+    const { asked, many, startControl } = world();
+    const first = startControl();
+    const lost = first.bus.estimate('s1', order, { timeout_ms: 60_000 }).catch((error: unknown) => error);
+    await many(1);
+    first.hub.close();
+    await waitFor(() => asked[0]?.signal.aborted === true, { what: 'it to be cancelled', limit_ms: 60_000 });
+    await lost;
+  });
+
+  test('one whose asker is gone is cancelled where its successor asks already', async () => {
+    const { asked, many, startControl } = world();
+    const first = startControl();
+    const lost = first.bus.estimate('s1', order, { timeout_ms: 60_000 }).catch((error: unknown) => error);
+    await many(1);
+    const own = startControl().bus.estimate('s1', order, { timeout_ms: 60_000 });
+    await many(2);
+    first.hub.close();
+    await waitFor(() => asked[0]?.signal.aborted === true, { what: 'it to be cancelled', limit_ms: 60_000 });
+    expect(asked[1]?.signal.aborted).toBe(false);
+    asked[1]?.answer(2n);
+    expect(await own).toMatchObject({ fault: { message: 'for 2' } });
+    await lost;
+  });
+});
+
+describe('a sensor that is started again', () => {
+  test('gets no answer that its predecessor asked for', async () => {
+    const relay = createRelay();
+    const [controlEnd, controlHub] = linkPair();
+    relay.attach(controlAddress, controlHub);
+    const answers = new Map<string, (generation: bigint) => void>();
+    ipcControlBus(controlEnd).serve(async ({ epoch }) => {
+      const { promise, resolve } = Promise.withResolvers<bigint>();
+      answers.set(epoch, resolve);
+      return { kind: 'work', generation: await promise, assignments: [] };
+    });
+    const ask = (epoch: string): Promise<ControlReply> => {
+      const [end, hub] = linkPair();
+      relay.attach(sensorAddress('s1'), hub);
+      const message = { kind: 'desired', version: wireVersion, sensor: 's1', epoch } as const;
+      return ipcSensorBus(end, 's1').request(message, { timeout_ms: 60_000 });
+    };
+    void ask('old').catch(() => undefined);
+    const asked = ask('new');
+    await waitFor(() => answers.size === 2, { what: 'both questions', limit_ms: 60_000 });
+    answers.get('old')?.(1n);
+    answers.get('new')?.(2n);
+    expect(await asked).toMatchObject({ generation: 2n });
   });
 });
 
@@ -40,13 +174,13 @@ describe('a question that a process takes with it', () => {
     const relay = createRelay();
     const [sensorEnd, sensorHub] = linkPair();
     const [, deadHub] = linkPair();
-    relay.attach('s1', sensorHub);
-    relay.attach('control', deadHub);
+    relay.attach(sensorAddress('s1'), sensorHub);
+    relay.attach(controlAddress, deadHub);
     const sensor = ipcSensorBus(sensorEnd, 's1');
     const lost = sensor.request(ask('s1', 'lost'), { timeout_ms: 60_000 });
     await delay(20);
     const [controlEnd, controlHub] = linkPair();
-    relay.attach('control', controlHub);
+    relay.attach(controlAddress, controlHub);
     const answer = Promise.withResolvers<ControlReply>();
     ipcControlBus(controlEnd).serve(async () => await answer.promise);
     const asked = sensor.request(ask('s1', 'new'), { timeout_ms: 60_000 });
@@ -89,7 +223,7 @@ describe('ipc bus over real processes', () => {
   test('a forked sensor asks and answers; killed and forked again, it is there again', async () => {
     const relay = createRelay();
     const [controlEnd, controlHub] = linkPair();
-    relay.attach('control', controlHub);
+    relay.attach(controlAddress, controlHub);
     const control = ipcControlBus(controlEnd);
     let hello = Promise.withResolvers<string>();
     control.serve(async (message) => {
@@ -115,7 +249,7 @@ describe('ipc bus over real processes', () => {
       hello = Promise.withResolvers<string>();
       const child = forkSensor();
       relay.attach(
-        's1',
+        sensorAddress('s1'),
         socketLink((take) => (child.stdio[4] as Duplex).on('data', take), 's1'),
       );
       expect(await hello.promise).toBe(String(child.pid));

@@ -2,6 +2,7 @@ import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import { checkMessage } from '../wire/check_message.ts';
 import type { EstimateReply, LookbackReply } from '../wire/control_messages.ts';
 import { wireVersion } from '../wire/version.ts';
+import { controlAddress, sensorAddress } from './address.ts';
 import type { ControlBus, SensorBus } from './bus.ts';
 import { type Conversation, converse } from './conversation.ts';
 import type { Link } from './link.ts';
@@ -15,7 +16,7 @@ function refusal(error: unknown): { kind: 'refused'; fault: { name: string; code
 
 /** The bus of one machine, control's end: questions and answers over a supervisor's relay. */
 export function ipcControlBus(link: Link): ControlBus {
-  const talk: Conversation = converse(link, 'control');
+  const talk: Conversation = converse(link, controlAddress);
   return {
     serve: (handler) => {
       talk.onAsk(async function* (body) {
@@ -27,9 +28,10 @@ export function ipcControlBus(link: Link): ControlBus {
         }
       });
     },
-    nudge: (sensor, generation) => talk.tell(sensor, { kind: 'nudge', version: wireVersion, generation }),
+    nudge: (sensor, generation) =>
+      talk.tell(sensorAddress(sensor), { kind: 'nudge', version: wireVersion, generation }),
     async *lookback(sensor, request, options) {
-      for await (const body of talk.ask(sensor, request, options)) {
+      for await (const body of talk.ask(sensorAddress(sensor), request, options)) {
         if (!checkMessage('LookbackReply', body)) raise('request_malformed', { reason: `an answer of ${sensor}` });
         yield body;
         if (body.kind !== 'records') return;
@@ -37,7 +39,7 @@ export function ipcControlBus(link: Link): ControlBus {
       raise('bus_closed', { peer: sensor });
     },
     estimate: async (sensor, order, options) => {
-      for await (const body of talk.ask(sensor, order, options)) {
+      for await (const body of talk.ask(sensorAddress(sensor), order, options)) {
         if (!checkMessage('EstimateReply', body)) raise('request_malformed', { reason: `an answer of ${sensor}` });
         return body;
       }
@@ -49,7 +51,7 @@ export function ipcControlBus(link: Link): ControlBus {
 
 /** The bus of one machine, a sensor's end. */
 export function ipcSensorBus(link: Link, sensor: string): SensorBus {
-  const talk: Conversation = converse(link, sensor);
+  const talk: Conversation = converse(link, sensorAddress(sensor));
   return {
     serve: (handlers) => {
       talk.onTell((body) => {
@@ -68,7 +70,7 @@ export function ipcSensorBus(link: Link, sensor: string): SensorBus {
       });
     },
     request: async (message, options) => {
-      for await (const body of talk.ask('control', message, options)) {
+      for await (const body of talk.ask(controlAddress, message, options)) {
         if (!checkMessage('ControlReply', body)) raise('request_malformed', { reason: 'an answer of control' });
         return body;
       }

@@ -5,7 +5,7 @@ import type { Frame } from './frame.ts';
 import type { Link } from './link.ts';
 import { socketLink } from './socket_link.ts';
 
-const frame = (id: number, ...body: Uint8Array[]): Frame => ({
+const frame = (id: string, ...body: Uint8Array[]): Frame => ({
   head: { to: 'control', from: 's1', id, type: 'tell' },
   body,
 });
@@ -15,12 +15,12 @@ const linkOver = (end: Duplex): Link => socketLink((take) => end.on('data', take
 test('what comes before the first listener is kept for it, in order', async () => {
   const [here, there] = duplexPair();
   const [link, other] = [linkOver(here), linkOver(there)];
-  await Promise.all([1, 2].map((id) => other.send(frame(id))));
-  const heard: number[] = [];
+  await Promise.all(['1', '2'].map((id) => other.send(frame(id))));
+  const heard: string[] = [];
   link.onFrame(({ head }) => void heard.push(head.id));
-  await other.send(frame(3, new Uint8Array(5), new Uint8Array(0), new Uint8Array(7)));
+  await other.send(frame('3', new Uint8Array(5), new Uint8Array(0), new Uint8Array(7)));
   for (let wait = 0; wait < 10 && heard.length < 3; wait += 1) await turn();
-  expect(heard).toEqual([1, 2, 3]);
+  expect(heard).toEqual(['1', '2', '3']);
 });
 
 test('a pipe that is closed sends nothing and says so, on both ends', async () => {
@@ -33,7 +33,7 @@ test('a pipe that is closed sends nothing and says so, on both ends', async () =
   const late = Promise.withResolvers<void>();
   link.onClose(late.resolve);
   await late.promise;
-  await expect(link.send(frame(1))).rejects.toMatchObject({ faults: [{ name: 'bus_closed' }] });
+  await expect(link.send(frame('1'))).rejects.toMatchObject({ faults: [{ name: 'bus_closed' }] });
   other.close();
 });
 

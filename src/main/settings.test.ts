@@ -49,6 +49,8 @@ describe('readServeSettings', () => {
     ['LISTEN', '::1:80'],
     ['COLO', 'not a name'],
     ['SENSOR', '../x'],
+    ['SENSOR', 'all'],
+    ['SENSOR', 'none'],
     ['ACCOUNT_ID', 'xyz'],
     ['BOOTSTRAP_TOKEN', 'too short'],
     ['SAMPLE_PPS', '99'],

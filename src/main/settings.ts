@@ -126,6 +126,10 @@ export function readServeSettings(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value)
       ? value
       : wrong(name, 'letters, digits, ".", "_" and "-", at most 63');
+  const sensorName = (value: string): string =>
+    value === 'all' || value === 'none'
+      ? wrong('SENSOR', `another name than "${value}", which "edgetap account grant" has for ${value} of the sensors`)
+      : named('SENSOR', value);
   const list = (name: string): readonly string[] =>
     (text(name) ?? '')
       .split(',')
@@ -179,7 +183,7 @@ export function readServeSettings(
     listen: { host: listen[1] ?? listen[2] ?? '', port },
     data_dir: text('DATA_DIR') ?? './data',
     colo: named('COLO', text('COLO') ?? ''),
-    sensor: named('SENSOR', text('SENSOR') ?? host_name),
+    sensor: sensorName(text('SENSOR') ?? host_name),
     interfaces:
       interfaces.length === 0 ? 'default' : interfaces.length === 1 && interfaces[0] === 'all' ? 'all' : interfaces,
     sample_pps: whole('SAMPLE_PPS', 100, 100_000_000) ?? sample_pps_default,

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { controlAddress, sensorAddress } from '../bus/address.ts';
 import { createRelay } from '../bus/relay.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { busOf, child_stdio } from './bus_link.ts';
@@ -71,7 +72,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     let ready_at: number | undefined;
     let refusal: Fault | undefined;
     child.process = forked;
-    relay.attach(name === 'control' ? name : settings.sensor, busOf(forked, name));
+    relay.attach(name === 'control' ? controlAddress : sensorAddress(settings.sensor), busOf(forked, name));
     forked.on('message', (message) => {
       if (!isChildMessage(message)) return;
       const said = message as FromChild;

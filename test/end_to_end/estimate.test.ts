@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { controlAddress, sensorAddress } from '../../src/bus/address.ts';
 import { ipcControlBus, ipcSensorBus } from '../../src/bus/ipc.ts';
 import { createRelay } from '../../src/bus/relay.ts';
 import { linkPair } from '../../src/bus/test_link_pair.ts';
@@ -206,8 +207,8 @@ describe('at rate 1 in 10 it is near the truth', () => {
     });
     const relay = createRelay();
     const [[control_end, control_hub], [sensor_end, sensor_hub]] = [linkPair(), linkPair()];
-    relay.attach('control', control_hub);
-    relay.attach('s1', sensor_hub);
+    relay.attach(controlAddress, control_hub);
+    relay.attach(sensorAddress('s1'), sensor_hub);
     const bus = ipcControlBus(control_end);
     ipcSensorBus(sensor_end, 's1').serve({
       nudge: () => undefined,

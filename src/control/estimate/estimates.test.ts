@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ControlBus, SensorHandlers } from '../../bus/bus.ts';
+import { controlAddress, sensorAddress } from '../../bus/address.ts';
 import { ipcControlBus, ipcSensorBus } from '../../bus/ipc.ts';
 import { createRelay, type Relay } from '../../bus/relay.ts';
 import { linkPair } from '../../bus/test_link_pair.ts';
@@ -38,7 +39,7 @@ beforeEach(async () => {
   db = await openDatabase({ url: ':memory:', clock: () => (now += 1000n) });
   relay = createRelay();
   const [end, hub] = linkPair();
-  relay.attach('control', hub);
+  relay.attach(controlAddress, hub);
   bus = ipcControlBus(end);
   closing = new AbortController();
   asked = [];
@@ -86,7 +87,7 @@ async function sensor(
   );
   if (answer === undefined) return;
   const [end, hub] = linkPair();
-  relay.attach(name, hub);
+  relay.attach(sensorAddress(name), hub);
   const handlers: SensorHandlers = {
     nudge: () => undefined,
     lookback: () => raise('lookback_busy', { limit: 0 }),
