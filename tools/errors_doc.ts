@@ -15,7 +15,7 @@ const areas: ReadonlyMap<number, string> = new Map([
   [13, 'Filters'],
   [14, 'Capture files'],
   [15, 'Capturing'],
-  [16, 'Samples'],
+  [16, 'Samples, and what is kept on disk'],
   [17, 'Uploads'],
   [18, 'State'],
   [19, 'Operators and the command line'],

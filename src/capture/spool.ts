@@ -45,15 +45,28 @@ export class Spool {
   static async open(
     directory: string,
     limit_bytes: number,
-  ): Promise<{ readonly spool: Spool; readonly recovered: readonly RecoveredPart[] }> {
+  ): Promise<{
+    readonly spool: Spool;
+    readonly recovered: readonly RecoveredPart[];
+    readonly strays: readonly StrayEntry[];
+  }> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const spool = new Spool(directory, limit_bytes);
     const recovered: RecoveredPart[] = [];
-    for (const { name: capture_id } of await captureFolders(directory)) {
-      for (const name of (await readdir(join(directory, capture_id))).sort()) {
-        if (!name.endsWith(suffix)) continue;
-        const part = name.slice(0, -suffix.length);
-        const path = spool.path(capture_id, part);
+    const { folders, strays } = await captureFolders(directory);
+    for (const capture_id of folders) {
+      for (const entry of await entriesOf(join(directory, capture_id), strays)) {
+        if (!entry.name.endsWith(suffix)) continue;
+        const part = entry.name.slice(0, -suffix.length);
+        const path = join(directory, capture_id, entry.name);
+        if (!isPartName(part)) {
+          strays.push({ path, reason: 'it is named like no interface' });
+          continue;
+        }
+        if (!entry.isFile()) {
+          recovered.push({ capture_id, part, path, ...nothing, unreadable: 'it is not a file' });
+          continue;
+        }
         // Of a file with sums those say what of it is good, also behind what is damaged.
         const leave = existsSync(`${path}.sums`);
         const file = recoverIfReadable(path, leave);
@@ -61,14 +74,13 @@ export class Spool {
         recovered.push({ capture_id, part, path, ...file });
       }
     }
-    return { spool, recovered };
+    return { spool, recovered, strays };
   }
 
   /** Where a part's file is. */
   path(capture_id: string, part: string): string {
     if (!isId(capture_id)) throw new RangeError(`"${capture_id}" is not the id of a capture`);
-    // An interface's name has no slash, and is neither "." nor "..".
-    if (!/^[^/\0]{1,64}$/.test(part) || part === '.' || part === '..') {
+    if (!isPartName(part)) {
       throw new RangeError(`"${part}" is not the name of a part`);
     }
     return join(this.directory, capture_id, `${part}${suffix}`);
@@ -106,11 +118,39 @@ export class Spool {
   }
 }
 
-async function captureFolders(directory: string): Promise<readonly Dirent[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory() && isId(entry.name))
-    .sort((one, other) => (one.name < other.name ? -1 : 1));
+/** What is in the spool and was not put there by it, or cannot be looked at: left alone, and told. */
+export interface StrayEntry {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** An interface's name has no slash, and is neither "." nor "..". */
+function isPartName(part: string): boolean {
+  return /^[^/\0]{1,64}$/.test(part) && part !== '.' && part !== '..';
+}
+
+const nothing = { packets: 0, bytes: 0, ascending: true, file_bytes: 0, cut_bytes: 0 };
+
+async function captureFolders(
+  directory: string,
+): Promise<{ readonly folders: readonly string[]; readonly strays: StrayEntry[] }> {
+  const own = (await readdir(directory, { withFileTypes: true })).filter((entry) => isId(entry.name));
+  const names = own.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const strays = own.filter((entry) => !entry.isDirectory());
+  return {
+    folders: names.sort(),
+    strays: strays.map(({ name }) => ({ path: join(directory, name), reason: 'it is no directory' })),
+  };
+}
+
+async function entriesOf(directory: string, strays: StrayEntry[]): Promise<readonly Dirent[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.sort((one, other) => (one.name < other.name ? -1 : 1));
+  } catch (error) {
+    strays.push({ path: directory, reason: error instanceof Error ? error.message : String(error) });
+    return [];
+  }
 }
 
 /** What the disk does not give keeps no other part from being taken up. */
@@ -119,8 +159,7 @@ function recoverIfReadable(path: string, leave: boolean): RecoveredFile & Pick<R
     return recoverFile(path, { leave });
   } catch (error) {
     const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    const none = { packets: 0, bytes: 0, ascending: true, file_bytes: 0 };
-    return { ...none, cut_bytes: leave ? size : 0, unreadable: String(error) };
+    return { ...nothing, cut_bytes: leave ? size : 0, unreadable: String(error) };
   }
 }
 

@@ -24,6 +24,7 @@ import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
 import type { Ownerships } from './ownership/ownerships.ts';
 import { createPastRunner } from './past/past_runner.ts';
+import { createSetAside } from './set_aside.ts';
 
 /** What a control is made of; main builds it all. */
 export interface ControlParts {
@@ -76,6 +77,7 @@ export function startControl(parts: ControlParts): RunningControl {
   const { db, bus } = parts;
   const metrics = createMetrics(db);
   const closing = new AbortController();
+  const aside = createSetAside();
   let refusing: string | undefined;
   const warn = (fault: Fault, context: string): void => {
     metrics.countWarning(fault.name);
@@ -125,7 +127,7 @@ export function startControl(parts: ControlParts): RunningControl {
 
   bus.serve(async (request) => {
     try {
-      return await answerSensor({ db, keeper, delivery }, request);
+      return await answerSensor({ db, keeper, delivery, aside }, request);
     } catch (error) {
       if (!(error instanceof FaultError)) parts.crash(error);
       throw error;
@@ -171,7 +173,7 @@ export function startControl(parts: ControlParts): RunningControl {
         // An interface that is away leaves the others to be asked.
         return {
           ready: trouble === undefined && !blind,
-          reasons: trouble === undefined ? reasons : [trouble.message, ...reasons],
+          reasons: [...(trouble === undefined ? [] : [trouble.message]), ...reasons, ...aside.reasons()],
         };
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;

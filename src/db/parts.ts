@@ -86,6 +86,26 @@ export async function partsOfMany(
   return Map.groupBy((await rowsOfMany(db, capture_ids)).map(partOfRow), (part) => part.capture_id);
 }
 
+const keysOfMany = builtByShape(placesFor, inPlaces, (query, ids: readonly string[]) =>
+  query.selectFrom('parts').select(['capture_id', 'sensor', 'interface']).where('capture_id', 'in', inPlaces(ids)),
+);
+const ids_at_once = 512;
+
+/** The parts of a sensor among those named that there are rows of, whatever became of them. */
+export async function knownParts(
+  db: Queries,
+  sensor: string,
+  named: readonly Pick<PartKey, 'capture_id'>[],
+): Promise<readonly PartKey[]> {
+  const ids = [...new Set(named.map((part) => part.capture_id))];
+  const found: PartKey[] = [];
+  for (let at = 0; at < ids.length; at += ids_at_once) {
+    const rows = await keysOfMany(db, ids.slice(at, at + ids_at_once));
+    found.push(...rows.filter((row) => row.sensor === sensor));
+  }
+  return found;
+}
+
 /** Changes one part; false when there is no such part. */
 export async function updatePart(tx: Transaction, key: PartKey, patch: PartPatch): Promise<boolean> {
   const changes = partChanges(patch);

@@ -22,6 +22,7 @@ import { expire } from '../control/expiry.ts';
 import { createOwnerships } from '../control/ownership/ownerships.ts';
 import { reseal } from '../control/ownership/reseal.ts';
 import type { Vault } from '../control/ownership/vault.ts';
+import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
@@ -31,6 +32,7 @@ import { machineTimes } from '../plan/machine_times.ts';
 import { busLink } from './bus_link.ts';
 import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
+import { matchIdentity } from './data_identity.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
@@ -63,6 +65,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
     host: hostClocks(),
     leftBehind: () => leftBehind(settings.data_dir),
   });
+  await identify(db, settings.data_dir);
   const key_file = settings.secret_key_file ?? join(settings.data_dir, 'secret.key');
   const keys = await keysOf(key_file);
   const vault: Vault = {
@@ -197,6 +200,17 @@ childProcess('control', async ({ settings, logger, crash }) => {
     },
   };
 });
+
+/** Refuses a database that is another data directory's. */
+async function identify(db: Database, data_dir: string): Promise<void> {
+  try {
+    await matchIdentity(db, { data_dir, database: databasePath(data_dir) }, random);
+  } catch (cause) {
+    if (cause instanceof FaultError) throw cause;
+    const expected = `a directory whose file data.id can be read and written (${textOf(cause)})`;
+    raise('setting_invalid', { setting: 'EDGETAP_DATA_DIR', value: data_dir, expected }, { cause });
+  }
+}
 
 function bootstrapOf({ account_id, bootstrap_token, token }: ServeSettings): BootstrapOptions {
   return {

@@ -39,7 +39,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   // An earlier supervisor's sensor may still be sealing what it has.
   const held = holdDirectory(directory, 'sensor', takeover_ms);
   const free_bytes = await freeBytes(directory);
-  const { spool, recovered } = await Spool.open(
+  const { spool, recovered, strays } = await Spool.open(
     join(directory, 'spool'),
     settings.spool_bytes ?? Math.floor(free_bytes / 2),
   );
@@ -75,6 +75,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     compiler,
     spool,
     recovered,
+    strays,
     samples,
     sender: (ask) =>
       createPartSender({

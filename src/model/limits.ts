@@ -22,6 +22,10 @@ export const limits = {
   lookback_answer_ms: 2000,
   /** Places of a part's file for which control is told what the file was up to there. */
   file_sums_max: 512,
+  /** Parts of which a sensor says in one message that it has something. */
+  parts_told_max: 16_384,
+  /** Things set aside of which a sensor tells. */
+  set_aside_told_max: 64,
   conversion_wait_s: 60,
   unknown_after_s: 30,
   upload_expiry_s: 86_400,

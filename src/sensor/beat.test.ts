@@ -51,6 +51,8 @@ function beating(control: (question: Question) => ControlReply): {
     },
     work: {
       reconcile: () => (reconciled += 1),
+      holds: () => [],
+      setAside: () => [],
       progress: () => undefined,
       stop: async () => undefined,
       settled: async () => undefined,

@@ -1,4 +1,5 @@
 import type { Fault } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
 import type { AskControl } from './ask_control.ts';
 import { attempt } from './attempt.ts';
 import type { Clock } from './clock.ts';
@@ -52,8 +53,11 @@ export function createBeat(deps: BeatDeps): Beat {
   };
   const fetchWork = async (): Promise<void> => {
     if (have === want) return;
-    const { generation, assignments } = await ask({ kind: 'desired' }, 'work');
-    work.reconcile(assignments);
+    const { generation, assignments, over } = await ask(
+      { kind: 'desired', holds: work.holds().slice(0, limits.parts_told_max) },
+      'work',
+    );
+    work.reconcile(assignments, over ?? []);
     have = generation;
   };
   const heartbeat = async (): Promise<void> => {

@@ -2,6 +2,7 @@ import type { CaptureEngine } from '../capture/capture_engine.ts';
 import type { Spool } from '../capture/spool.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
 import { type Fault, FaultError } from '../model/errors/fault.ts';
+import { limits } from '../model/limits.ts';
 import type { SampleStore } from '../samples/sample_store.ts';
 import type { InterfaceState } from '../wire/bus_fields.ts';
 import type { Identity, Question } from './ask_control.ts';
@@ -18,6 +19,8 @@ export function describeSensor(parts: {
   interfaces(): readonly HostInterface[];
   /** What is to be sampled and is not, and why. */
   unsampled(): ReadonlyMap<string, Fault>;
+  /** What is kept for a person to look at. */
+  setAside(): readonly Fault[];
 }): () => Promise<SensorDescription> {
   const { who, engine, spool, samples } = parts;
   return async () => {
@@ -28,6 +31,7 @@ export function describeSensor(parts: {
       interfaces: await Promise.all(parts.interfaces().map(async (port) => await interfaceState(engine, port))),
       spool_used_bytes: BigInt(budget.used_bytes),
       spool_limit_bytes: BigInt(budget.limit_bytes),
+      set_aside: toldOf(parts.setAside()),
       samples: [
         ...samples.status().interfaces.flatMap((one) => {
           const { sampling, oldest } = one;
@@ -51,6 +55,13 @@ export function describeSensor(parts: {
       ],
     };
   };
+}
+
+/** As much of it as a heartbeat carries; the log has all. */
+function toldOf(aside: readonly Fault[]): NonNullable<SensorDescription['set_aside']> {
+  return aside
+    .slice(0, limits.set_aside_told_max)
+    .map(({ name, code, message }) => ({ name, code, message: message.slice(0, 4096) }));
 }
 
 /** Interfaces that are not sampled, in the place of what their samplers would say. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { CaptureEngine, OpenedRing } from '../capture/capture_engine.ts';
 import type { Part } from '../capture/part.ts';
 import type { Spool } from '../capture/spool.ts';
@@ -41,6 +42,12 @@ export interface PartRunnerDeps {
   crash(error: unknown): void;
 }
 
+/** What a sensor has the only copy of. */
+export interface KeptCapture {
+  readonly path: string;
+  readonly packets: bigint;
+}
+
 /** One part from its assignment to its place in the bucket. */
 export interface PartRunner {
   /** Takes a changed assignment: a stop, an earlier deadline. */
@@ -51,6 +58,8 @@ export interface PartRunner {
   forget(): Promise<void>;
   /** Tells how far it is, as long as it captures: called once a second. */
   progress(): void;
+  /** What was captured of it and has not reached its place; undefined where there is no such thing. */
+  kept(): KeptCapture | undefined;
   /** Resolves once it is delivered, or can do no more. */
   readonly settled: Promise<void>;
 }
@@ -410,6 +419,14 @@ export function runPart(
       });
     },
     progress,
+    kept: () => {
+      const { phase, packets = 0n } = state;
+      const own = state.file === undefined ? spool.path(capture_id, interfaceName) : paths.copy(state.file);
+      if (phase === 'armed') return { path: own, packets };
+      return (phase === 'ended' || phase === 'failed') && packets > 0n && existsSync(own)
+        ? { path: own, packets }
+        : undefined;
+    },
     settled: life,
   };
 }

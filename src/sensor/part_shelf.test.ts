@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -49,5 +49,6 @@ test.each([
   writeFileSync(paths.state, text);
   const { states, unreadable } = await readStates(spool);
   expect(states.size).toBe(0);
-  expect(unreadable).toMatchObject([{ key: `${first}/eth0`, path: paths.state }]);
+  expect(unreadable).toMatchObject([{ key: `${first}/eth0`, path: `${paths.state}.set-aside` }]);
+  expect(readFileSync(`${paths.state}.set-aside`, 'utf8')).toBe(text);
 });

@@ -1,8 +1,9 @@
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromJsonText, toJsonText } from '../model/json_text.ts';
+import { isId } from '../model/id.ts';
 import { onSpool } from './on_spool.ts';
 import { type PartState, partKey } from './part_state.ts';
+import { readStateText, stateText } from './state_text.ts';
 
 /** What a sensor keeps beside a part's file in the spool. */
 export interface PartPaths {
@@ -51,7 +52,7 @@ export async function writeState(paths: PartPaths, state: PartState): Promise<vo
     await rm(fresh, { force: true });
     const file = await open(fresh, 'wx', 0o600);
     try {
-      await file.writeFile(toJsonText(state));
+      await file.writeFile(stateText(state));
       await file.sync();
     } catch (error) {
       await file.close().catch(() => undefined);
@@ -117,30 +118,21 @@ async function removeIfEmpty(directory: string): Promise<void> {
   });
 }
 
-/** A part's state that cannot be read: kept for a person to look at, and told. */
+/** A part's state that cannot be used: kept for a person to look at, and told. */
 export interface UnreadablePart {
   readonly key: string;
+  /** Where the file of it is now. */
   readonly path: string;
-  readonly cause: unknown;
+  readonly reason: string;
 }
 
-const phases: ReadonlySet<unknown> = new Set<PartState['phase']>([
-  'arming',
-  'armed',
-  'ended',
-  'delivered',
-  'failed',
-  'excluded',
-]);
+/** What a file is called that was set aside; its name ends so. */
+const asideEnding = '.set-aside';
 
-/** Whole as it was written, or the disk gave something else: what makes a part what it is must be there. */
-function isStateOf(state: Partial<PartState>, key: string): state is PartState {
-  const { assignment, interface: name, phase, attempt } = state;
-  if (assignment === undefined || name === undefined) return false;
-  return partKey(assignment.capture_id, name) === key && phases.has(phase) && Number.isInteger(attempt);
-}
-
-/** Every part that the spool holds, by key. To be called before anything is written: a state that a crash kept from its name is removed. */
+/**
+ * Every part that the spool holds, by key. To be called before anything is written: a state that a crash kept from its name is removed, and
+ * one that is not what was written gets another name.
+ */
 export async function readStates(
   spool: string,
 ): Promise<{ readonly states: ReadonlyMap<string, PartState>; readonly unreadable: readonly UnreadablePart[] }> {
@@ -148,22 +140,52 @@ export async function readStates(
   const unreadable: UnreadablePart[] = [];
   await mkdir(spool, { recursive: true, mode: 0o700 });
   for (const capture of await readdir(spool, { withFileTypes: true })) {
-    if (!capture.isDirectory() || !/^[0-9a-f]{32}$/.test(capture.name)) continue;
+    if (!capture.isDirectory() || !isId(capture.name)) continue;
     const directory = join(spool, capture.name);
-    for (const file of await readdir(directory)) {
-      if (file.endsWith(`.${stateEnding}.new`)) await removeUnfinished(directory, file);
-      if (!file.endsWith(`.${stateEnding}`)) continue;
-      const path = join(directory, file);
-      const key = partKey(capture.name, file.slice(0, -stateEnding.length - 1));
-      try {
-        const state = fromJsonText(await readFile(path, 'utf8')) as Partial<PartState> | null;
-        if (state?.layout !== 1) throw new Error(`its layout is ${String(state?.layout)}`);
-        if (!isStateOf(state, key)) throw new Error('it is not the state of this part');
-        states.set(key, state);
-      } catch (cause) {
-        unreadable.push({ key, path, cause });
-      }
+    // What the disk does not list has no states: the spool tells of it.
+    const files = await readdir(directory, { withFileTypes: true }).catch(() => []);
+    for (const { name } of files.filter((file) => file.isFile() && file.name.endsWith(`.${stateEnding}.new`)))
+      await removeUnfinished(directory, name);
+    for (const file of files.filter(({ name }) => name.endsWith(`.${stateEnding}`))) {
+      const key = partKey(capture.name, file.name.slice(0, -stateEnding.length - 1));
+      const found = file.isFile() ? await readState(join(directory, file.name), key) : { reason: 'it is not a file' };
+      if ('phase' in found) states.set(key, found);
+      else unreadable.push({ key, path: join(directory, file.name), ...found });
+    }
+    for (const { name } of files) {
+      if (!name.endsWith(`.${stateEnding}${asideEnding}`)) continue;
+      const key = partKey(capture.name, name.slice(0, -stateEnding.length - asideEnding.length - 1));
+      if (states.has(key) || unreadable.some((one) => one.key === key)) continue;
+      unreadable.push({ key, path: join(directory, name), reason: 'it was set aside at an earlier start' });
     }
   }
   return { states, unreadable };
+}
+
+/** A part's state, or why there is none; then where the file is now. */
+async function readState(
+  path: string,
+  key: string,
+): Promise<PartState | { readonly path?: string; readonly reason: string }> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    // The disk may come right.
+    return { reason: textOf(error) };
+  }
+  try {
+    return readStateText(bytes, key);
+  } catch (error) {
+    const aside = `${path}${asideEnding}`;
+    const moved = await rename(path, aside).then(
+      () => true,
+      () => false,
+    );
+    return { ...(moved ? { path: aside } : {}), reason: textOf(error) };
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

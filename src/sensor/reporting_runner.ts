@@ -24,6 +24,7 @@ export function reportingRunner(
     stop: async () => undefined,
     forget: async () => outbox.forget(assignment.capture_id, interfaceName),
     progress: () => undefined,
+    kept: () => undefined,
     settled: outbox.tell(newsOf(state, undefined)),
   };
 }

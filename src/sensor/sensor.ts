@@ -1,6 +1,6 @@
 import type { SensorBus } from '../bus/bus.ts';
 import type { CaptureEngine } from '../capture/capture_engine.ts';
-import type { RecoveredPart, Spool } from '../capture/spool.ts';
+import type { RecoveredPart, Spool, StrayEntry } from '../capture/spool.ts';
 import type { FilterCompiler } from '../libpcap/compiler_pool.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
 import type { Fault } from '../model/errors/fault.ts';
@@ -25,6 +25,8 @@ export interface SensorParts {
   readonly spool: Spool;
   /** What the spool held when it was opened. */
   readonly recovered: readonly RecoveredPart[];
+  /** What else it held. */
+  readonly strays: readonly StrayEntry[];
   readonly samples: SampleStore;
   /** Makes the sender of parts from the way to ask control. */
   readonly sender: (ask: AskControl) => PartSender;
@@ -81,7 +83,7 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
     work,
     signal: stopping.signal,
     warn: (fault, context) => parts.warn(fault, context),
-    describe: describeSensor(parts),
+    describe: describeSensor({ ...parts, setAside: () => work.setAside() }),
   });
   wake = () => beat.soon();
   bus.serve({

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -37,13 +47,14 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 /** A sensor's work over this spool; nothing that it delivers ever arrives. */
 async function open(): Promise<Work> {
-  const { spool, recovered } = await Spool.open(directory, 1_000_000);
+  const { spool, recovered, strays } = await Spool.open(directory, 1_000_000);
   const native = (): never => {
     throw new Error('nothing is to be captured here');
   };
   return await createWork({
     spool,
     recovered,
+    strays,
     outbox,
     engine: { probeLinktype: native, open: native, arm: native, close: native },
     compiler: { check: native, compile: native, close: native },
@@ -112,7 +123,7 @@ describe('what an earlier process has left', () => {
     writeFileSync(partPaths(directory, capture_id, 'eth0').state, '{ torn');
     const work = await open();
     expect(warned.map((one) => one.name)).toEqual(['spool_state_unreadable']);
-    work.reconcile([assignment]);
+    work.reconcile([assignment], []);
     expect(await reported()).toMatchObject({ phase: 'failed', fault: { name: 'spool_state_unreadable' } });
     const { recovered } = await Spool.open(directory, 1_000_000);
     expect(recovered.map((file) => file.packets)).toEqual([3]);
@@ -122,7 +133,7 @@ describe('what an earlier process has left', () => {
     writePart();
     const work = await open();
     expect(warned.map(({ message }) => message)).toEqual([expect.stringMatching(/eth0\.state\.json.*it is gone/)]);
-    work.reconcile([assignment]);
+    work.reconcile([assignment], []);
     expect(await reported()).toMatchObject({ phase: 'failed', fault: { name: 'spool_state_unreadable' } });
     const { recovered } = await Spool.open(directory, 1_000_000);
     expect(recovered.map((file) => file.packets)).toEqual([3]);
@@ -156,14 +167,152 @@ describe('what an earlier process has left', () => {
     await leave({ phase: 'ended', packets: 3n });
     const work = await open();
     await expect.poll(() => shipments.length).toBe(1);
-    work.reconcile([]);
+    expect(work.holds()).toEqual([{ capture_id, interface: 'eth0' }]);
+    work.reconcile([], work.holds());
     await expect.poll(async () => (await Spool.open(directory, 1_000_000)).recovered).toEqual([]);
     expect(shipments[0]?.signal.aborted).toBe(true);
   });
+
+  test.each(['armed', 'ended', 'failed'] as const)(
+    'one that was %s and that control has never heard of is kept, told, and gone on with once control knows it',
+    async (phase) => {
+      writePart();
+      await leave({ phase, armed_at: now, packets: 3n });
+      const work = await open();
+      work.reconcile([], []);
+      expect(work.setAside().map(({ name }) => name)).toEqual(['part_unclaimed']);
+      expect(warned.at(-1)?.message).toMatch(/capture c{32}, of which .*eth0\.pcap has 3 packets/);
+      // Told once, kept for ever.
+      const told = warned.length;
+      work.reconcile([], []);
+      expect(warned.length).toBe(told);
+      expect(work.holds()).toHaveLength(1);
+      expect((await Spool.open(directory, 1_000_000)).recovered.map((file) => file.packets)).toEqual([3]);
+      expect(shipments.every(({ signal }) => !signal.aborted)).toBe(true);
+      work.reconcile([assignment], []);
+      expect(work.setAside()).toEqual([]);
+      work.reconcile([], work.holds());
+      await expect.poll(async () => (await Spool.open(directory, 1_000_000)).recovered).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['delivered', { phase: 'delivered', packets: 3n }],
+    ['empty', { phase: 'ended', packets: 0n }],
+    ['excluded', { phase: 'excluded' }],
+    ['failed before it had begun', { phase: 'failed' }],
+  ] as const)('one that is %s goes also where control has never heard of it', async (_, state) => {
+    await leave(state);
+    const work = await open();
+    work.reconcile([], []);
+    expect(work.setAside()).toEqual([]);
+    await expect.poll(() => readdirSync(directory)).toEqual([]);
+  });
+
+  test('one whose file cannot be read is no part without packets: it stays as it is', async () => {
+    mkdirSync(join(directory, capture_id, 'eth0.pcap'));
+    await leave({ phase: 'armed', armed_at: now });
+    const work = await open();
+    expect(work.setAside().map(({ name }) => name)).toEqual(['spool_state_unreadable']);
+    work.reconcile([assignment], []);
+    work.reconcile([], [{ capture_id, interface: 'eth0' }]);
+    await expect.poll(() => work.holds()).toEqual([]);
+    expect(readdirSync(join(directory, capture_id)).sort()).toEqual(['eth0.pcap', 'eth0.state.json']);
+  });
+
+  test('one whose state is gone and whose file is damaged at its beginning stays as it is', async () => {
+    writePart();
+    const path = join(directory, capture_id, 'eth0.pcap');
+    const file = readFileSync(path);
+    file.fill(0xff, 24, 40);
+    writeFileSync(path, file);
+    writeFileSync(`${path}.sums`, '');
+    const work = await open();
+    expect(work.setAside()).toHaveLength(1);
+    expect(readFileSync(path).equals(file)).toBe(true);
+  });
 });
+
+describe('a state that is not what was written', () => {
+  const damage: readonly (readonly [string, (text: string) => string | Buffer])[] = [
+    ['a flipped byte', (text) => text.replace('"linktype":1', '"linktype":3')],
+    ['a wrong phase', (text) => text.replace('"ended"', '"endet"')],
+    ['JSON of another shape', () => '[]'],
+    ['a bare null', () => 'null'],
+    ['nothing', () => ''],
+    ['zeros', (text) => Buffer.alloc(text.length)],
+    ['half of it', (text) => text.slice(0, text.length / 2)],
+    ['a bigint that is none', () => '{"layout":1,"packets":{"$bigint":"x"}}'],
+  ];
+  test.each(damage)('%s: it is set aside, renamed, and fails alone', async (_, change) => {
+    writePart();
+    const { state } = partPaths(directory, capture_id, 'eth0');
+    await leave({ phase: 'ended', packets: 3n, linktype: 1 });
+    writeFileSync(state, change(readFileSync(state, 'utf8')));
+    const kept = readFileSync(state);
+    const other = 'd'.repeat(32);
+    mkdirSync(join(directory, other));
+    writeFileSync(join(directory, other, 'eth0.pcap'), readFileSync(join(directory, capture_id, 'eth0.pcap')));
+    const others = plainAssignment(other, now, { arm_before: now - 1n });
+    await writeState(partPaths(directory, other, 'eth0'), {
+      layout: 1,
+      assignment: others,
+      interface: 'eth0',
+      phase: 'ended',
+      packets: 3n,
+      attempt: 0,
+    });
+    for (const start of ['first', 'second']) {
+      shipments = [];
+      const work = await open();
+      expect(
+        work.setAside().map(({ message }) => message),
+        start,
+      ).toEqual([expect.stringContaining(`${state}.set-aside`)]);
+      expect(readFileSync(`${state}.set-aside`).equals(kept)).toBe(true);
+      await expect.poll(() => shipments.map(({ assignment: { capture_id: id } }) => id)).toEqual([other]);
+      work.reconcile([assignment, others], []);
+      expect(outbox.pending().find((report) => report.capture_id === capture_id)).toMatchObject({
+        phase: 'failed',
+        fault: { name: 'spool_state_unreadable' },
+      });
+      work.reconcile([others], [{ capture_id, interface: 'eth0' }]);
+      expect(readdirSync(join(directory, capture_id)).sort()).toEqual(['eth0.pcap', 'eth0.state.json.set-aside']);
+    }
+  });
+});
+
+test.each([
+  ['a file', (path: string): void => writeFileSync(path, 'x')],
+  ['a link to nowhere', (path: string): void => symlinkSync('/nowhere', path)],
+  ['a pipe', (path: string): void => void execFileSync('mkfifo', [path])],
+  [
+    'a directory with files that are no parts',
+    (path: string): void => strayDirectory(path, ['..pcap', '...pcap', '.pcap', `${'x'.repeat(65)}.pcap`]),
+  ],
+  ['a directory with pipes', (path: string): void => strayDirectory(path, [], ['eth0.pcap', 'eth1.state.json'])],
+  [
+    'a directory with directories',
+    (path: string): void => void mkdirSync(join(path, 'eth0.state.json', 'x'), { recursive: true }),
+  ],
+] as const)('%s named like a capture is left alone, and told', async (_, make) => {
+  const path = join(directory, 'e'.repeat(32));
+  make(path);
+  const work = await open();
+  expect(work.setAside().length).toBeGreaterThan(0);
+  expect(work.setAside().every(({ message }) => message.includes(path))).toBe(true);
+  expect(warned).toEqual(work.setAside());
+  expect(lstatSync(path)).toBeDefined();
+});
+
+function strayDirectory(path: string, files: readonly string[], pipes: readonly string[] = []): void {
+  mkdirSync(path);
+  for (const name of files) writeFileSync(join(path, name), 'x');
+  for (const name of pipes) execFileSync('mkfifo', [join(path, name)]);
+}
 
 test('a part that control wants and nobody knows is said to be unknown, once it is too late to begin it', async () => {
   const work = await open();
-  work.reconcile([assignment]);
+  work.reconcile([assignment], []);
   expect(await reported()).toMatchObject({ phase: 'failed', fault: { name: 'part_unknown' } });
 });

@@ -1,6 +1,7 @@
-import type { RecoveredPart } from '../capture/spool.ts';
+import type { RecoveredPart, StrayEntry } from '../capture/spool.ts';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
+import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 import { dueOf } from './due.ts';
 import { type PartRunner, type PartRunnerDeps, runPart } from './part_runner.ts';
@@ -13,12 +14,27 @@ import { reportingRunner } from './reporting_runner.ts';
 export interface WorkDeps extends PartRunnerDeps {
   /** What the spool held when it was opened, cut to whole records. */
   readonly recovered: readonly RecoveredPart[];
+  /** What else it held. */
+  readonly strays?: readonly StrayEntry[];
+}
+
+/** A part by its names. */
+export interface PartName {
+  readonly capture_id: string;
+  readonly interface: string;
 }
 
 /** All parts that a sensor has to do with. */
 export interface Work {
-  /** Makes what it does equal to what control wants: all of it. */
-  reconcile(wanted: readonly Assignment[]): void;
+  /** The parts that it has anything of, for control to say which of them are over. */
+  holds(): readonly PartName[];
+  /**
+   * Makes what it does equal to what control wants: all of it. Only what control says is `over` is removed, and that of which nothing was
+   * captured or everything is delivered: what control has never heard of is kept, and told.
+   */
+  reconcile(wanted: readonly Assignment[], over: readonly PartName[]): void;
+  /** What is kept for a person to look at, and why. */
+  setAside(): readonly Fault[];
   /** Notes how far every part is; once a second. */
   progress(): void;
   /** Ends all capturing and begins nothing any more. Resolves when every file is complete. */
@@ -35,6 +51,9 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
   const leaving = new Set<string>();
   /** What must be left as it is, and why. */
   const untouched = new Map<string, Fault>();
+  /** Parts that control does not know. */
+  const unclaimed = new Set<string>();
+  const strays: Fault[] = [];
   let stopping = false;
 
   const { states, unreadable } = await readStates(spool.directory);
@@ -44,15 +63,23 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
     deps.warn(why, path);
     untouched.set(key, why);
   };
-  for (const { key, path, cause } of unreadable) leave(key, path, String(cause));
-  for (const [key, { capture_id, part, packets, unreadable: reason }] of files) {
+  for (const { path, reason } of deps.strays ?? []) {
+    const why = fault('spool_stray', { path, reason });
+    deps.warn(why, path);
+    strays.push(why);
+  }
+  for (const { key, path, reason } of unreadable) leave(key, path, reason);
+  for (const [key, { capture_id, part, file_bytes, cut_bytes, unreadable: reason }] of files) {
     if (states.has(key) || untouched.has(key)) continue;
-    // Nothing captures before its state is written, and the state goes last: a file with packets has lost its own.
-    if (packets === 0 && reason === undefined) await spool.remove(capture_id, part);
+    // Nothing captures before its state is written, and the state goes last: a file with more than a header has lost its own.
+    if (file_bytes + cut_bytes <= pcapHeaderBytes && reason === undefined) await spool.remove(capture_id, part);
     else leave(key, partPaths(spool.directory, capture_id, part).state, 'it is gone');
   }
   const takeUp = async (key: string, state: PartState): Promise<void> => {
     const { assignment, interface: name } = state;
+    const { unreadable: reason } = files.get(key) ?? {};
+    if (state.phase === 'armed' && reason !== undefined)
+      return leave(key, spool.path(assignment.capture_id, name), reason);
     if (state.phase !== 'arming') {
       const settled = await recoverPart(state, files.get(key));
       runners.set(key, runPart(deps, assignment, name, settled));
@@ -77,25 +104,44 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
     return reportingRunner(outbox, assignment, name, fault('part_unknown'));
   };
 
+  /** What becomes of a part that control does not want: `over` is one that it knows. */
+  const release = (key: string, runner: PartRunner, over: boolean): void => {
+    if (over || runner.kept() === undefined) {
+      runners.delete(key);
+      unclaimed.delete(key);
+      leaving.add(key);
+      void runner.forget().finally(() => leaving.delete(key));
+      return;
+    }
+    if (unclaimed.has(key)) return;
+    unclaimed.add(key);
+    for (const why of unclaimedFault(key, runner)) deps.warn(why, key);
+    // Nobody can end it any more. Its delivery goes on trying, should control come to know it.
+    void runner.stop('shutdown');
+  };
+
   return {
-    reconcile: (wanted) => {
+    holds: () => [...runners.keys()].map(nameOf),
+    reconcile: (wanted, over) => {
       const keys = new Set<string>();
       for (const assignment of wanted) {
         for (const name of assignment.interfaces) {
           const key = partKey(assignment.capture_id, name);
           keys.add(key);
+          unclaimed.delete(key);
           const runner = runners.get(key);
           if (runner !== undefined) runner.update(assignment);
           else if (!stopping && !leaving.has(key)) runners.set(key, take(assignment, name));
         }
       }
-      for (const [key, runner] of runners) {
-        if (keys.has(key)) continue;
-        runners.delete(key);
-        leaving.add(key);
-        void runner.forget().finally(() => leaving.delete(key));
-      }
+      const known = new Set(over.map((part) => partKey(part.capture_id, part.interface)));
+      for (const [key, runner] of runners) if (!keys.has(key)) release(key, runner, known.has(key));
     },
+    setAside: () => [
+      ...strays,
+      ...untouched.values(),
+      ...[...unclaimed].flatMap((key) => unclaimedFault(key, runners.get(key))),
+    ],
     progress: () => {
       for (const runner of runners.values()) runner.progress();
     },
@@ -107,4 +153,16 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
       await Promise.all([...runners.values()].map(async (runner) => await runner.settled));
     },
   };
+}
+
+/** What to tell of a part that control does not know; nothing once there is nothing at stake any more. */
+function unclaimedFault(key: string, runner: PartRunner | undefined): readonly Fault[] {
+  const kept = runner?.kept();
+  if (kept === undefined) return [];
+  return [fault('part_unclaimed', { capture: nameOf(key).capture_id, path: kept.path, packets: kept.packets })];
+}
+
+function nameOf(key: string): PartName {
+  const at = key.indexOf('/');
+  return { capture_id: key.slice(0, at), interface: key.slice(at + 1) };
 }

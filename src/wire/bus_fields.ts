@@ -3,20 +3,26 @@ import { limits } from '../model/limits.ts';
 
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
-const count = Type.BigInt({ minimum: 0n });
+/** A count, or a length of time in nanoseconds: so small that no sum of many leaves the 64 bits of a database. */
+export const count: Type.TBigInt = Type.BigInt({ minimum: 0n, maximum: 2n ** 53n });
+/** Nanoseconds since 1970 by any clock, a difference between two clocks, or what is left of a time. */
+export const signed: Type.TBigInt = Type.BigInt({ minimum: -(2n ** 62n), maximum: 2n ** 62n });
+/** A number that grows by one: exact in every language. */
+export const ordinal: Type.TInteger = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const size = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const text = Type.String({ minLength: 1, maxLength: 4096 });
 
 /** A fault as the bus carries it. */
 export const FaultValue = Type.Object({
   name: Type.String({ maxLength: 64 }),
-  code: Type.Integer({ minimum: 1000 }),
+  code: Type.Integer({ minimum: 1000, maximum: 99_999 }),
   message: Type.String({ maxLength: 4096 }),
 });
 
 /** What a sensor says of one of its interfaces. */
 export const InterfaceState = Type.Object({
   name,
-  index: Type.Integer({ minimum: 1 }),
+  index: Type.Integer({ minimum: 1, maximum: 2 ** 31 }),
   up: Type.Boolean(),
   /** libpcap's DLT value, once the sensor could open the interface. */
   linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
@@ -55,13 +61,13 @@ export const Assignment = Type.Object({
   interfaces: Type.Array(name, { maxItems: limits.interfaces_max }),
   filter: FilterOrder,
   snaplen_bytes: Type.Integer({ minimum: 1, maximum: 262_144 }),
-  packet_limit: Type.Optional(Type.Integer({ minimum: 1 })),
-  byte_limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  packet_limit: Type.Optional(Type.Integer(size)),
+  byte_limit: Type.Optional(Type.Integer(size)),
   time_limit_s: Type.Integer({ minimum: 1, maximum: 86_400 }),
   /** The absolute end, once a first sensor has armed, by control's clock. Only for sensors that do not know `remaining`. */
-  deadline: Type.Optional(Type.BigInt()),
+  deadline: Type.Optional(signed),
   /** Arming later than this makes no sense. Only for sensors that do not know `remaining`. */
-  arm_before: Type.BigInt(),
+  arm_before: signed,
   /**
    * What was left when control sent this, in nanoseconds; below zero where it is over. No clock of the one has to agree with one of
    * the other. Controls of the version before do not say it.
@@ -69,11 +75,11 @@ export const Assignment = Type.Object({
   remaining: Type.Optional(
     Type.Object({
       /** Until arming makes no sense any more. */
-      arm_ns: Type.BigInt(),
+      arm_ns: signed,
       /** Until capturing ends, once a first sensor has armed. */
-      capture_ns: Type.Optional(Type.BigInt()),
+      capture_ns: Type.Optional(signed),
       /** Until the sensor gives up delivering. */
-      deliver_ns: Type.BigInt(),
+      deliver_ns: signed,
     }),
   ),
   /** Capturing is to end for this reason. */
@@ -89,9 +95,9 @@ export const Assignment = Type.Object({
   /** The capture looks back: packets stamped before `armed_at` belong to the samples and are left out. */
   lookback: Type.Optional(Type.Boolean()),
   /** The size of every piece of an upload but the last. */
-  piece_bytes: Type.Integer({ minimum: 5_242_880 }),
+  piece_bytes: Type.Integer({ minimum: 5_242_880, maximum: 2 ** 40 }),
   /** The sensor gives up delivering after this moment. Only for sensors that do not know `remaining`. */
-  deliver_before: Type.BigInt(),
+  deliver_before: signed,
 });
 
 /** One capture that a sensor should be at work on. */
@@ -104,14 +110,14 @@ export type Assignment = Static<typeof Assignment>;
 export const PartReport = Type.Object({
   capture_id: id,
   interface: name,
-  sequence: Type.Integer({ minimum: 1 }),
+  sequence: Type.Integer(size),
   phase: Type.Union([Type.Literal('armed'), Type.Literal('ended'), Type.Literal('failed'), Type.Literal('excluded')]),
   /** Wall clock of the sensor when the kernel filter was in force on the interface. */
-  armed_at: Type.Optional(Type.BigInt()),
+  armed_at: Type.Optional(signed),
   /** How long before this report was sent that was, in nanoseconds. Absent after a restart of the sensor. */
   armed_ago_ns: Type.Optional(count),
   /** That clock less the monotonic one at that moment, in nanoseconds. */
-  clock_offset: Type.Optional(Type.BigInt()),
+  clock_offset: Type.Optional(signed),
   linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
   packets: Type.Optional(count),
   bytes: Type.Optional(count),
@@ -147,7 +153,7 @@ export type PartReport = Static<typeof PartReport>;
 /** One piece of an uploaded part, as the bucket confirmed it. */
 export const UploadedPiece = Type.Object({
   number: Type.Integer({ minimum: 1, maximum: 10_000 }),
-  length_bytes: Type.Integer({ minimum: 1 }),
+  length_bytes: Type.Integer(size),
   md5: Type.String({ pattern: '^[0-9a-f]{32}$' }),
   etag: Type.String({ minLength: 1, maxLength: 256 }),
 });

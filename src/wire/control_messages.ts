@@ -1,9 +1,10 @@
 import { type Static, Type } from 'typebox';
 import { coveredShares } from '../model/covered.ts';
-import { FaultValue, FilterOrder } from './bus_fields.ts';
+import { FaultValue, FilterOrder, signed } from './bus_fields.ts';
 
 const name = Type.String({ minLength: 1, maxLength: 64 });
-const count = Type.BigInt({ minimum: 0n });
+/** An estimate is many times what was counted. */
+const count = Type.BigInt({ minimum: 0n, maximum: 2n ** 60n });
 const address = Type.String({ minLength: 2, maxLength: 45 });
 const bytes = Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array);
 
@@ -48,26 +49,26 @@ export const InterfaceCoverage = Type.Object({
   interface: name,
   linktype: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
   /** Every packet up to this moment was visible to the query. */
-  watermark: Type.Optional(Type.BigInt()),
-  gaps: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), reason: Type.String({ maxLength: 512 }) })),
-  dropped: Type.BigInt(),
+  watermark: Type.Optional(signed),
+  gaps: Type.Array(Type.Object({ from: signed, to: signed, reason: Type.String({ maxLength: 512 }) })),
+  dropped: count,
   /** At most `dropped` of the packets asked for were lost. */
   dropped_is_upper_bound: Type.Optional(Type.Boolean()),
   /** How much of the window the samples cover. A sensor of before leaves it out: then the gaps say it. */
   covered: Type.Optional(Type.Enum([...coveredShares])),
   /** The oldest moment from which the interface has samples, whatever was asked; absent where there are none. */
-  samples_from: Type.Optional(Type.BigInt()),
+  samples_from: Type.Optional(signed),
   /** The newest moment up to which it has samples. */
-  samples_to: Type.Optional(Type.BigInt()),
+  samples_to: Type.Optional(signed),
   /** At most so many samples match that are not in the answer: the filter reads behind what is kept of a packet. */
   unjudged: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 32 })),
   /** For how many packets those stand that match and that the limit has kept out; absent where it has kept out none. */
   kept_out_estimated: Type.Optional(count),
   /** Likewise those that would have matched, and were lost; absent where none were, or nobody can say. */
   lost_estimated: Type.Optional(count),
-  rates: Type.Array(Type.Object({ from: Type.BigInt(), to: Type.BigInt(), rate: Type.Integer({ minimum: 1 }) })),
+  rates: Type.Array(Type.Object({ from: signed, to: signed, rate: Type.Integer({ minimum: 1 }) })),
   /** The wall clock was set, and where it stood before that; near or in the window. */
-  clock_set: Type.Optional(Type.Array(Type.BigInt())),
+  clock_set: Type.Optional(Type.Array(signed)),
   /** Why it is not being sampled now. */
   fault: Type.Optional(FaultValue),
   /** The filter cannot match on this link type. */
@@ -92,7 +93,7 @@ export const LookbackReply = Type.Union([
     /** There are or may be older packets that match: the limit kept them out. */
     truncated: Type.Optional(Type.Boolean()),
     /** The sensor's wall clock less its monotonic one when it answered, in nanoseconds. */
-    clock_offset: Type.Optional(Type.BigInt()),
+    clock_offset: Type.Optional(signed),
   }),
   Type.Object({ kind: Type.Literal('refused'), fault: FaultValue }),
 ]);

@@ -1,6 +1,15 @@
 import { type Static, Type } from 'typebox';
 import { limits } from '../model/limits.ts';
-import { Assignment, FaultValue, InterfaceState, PartReport, UploadedPiece } from './bus_fields.ts';
+import {
+  Assignment,
+  count,
+  FaultValue,
+  InterfaceState,
+  ordinal,
+  PartReport,
+  signed,
+  UploadedPiece,
+} from './bus_fields.ts';
 
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
@@ -13,24 +22,29 @@ const Heartbeat = Type.Object({
   colo: name,
   generation: Type.BigInt(),
   interfaces: Type.Array(InterfaceState, { maxItems: limits.interfaces_max }),
-  spool_used_bytes: Type.BigInt(),
-  spool_limit_bytes: Type.BigInt(),
+  spool_used_bytes: count,
+  spool_limit_bytes: count,
   samples: Type.Array(
     Type.Object({
       interface: name,
-      rate: Type.Integer({ minimum: 1 }),
-      packets: Type.BigInt(),
-      dropped: Type.BigInt(),
-      bytes: Type.BigInt(),
-      oldest: Type.Optional(Type.BigInt()),
+      rate: Type.Integer({ minimum: 1, maximum: 2 ** 32 }),
+      packets: count,
+      dropped: count,
+      bytes: count,
+      oldest: Type.Optional(signed),
       fault: Type.Optional(FaultValue),
     }),
     { maxItems: limits.interfaces_max },
   ),
+  /** What it keeps for a person to look at. */
+  set_aside: Type.Optional(Type.Array(FaultValue, { maxItems: limits.set_aside_told_max })),
 });
 
-/** What should I be doing? All of it. */
-const DesiredRequest = Type.Object({ kind: Type.Literal('desired'), ...from });
+const part = Type.Object({ capture_id: id, interface: name });
+const parts = Type.Array(part, { maxItems: limits.parts_told_max });
+
+/** What should I be doing? All of it. And which of the parts that I hold are over? */
+const DesiredRequest = Type.Object({ kind: Type.Literal('desired'), ...from, holds: Type.Optional(parts) });
 
 /** States of parts; repeated until the answer lists them as committed. */
 const ReportRequest = Type.Object({
@@ -46,19 +60,19 @@ const SignRequest = Type.Object({
   capture_id: id,
   interface: name,
   /** Counts up when the part is sent anew from its first byte, as after sorting it. */
-  attempt: Type.Integer({ minimum: 0 }),
+  attempt: ordinal,
   piece: Type.Object({
     number: Type.Integer({ minimum: 1, maximum: 10_000 }),
-    length_bytes: Type.Integer({ minimum: 1 }),
+    length_bytes: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     md5_base64: Type.String({ minLength: 24, maxLength: 24 }),
   }),
 });
 
 /** Where a record of a file ends, with the packets and captured bytes before that, and the CRC-32 of everything before it. */
 const FileSum = Type.Object({
-  end_bytes: Type.Integer({ minimum: 1 }),
-  packets: Type.Integer({ minimum: 0 }),
-  bytes: Type.Integer({ minimum: 0 }),
+  end_bytes: ordinal,
+  packets: ordinal,
+  bytes: ordinal,
   checksum: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }),
 });
 
@@ -68,9 +82,9 @@ const UploadedRequest = Type.Object({
   ...from,
   capture_id: id,
   interface: name,
-  attempt: Type.Integer({ minimum: 0 }),
+  attempt: ordinal,
   pieces: Type.Array(UploadedPiece, { minItems: 1, maxItems: 10_000 }),
-  size_bytes: Type.BigInt(),
+  size_bytes: count,
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   /** What the file was when it was written, so that what is whole of it can be told from what is not, should it be damaged in staging. */
   sums: Type.Optional(Type.Array(FileSum, { maxItems: limits.file_sums_max })),
@@ -85,7 +99,13 @@ export type SensorRequest = Static<typeof SensorRequest>;
 /** Control's answers, in the order of the requests; `refused` answers any. */
 export const ControlReply = Type.Union([
   Type.Object({ kind: Type.Literal('heartbeat_ok'), generation: Type.BigInt() }),
-  Type.Object({ kind: Type.Literal('work'), generation: Type.BigInt(), assignments: Type.Array(Assignment) }),
+  Type.Object({
+    kind: Type.Literal('work'),
+    generation: Type.BigInt(),
+    assignments: Type.Array(Assignment),
+    /** Those of the parts held that control knows, and wants nothing of any more: the sensor is to remove them. Those it does not know are in neither list. */
+    over: Type.Optional(parts),
+  }),
   Type.Object({
     kind: Type.Literal('report_ok'),
     committed: Type.Array(Type.Object({ capture_id: id, interface: name, sequence: Type.Integer({ minimum: 1 }) })),

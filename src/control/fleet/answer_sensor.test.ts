@@ -5,7 +5,10 @@ import { bumpGeneration, sensorByName } from '../../db/sensors.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
 import type { SensorRequest } from '../../wire/sensor_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
+import { fault } from '../../model/errors/fault.ts';
 import { createKeeper } from '../captures/keeper.ts';
+import { createSetAside } from '../set_aside.ts';
+import { startDesk } from '../test_desk.ts';
 import { answerSensor, type SensorDesk } from './answer_sensor.ts';
 
 let db: Database;
@@ -67,4 +70,44 @@ test('another version of the bus is refused, the one before it is not', async ()
     });
   }
   expect(await answerSensor(desk, { ...heartbeat, version: wireVersion - 1 })).toMatchObject({ kind: 'heartbeat_ok' });
+});
+
+test('of the parts that a sensor holds it hears which are over; of those that nobody here knows it hears nothing', async () => {
+  const held = await startDesk();
+  try {
+    const [wanted, done] = [await held.store(2), await held.store(2, { status: 'failed', ended_at: held.now() })];
+    const [unknown, other] = ['c'.repeat(32), await held.store(4, { status: 'success', ended_at: held.now() })];
+    const holds = [wanted.id, done.id, unknown, other.id].flatMap((capture_id) => [
+      { capture_id, interface: 'eth0' },
+      { capture_id, interface: 'eth9' },
+    ]);
+    expect(await held.say({ kind: 'desired', holds })).toMatchObject({
+      assignments: [{ capture_id: wanted.id }],
+      over: [
+        { capture_id: done.id, interface: 'eth0' },
+        { capture_id: other.id, interface: 'eth0' },
+      ],
+    });
+    const many = Array.from({ length: 1500 }, (_, index) => ({
+      capture_id: index.toString(16).padStart(32, '0'),
+      interface: 'eth0',
+    }));
+    expect(await held.say({ kind: 'desired', holds: [...many, ...holds] }, 's2')).toMatchObject({
+      assignments: [],
+      over: [],
+    });
+  } finally {
+    await held.close();
+  }
+});
+
+test('what a sensor has set aside is told as long as its heartbeats say it', async () => {
+  const aside = createSetAside();
+  await answerSensor(
+    { ...desk, aside },
+    { ...heartbeat, set_aside: [fault('spool_stray', { path: '/p', reason: 'r' })] },
+  );
+  expect(aside.reasons()).toEqual([expect.stringMatching(/^s1: \/p in the spool .*\(2006\)$/)]);
+  await answerSensor({ ...desk, aside }, heartbeat);
+  expect(aside.reasons()).toEqual([]);
 });

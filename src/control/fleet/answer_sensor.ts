@@ -1,5 +1,5 @@
 import type { Database } from '../../db/database.ts';
-import { partsOfSensor } from '../../db/parts.ts';
+import { knownParts, partsOfSensor } from '../../db/parts.ts';
 import { sensorByName, upsertSensor } from '../../db/sensors.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
@@ -8,6 +8,7 @@ import type { ControlReply, SensorRequest } from '../../wire/sensor_messages.ts'
 import { accepts, wireVersion } from '../../wire/version.ts';
 import type { Keeper } from '../captures/keeper.ts';
 import type { PartDelivery } from '../delivery/part_delivery.ts';
+import type { SetAside } from '../set_aside.ts';
 import { assignmentsOf } from './assignments_of.ts';
 
 /** What answering sensors takes. */
@@ -15,6 +16,8 @@ export interface SensorDesk {
   readonly db: Database;
   readonly keeper: Keeper;
   readonly delivery: PartDelivery;
+  /** Where what is set aside is told. */
+  readonly aside?: SetAside;
 }
 
 /** Control's answer to one request of a sensor. What is answered as committed is committed. */
@@ -24,9 +27,9 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
   }
   switch (request.kind) {
     case 'heartbeat':
-      return await heartbeat(desk.db, request);
+      return await heartbeat(desk, request);
     case 'desired':
-      return await desired(desk.db, request.sensor);
+      return await desired(desk.db, request);
     case 'report':
       return await report(desk, request);
     case 'sign':
@@ -37,7 +40,11 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
   }
 }
 
-async function heartbeat(db: Database, request: Extract<SensorRequest, { kind: 'heartbeat' }>): Promise<ControlReply> {
+async function heartbeat(
+  { db, aside }: SensorDesk,
+  request: Extract<SensorRequest, { kind: 'heartbeat' }>,
+): Promise<ControlReply> {
+  aside?.tell(request.sensor, request.set_aside ?? []);
   const { sensor, colo, epoch, version, interfaces, samples, spool_used_bytes, spool_limit_bytes } = request;
   const last_heard = await db.now();
   const generation = await db.transaction(
@@ -57,12 +64,25 @@ async function heartbeat(db: Database, request: Extract<SensorRequest, { kind: '
   return { kind: 'heartbeat_ok', generation };
 }
 
-async function desired(db: Database, sensor: string): Promise<ControlReply> {
+async function desired(db: Database, request: Extract<SensorRequest, { kind: 'desired' }>): Promise<ControlReply> {
+  const { sensor, holds = [] } = request;
   return await db.transaction(async (tx): Promise<ControlReply> => {
     const known = await sensorByName(tx, sensor);
-    const assignments = assignmentsOf(await partsOfSensor(tx, sensor), await tx.now());
-    return { kind: 'work', generation: known?.generation ?? 0n, assignments: [...assignments] };
+    const work = await partsOfSensor(tx, sensor);
+    const wanted = new Set(work.map(({ part }) => keyOf(part)));
+    const held = holds.filter((part) => !wanted.has(keyOf(part)));
+    const mine = new Set((await knownParts(tx, sensor, held)).map(keyOf));
+    return {
+      kind: 'work',
+      generation: known?.generation ?? 0n,
+      assignments: [...assignmentsOf(work, await tx.now())],
+      over: held.filter((part) => mine.has(keyOf(part))),
+    };
   });
+}
+
+function keyOf(part: { readonly capture_id: string; readonly interface: string }): string {
+  return `${part.capture_id}/${part.interface}`;
 }
 
 async function report(desk: SensorDesk, request: Extract<SensorRequest, { kind: 'report' }>): Promise<ControlReply> {

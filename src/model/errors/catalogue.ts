@@ -9,6 +9,7 @@ import { requestFaults } from './request_faults.ts';
 import { samplesFaults } from './samples_faults.ts';
 import { sensorFaults } from './sensor_faults.ts';
 import { stateFaults } from './state_faults.ts';
+import { storageFaults } from './storage_faults.ts';
 import { uploadFaults } from './upload_faults.ts';
 
 import type { FaultKind } from './kind.ts';
@@ -20,13 +21,14 @@ type Catalogue = typeof apiFaults &
   typeof pcapFaults &
   typeof captureFaults &
   typeof samplesFaults &
+  typeof storageFaults &
   typeof uploadFaults &
   typeof stateFaults &
   typeof operatorFaults &
   typeof sensorFaults &
   typeof noticeFaults;
 
-/** Every error that edgetap knows, by name. One file per area; each area has a hundred codes. */
+/** Every error that edgetap knows, by name. One file per area; each area has its codes. */
 export const catalogue: Catalogue = {
   ...apiFaults,
   ...requestFaults,
@@ -35,6 +37,7 @@ export const catalogue: Catalogue = {
   ...pcapFaults,
   ...captureFaults,
   ...samplesFaults,
+  ...storageFaults,
   ...uploadFaults,
   ...stateFaults,
   ...operatorFaults,

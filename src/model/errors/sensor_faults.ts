@@ -10,7 +10,7 @@ export const sensorFaults = {
     code: 2001,
     status: 500,
     retry: 'no',
-    text: 'The state of a part, {path}, cannot be read ({reason}): its files are left where they are.',
+    text: 'The state of a part, {path}, cannot be used ({reason}): it is set aside, the files of the part beside it are kept, and the part is not delivered. Look at them, then move or remove them.',
   },
   part_file_lost: {
     code: 2002,
@@ -30,5 +30,17 @@ export const sensorFaults = {
     status: 500,
     retry: 'no',
     text: 'The sensor heard of this capture too late to begin it, or has lost what it had of it.',
+  },
+  spool_stray: {
+    code: 2006,
+    status: 500,
+    retry: 'no',
+    text: '{path} in the spool is not of edgetap, or cannot be read ({reason}): it is left alone. Look at it, then move or remove it.',
+  },
+  part_unclaimed: {
+    code: 2007,
+    status: 500,
+    retry: 'no',
+    text: 'The database does not know capture {capture}, of which {path} has {packets} packets that are not delivered: they are kept. Put back the database that knows it, or stop edgetap and move the file away.',
   },
 } as const;

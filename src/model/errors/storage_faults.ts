@@ -1,0 +1,9 @@
+/** Codes 1618 to 1629, behind those of samples: what is kept on disk. */
+export const storageFaults = {
+  database_foreign: {
+    code: 1618,
+    status: 500,
+    retry: 'no',
+    text: 'The database {database} belongs to another data directory than {data_dir}. Put back the one that belongs to it; or, to go on with this one, remove {path} and start again: captures that it does not know are kept in the spool, and named in /readyz.',
+  },
+} as const;
