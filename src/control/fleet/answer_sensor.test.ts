@@ -52,6 +52,7 @@ test("a heartbeat is taken down and answered with the generation of the sensor's
     kind: 'work',
     generation: 1n,
     assignments: [],
+    over: [],
   });
 });
 
