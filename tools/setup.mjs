@@ -1,6 +1,7 @@
-// Usage: node tools/setup.mjs start|test|check|bench
-// Brings a fresh clone to where that command of package.json can run, and does nothing when it can already. It has no
-// dependencies and runs on any Node from 20 on, because it is what installs everything else.
+// Usage: node tools/setup.mjs start|test|check|bench [--only PROGRAM,...]
+// Brings a fresh clone to where that command of package.json can run, and does nothing when it can already; with --only, to where it can
+// with no other programs of its own than these. `node tools/setup.mjs programs` names those of the tests. It has no dependencies and runs
+// on any Node from 20 on, because it is what installs everything else.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -34,10 +35,7 @@ const needs = {
     { program: 'tcpdump', from: 'tcpdump' },
     { program: 'tshark', from: 'tshark' },
     { program: 'capinfos', from: 'wireshark-common' },
-    { program: 'ethtool', from: 'ethtool' },
-    { program: 'tmux', from: 'tmux' },
     { program: 'tcc', from: 'tcc' },
-    { program: 'curl', from: 'curl' },
     { program: 'openssl', from: 'openssl' },
     { program: 'ceph-mon', from: 'ceph-mon' },
     { program: 'ceph-osd', from: 'ceph-osd' },
@@ -48,8 +46,14 @@ const needs = {
   ],
 };
 
-const mode = process.argv[2] ?? '';
-if (!Object.hasOwn(needs, mode)) fail(`Usage: node tools/setup.mjs ${Object.keys(needs).join('|')}`);
+const [mode = '', option, list = ''] = process.argv.slice(2);
+if (mode === 'programs') {
+  process.stdout.write(`${needs.test.flatMap(({ program }) => program ?? []).join('\n')}\n`);
+  process.exit();
+}
+if (!Object.hasOwn(needs, mode) || ![undefined, '--only'].includes(option))
+  fail(`Usage: node tools/setup.mjs ${Object.keys(needs).join('|')} [--only PROGRAM,...]`);
+const only = option === undefined ? undefined : list.split(',');
 if (Number(process.versions.node.split('.')[0]) < 20)
   fail(`edgetap needs Node 20 or newer; this is ${process.version}.`);
 if (process.platform !== 'linux') fail(`edgetap runs on Linux only; this is ${process.platform}.`);
@@ -67,7 +71,7 @@ if (!packagesReady() || missing().length > 0) {
 function runLocked() {
   mkdirSync(join(root, '.cache'), { recursive: true });
   const lock = join(root, '.cache', 'setup.lock');
-  const again = [process.execPath, fileURLToPath(import.meta.url), mode];
+  const again = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
   const env = { ...process.env, EDGETAP_SETUP_LOCKED: root };
   if (spawnSync('flock', ['--nonblock', lock, 'true'], { stdio: 'ignore' }).status === 1) {
     say('another set-up is at work here; waiting for it');
@@ -159,7 +163,7 @@ function runNpm() {
 /** The needs of this mode that the system does not meet. */
 function missing() {
   return needs[mode].filter(({ program, library }) =>
-    program === undefined ? !hasLibrary(library) : !hasProgram(program),
+    program === undefined ? !hasLibrary(library) : (only?.includes(program) ?? true) && !hasProgram(program),
   );
 }
 

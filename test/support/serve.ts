@@ -69,7 +69,7 @@ export async function startServe(options: ServeOptions): Promise<Served> {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
-      NODE_COMPILE_CACHE: join(tmpdir(), `edgetap-compile-cache-${process.getuid?.()}`),
+      NODE_COMPILE_CACHE: join(this_root, `.cache/compile-${process.getuid?.()}`),
       EDGETAP_LISTEN: '127.0.0.1:0',
       EDGETAP_DATA_DIR: data_dir,
       EDGETAP_INTERFACES: options.interfaces.join(','),

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { isAlive } from './process_tree.ts';
 
 const run = promisify(execFile);
 const made = /^et-([0-9a-z]+)-[0-9a-z]+[a-z]?$/;
@@ -32,7 +33,7 @@ export function sweepTestLinks(): Promise<void> {
 /** Is this name one of a process that is no more? */
 function left(name: string): boolean {
   const pid = made.exec(name)?.[1];
-  return pid !== undefined && !existsSync(`/proc/${parseInt(pid, 36)}`);
+  return pid !== undefined && !isAlive(parseInt(pid, 36));
 }
 
 async function sweep(): Promise<void> {
