@@ -134,7 +134,8 @@ test('of a sampler that loses packets, is stopped, killed or loses its interface
             expect(untold(within, gaps)).toBeLessThanOrEqual(2n * ms);
           }
           if (covered !== 'whole' || dropped > 0n) lacking += 1;
-          const calm = 2n * second + 2n * host_manners.stall_most;
+          // Losses are looked for between sleeps: one is told of all the time since it was looked before.
+          const calm = 2n * second + 2n * (host_manners.stall_most + host_manners.sleep_more);
           if (!isApart(window, [...host.down, ...host.killed], calm) || !isApart(window, host.trouble, calm)) return;
           expect({ gaps, dropped, covered }).toEqual({ gaps: [], dropped: 0n, covered: 'whole' });
           clean += 1;
