@@ -17,6 +17,8 @@ export type RequestHook = (request: FastifyRequest, reply: FastifyReply) => Prom
 export function authenticateHook(control: Control, countBad: CountBadCredentials): RequestHook {
   return async (request, reply) => {
     const credentials = credentialsOf(request);
+    // Of a client that has left the system tells no address any more.
+    const address = (request.ip as string | undefined) ?? 'unknown';
     let principal: Principal;
     try {
       principal = await control.authenticate(credentials);
@@ -32,7 +34,7 @@ export function authenticateHook(control: Control, countBad: CountBadCredentials
     if (account_id !== principal.account_id) raise('account_not_reached');
     const permission: Permission = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
     if (permission === 'write' && principal.permission !== 'write') raise('forbidden', { permission });
-    setCaller(request, { principal, account_id, address: request.ip, request_id: request.id });
+    setCaller(request, { principal, account_id, address, request_id: request.id });
   };
 }
 

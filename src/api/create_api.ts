@@ -2,19 +2,23 @@ import { randomUUID } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import { accountRoutes } from './account_routes.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
+import { answerBroken } from './answer_broken.ts';
 import { authenticateHook } from './authenticate.ts';
 import { callerDecorator } from './caller.ts';
 import { captureRoutes } from './capture_routes.ts';
 import { boundClosing } from './bound_closing.ts';
+import { commonHeaders } from './common_headers.ts';
 import { docsRoutes } from './docs_routes.ts';
 import { downloadRoutes } from './download_routes.ts';
 import { estimateRoutes } from './estimate_routes.ts';
+import { path_part_max_chars } from './faults_of.ts';
+import { hostFault } from './host_fault.ts';
 import { httpMetrics } from './http_metrics.ts';
 import { MonotonicRateStore } from './monotonic_rate_store.ts';
 import { openapiOptions, security } from './openapi.ts';
@@ -46,8 +50,10 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     bodyLimit: limits.body_max_bytes,
     // An answer that closing cuts short is worse than one request more.
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: path_part_max_chars },
     serverFactory: serverFactory(options),
+    // See `answerBroken`: Fastify's own would write into answers that are under way.
+    clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => {
       sendError(error, request, reply, public_url);
     },
@@ -69,16 +75,29 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
 
   boundClosing(app, options.close_grace_ms ?? 5000);
   const routes = listRoutes(app);
+  answerBroken(app.server, {
+    explain: (method, path) => routes.explain(method, path),
+    logger,
+    public_url,
+    secured: options.tls !== undefined,
+  });
+  const notFound = (request: FastifyRequest, reply: FastifyReply): void => {
+    const { fault, allow } = routes.explain(request.method, request.url.split('?', 1)[0] ?? '');
+    if (allow !== undefined) reply.header('allow', allow);
+    sendError(new FaultError([fault]), request, reply, public_url);
+  };
   const metrics = httpMetrics();
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers({
-      'x-request-id': request.id,
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    });
-    if (options.tls !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
-    done();
+    reply.headers(commonHeaders(request.id, options.tls !== undefined));
+    const wrong = hostFault(request.raw);
+    if (wrong !== undefined) {
+      sendError(new FaultError([wrong]), request, reply, public_url);
+    } else if (request.is404) {
+      // Before its body: of what is not there no body is wrong.
+      notFound(request, reply);
+    } else {
+      done();
+    }
   });
   app.addHook('onResponse', (request, reply, done) => {
     metrics.count(request, reply);
@@ -87,11 +106,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
   app.setErrorHandler((error, request, reply) => {
     sendError(error, request, reply, public_url);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const { fault, allow } = routes.explain(request.method, request.url.split('?', 1)[0] ?? '');
-    if (allow !== undefined) reply.header('allow', allow);
-    sendError(new FaultError([fault]), request, reply, public_url);
-  });
+  app.setNotFoundHandler(notFound);
 
   await app.register(swagger, openapiOptions(options));
   await app.register(rateLimit, { global: false, store: MonotonicRateStore });

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { type AddressInfo, connect } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
+import { waitFor } from '../../test/support/wait_for.ts';
 import { createIntake, type IntakeAnswer, type IntakeRequest } from './create_intake.ts';
 
 let app: FastifyInstance | undefined;
@@ -49,4 +51,31 @@ test('what is refused is answered in the words of whoever refuses; a defect with
   ]);
   const defect = await fetch(`${origin}/defect`, { method: 'DELETE' });
   expect([defect.status, await defect.text()]).toEqual([500, '']);
+});
+
+test('a sensor that leaves in mid-piece is no error of ours in the log', async () => {
+  const lines: string[] = [];
+  const failed = Promise.withResolvers<unknown>();
+  app = createIntake({
+    accept: async ({ body }) => {
+      try {
+        for await (const chunk of body) chunk.at(0);
+      } catch (error) {
+        failed.resolve(error);
+        throw error;
+      }
+      return { status: 200, headers: {}, body: '' };
+    },
+    logger: Fastify({ logger: { level: 'info', stream: { write: (line: string) => void lines.push(line) } } }).log,
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+  const arrived = new Promise((resolve) => app?.server.once('request', resolve));
+  socket.write('PUT /intake/pieces HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\npart');
+  await arrived;
+  socket.resetAndDestroy();
+  await failed.promise;
+  await waitFor(() => lines.length > 0, { what: 'a line' });
+  expect(lines.filter((line) => line.includes('"level":50'))).toEqual([]);
+  expect(lines.join('')).toContain('a piece did not arrive whole');
 });

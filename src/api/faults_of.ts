@@ -2,6 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import { type Fault, FaultError, fault, kindOf } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 
+/** The most characters that an id or another part of a path can have. */
+export const path_part_max_chars = 1024;
+
 /**
  * What a client is told of an error: its own faults if it is a `FaultError`, the catalogue's fault for what Fastify itself
  * refused, and for everything else, such as a fault that is the server's own affair, that edgetap failed.
@@ -20,9 +23,21 @@ export function faultsOf(error: unknown, request: FastifyRequest): readonly [Fau
       return [fault('request_malformed', { reason: 'Content-Length is not the length of its body.' })];
     case 'FST_ERR_BAD_URL':
       return [fault('request_malformed', { reason: 'its path has a percent sign that escapes nothing.' })];
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return [fault('target_too_long', { limit_bytes: path_part_max_chars })];
+    case 'ECONNRESET':
+      return request.raw.complete
+        ? [internal(request)]
+        : [fault('request_malformed', { reason: 'its client left before it was whole.' })];
     default:
-      return [internal(request)];
+      return [refusedByFastify(error) ? fault('request_malformed', { reason: error.message }) : internal(request)];
   }
+}
+
+/** What Fastify refuses and has no case of its own here: its statuses below 500 are the client's doing. */
+function refusedByFastify(error: Error & { readonly code: unknown }): boolean {
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  return String(error.code).startsWith('FST_ERR_') && typeof status === 'number' && status >= 400 && status < 500;
 }
 
 function internal(request: FastifyRequest): Fault {

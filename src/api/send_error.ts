@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Fault, kindOf } from '../model/errors/fault.ts';
+import { type Fault, FaultError, kindOf } from '../model/errors/fault.ts';
 import { errorAnswer } from './error_answer.ts';
 import { faultsOf } from './faults_of.ts';
 
@@ -7,7 +7,9 @@ import { faultsOf } from './faults_of.ts';
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, origin?: string): void {
   const faults: readonly [Fault, ...Fault[]] = faultsOf(error, request);
   const answer = errorAnswer(faults, { origin });
-  if (kindOf(faults[0]).status >= 500) request.log.error({ err: error }, 'request failed');
+  // Whoever left has given up what is not available then: that is nothing for the operator.
+  const given_up = request.raw.socket.destroyed && error instanceof FaultError;
+  if (kindOf(faults[0]).status >= 500 && !given_up) request.log.error({ err: error }, 'request failed');
   // Errors that come before the hooks have no id yet.
   const headers = { 'x-request-id': request.id, 'cache-control': 'no-store', ...answer.headers };
   for (const [name, value] of Object.entries(headers)) {

@@ -107,4 +107,28 @@ export const apiFaults = {
     retry: 'soon',
     text: '{limit} estimates are being made or wait for their turn, the most at one time.',
   },
+  expectation_failed: {
+    code: 1025,
+    status: 417,
+    retry: 'no',
+    text: 'The expectation "{expectation}" cannot be met: leave the header Expect out, or send "Expect: 100-continue".',
+  },
+  target_too_long: {
+    code: 1026,
+    status: 414,
+    retry: 'no',
+    text: 'The path, or a part of it, is too long: {limit_bytes} bytes are the most that is read.',
+  },
+  chunk_extensions_too_long: {
+    code: 1027,
+    status: 413,
+    retry: 'no',
+    text: 'The extensions of a chunk of the body have more than 16384 bytes, the most that is read: leave them out.',
+  },
+  http_version: {
+    code: 1028,
+    status: 505,
+    retry: 'no',
+    text: 'This version of HTTP is not spoken here: send the request in HTTP/1.1 or HTTP/1.0.',
+  },
 } as const;

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyBaseLogger } from 'fastify';
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import { brokenFault, type Explain } from './broken_fault.ts';
+import { commonHeaders } from './common_headers.ts';
+import { errorAnswer } from './error_answer.ts';
+import { linger } from './linger.ts';
+
+/** What answering needs. */
+export interface BrokenOptions {
+  readonly explain: Explain;
+  readonly logger: FastifyBaseLogger;
+  readonly public_url?: string | undefined;
+  /** Over TLS. */
+  readonly secured: boolean;
+}
+
+type Refusal = ReturnType<Explain>;
+
+/**
+ * Answers with the envelope what never becomes a request: what Node's HTTP parser cannot read or gives up, CONNECT, and expectations. An
+ * answer comes after those of the requests before it on the connection, and never into the middle of one.
+ */
+export function answerBroken(server: Server, options: BrokenOptions): void {
+  const latest = new WeakMap<Duplex, ServerResponse>();
+  const given_up = new WeakSet<Duplex>();
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    latest.set(request.socket, response);
+  });
+
+  /** Answers after all that is being answered; a request whose own body is broken gets it as its answer. */
+  const giveUp = (socket: Duplex, refusal: Refusal): void => {
+    given_up.add(socket);
+    const response = latest.get(socket);
+    if (response === undefined || (response.writableFinished && response.req.complete)) {
+      refuse(socket, refusal, options);
+    } else if (response.req.complete) {
+      response.once('finish', () => {
+        if (socket.writable) refuse(socket, refusal, options);
+      });
+    } else if (response.headersSent) {
+      // It has its answer, or gets it now.
+      if (response.writableFinished) linger(socket);
+      else response.once('finish', () => linger(socket));
+    } else {
+      response.shouldKeepAlive = false;
+      failBody(response.req, refusal.fault);
+    }
+  };
+
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // After the first, the parser says the same of every byte that comes.
+    if (given_up.has(socket)) return;
+    const isParsers = error.code?.startsWith('HPE_') === true || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (isParsers && socket.writable) giveUp(socket, brokenFault(error, options.explain));
+    else socket.destroy();
+  });
+  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => undefined);
+    giveUp(socket, options.explain('CONNECT', request.url ?? ''));
+  });
+  server.on('checkExpectation', ({ headers }: IncomingMessage, response: ServerResponse) => {
+    const refusal = { fault: fault('expectation_failed', { expectation: (headers.expect ?? '').slice(0, 100) }) };
+    const { status, head, text } = render(refusal, options);
+    response.writeHead(status, { ...head, connection: 'close' }).end(text);
+  });
+}
+
+/** Whoever reads the body, now or later, gets this fault in its place. */
+function failBody(request: IncomingMessage, reason: Fault): void {
+  const fail = (): void => {
+    if (request.listenerCount('error') > 0) request.emit('error', new FaultError([reason]));
+  };
+  if (request.listenerCount('error') > 0) fail();
+  else {
+    request.once('newListener', () => {
+      process.nextTick(fail);
+    });
+  }
+}
+
+function refuse(socket: Duplex, refusal: Refusal, options: BrokenOptions): void {
+  const { status, head, text } = render(refusal, options);
+  const lines = Object.entries({ ...head, connection: 'close' }).map(([name, value]) => `${name}: ${value}`);
+  linger(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${text}`);
+}
+
+/** The answer's parts, and its line in the log. */
+function render(
+  { fault: told, allow }: Refusal,
+  { logger, public_url, secured }: BrokenOptions,
+): { readonly status: number; readonly head: Readonly<Record<string, string>>; readonly text: string } {
+  const id = randomUUID();
+  const { status, headers, body } = errorAnswer([told], { origin: public_url });
+  const text = JSON.stringify(body);
+  logger.info({ reqId: id, status, reason: told.message.slice(0, 300) }, 'request refused');
+  return {
+    status,
+    head: {
+      date: new Date().toUTCString(),
+      ...commonHeaders(id, secured),
+      ...headers,
+      ...(allow === undefined ? {} : { allow }),
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(text)),
+    },
+    text,
+  };
+}
