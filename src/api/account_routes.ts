@@ -1,6 +1,6 @@
 import { formatTime } from '../model/time.ts';
 import { AccountResponse, TokenResponse } from '../wire/http/account_schemas.ts';
-import { checkListQuery } from '../wire/http/check_list_query.ts';
+import { checkListQuery, pageParameters } from '../wire/http/check_list_query.ts';
 import { envelope, listEnvelope } from '../wire/http/envelope.ts';
 import { PageQuery } from '../wire/http/list_query.ts';
 import { refusals } from '../wire/http/route_schemas.ts';
@@ -41,7 +41,7 @@ export function accountRoutes(app: ApiInstance, { control }: ApiOptions): void {
     },
     handler: async (request) => {
       // SDKs ask for pages until one is empty.
-      const { page, per_page } = unwrap(checkListQuery(request.query));
+      const { page, per_page } = unwrap(checkListQuery(request.query, pageParameters));
       const all = await control.accounts(callerOf(request).principal);
       const items = all.slice((page - 1) * per_page, page * per_page).map(({ id, name, created }) => {
         return { id, name, type: 'standard' as const, created_on: formatTime(created) };

@@ -163,8 +163,8 @@ describe('good answers have the envelope and the schema that OpenAPI promises', 
     expect(control.calls.filter((call) => call.method === called)).toHaveLength(bodies.length);
   });
 
-  test('a trailing slash and other parameters change nothing', async () => {
-    expect((await ask('GET', `${base}/?api-version=1`)).status).toBe(200);
+  test('a trailing slash changes nothing', async () => {
+    expect((await ask('GET', `${base}/?page=1`)).status).toBe(200);
     expect((await ask('GET', `${base}/${capture_id}/`)).status).toBe(200);
   });
 });

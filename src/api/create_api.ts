@@ -27,6 +27,7 @@ import { ownershipRoutes } from './ownership_routes.ts';
 import { parseJsonBody } from './parse_json_body.ts';
 import { RequestLog, withSerializers } from './request_log.ts';
 import { RequestLogger } from './request_logger.ts';
+import { queryError } from './query_error.ts';
 import { listRoutes } from './route_list.ts';
 import { sendError } from './send_error.ts';
 import { serverFactory } from './server_factory.ts';
@@ -98,6 +99,9 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     } else {
       done();
     }
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    done(queryError(request));
   });
   app.addHook('onResponse', (request, reply, done) => {
     metrics.count(request, reply);

@@ -25,6 +25,7 @@ test('requests are logged without headers, queries, bodies or secrets of errors'
     throw new Error(`could not write to ${conf}`, { cause });
   });
   await app.inject({ url: `${url}?token=${secret}`, headers: { authorization } });
+  await app.inject({ url: `${url}?page=1`, headers: { authorization } });
   await app.inject({ url: `/nowhere?secret-access-key=${secret}`, headers: { authorization: `Bearer ${secret}` } });
   await app.inject({ url, headers: { 'x-auth-email': 'a@b', 'x-auth-key': secret } });
   await app.inject({
@@ -40,6 +41,7 @@ test('requests are logged without headers, queries, bodies or secrets of errors'
   expect(text).not.toContain(recorded.write_token);
   const requests = lines.filter((line) => line['msg'] === 'request');
   expect(requests).toMatchObject([
+    { level: 30, method: 'GET', url, status: 400, address: '127.0.0.1' },
     { level: 20, method: 'GET', url, status: 200, address: '127.0.0.1' },
     { level: 30, url: '/nowhere', status: 404 },
     { level: 30, url, status: 401 },
@@ -55,5 +57,5 @@ test('requests are logged without headers, queries, bodies or secrets of errors'
       },
     },
   ]);
-  expect(failed[0]?.['reqId']).toBe(requests[3]?.['reqId']);
+  expect(failed[0]?.['reqId']).toBe(requests[4]?.['reqId']);
 });

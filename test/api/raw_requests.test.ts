@@ -333,3 +333,26 @@ test('a connection that is refused ends, though its client keeps it open and goe
   clearInterval(sending);
   connection.socket.destroy();
 });
+
+test('every route refuses a query parameter that it does not have', async () => {
+  const document = (await (await fetch(`${served.url}/openapi.json`)).json()) as {
+    paths: Record<string, Record<string, { parameters?: readonly { in: string; name: string }[] }>>;
+  };
+  const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => [method.toUpperCase(), path] as const),
+  );
+  expect(routes.length).toBeGreaterThan(12);
+  for (const [method, path] of routes) {
+    const there = path.replace('{account_id}', served.account_id).replace(/\{\w+\}/g, '0'.repeat(32));
+    const answer = await fetch(`${served.url}${there}?nothing=1`, {
+      method,
+      headers: { authorization: `Bearer ${served.token}` },
+    });
+    expect([method, path, answer.status, await answer.json()]).toMatchObject([
+      method,
+      path,
+      400,
+      { success: false, errors: [{ source: { pointer: '/nothing' } }] },
+    ]);
+  }
+});

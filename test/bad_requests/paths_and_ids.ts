@@ -1,4 +1,4 @@
-import { type BadRequest, pcaps } from './bad_request.ts';
+import { type BadRequest, pcaps, simple } from './bad_request.ts';
 
 const at = (
   what: string,
@@ -47,6 +47,41 @@ export const pathsAndIds: readonly BadRequest[] = [
     [1107, '/page'],
     [1107, '/status'],
     [1107, '/type'],
+  ),
+  at('a parameter that there is not', 'GET', `${pcaps}?limit=5`, 400, [1122, '/limit']),
+  at('a list as PHP writes it', 'GET', `${pcaps}?status[]=failed`, 400, [1122, '/status[]']),
+  at('a parameter without a name', 'GET', `${pcaps}?=5`, 400, [1122, '/']),
+  at('a parameter in capitals, escaped', 'GET', `${pcaps}?%50age=1`, 400, [1122, '/Page']),
+  at('the same page twice', 'GET', `${pcaps}?page=1&page=1`, 400, [1107, '/page']),
+  at('a page twice, once empty', 'GET', `${pcaps}?page=&page=2`, 400, [1107, '/page']),
+  at('a filter of accounts', 'GET', '/client/v4/accounts?name=x', 400, [1122, '/name']),
+  at('a parameter that there is not, twice', 'GET', '/client/v4/user/tokens/verify?a/b=1&a/b=2', 400, [1122, '/a~1b']),
+  at('a query of one capture', 'GET', `${pcaps}/{simple}?expand=1`, 400, [1122, '/expand']),
+  at('a query of a download', 'GET', `${pcaps}/{simple}/download?slice=1`, 400, [1122, '/slice']),
+  at('a query of buckets', 'GET', `${pcaps}/ownership?page=1`, 400, [1122, '/page']),
+  at('a query of a stop', 'PUT', `${pcaps}/{running}/stop?force`, 400, [1122, '/force']),
+  at('a query of a removal', 'DELETE', `${pcaps}/ownership/{used_ownership}?force=1`, 400, [1122, '/force']),
+  {
+    what: 'a query of a create',
+    method: 'POST',
+    path: `${pcaps}?dry_run=1`,
+    body: simple,
+    status: 400,
+    errors: [[1122, '/dry_run']],
+  },
+  {
+    what: 'a query of an estimate',
+    method: 'POST',
+    path: `${pcaps}/estimate?x=1&y=2`,
+    body: simple,
+    status: 400,
+    errors: [
+      [1122, '/x'],
+      [1122, '/y'],
+    ],
+  },
+  ...['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs/errors', '/docs/'].map((path) =>
+    at(`a query of ${path}`, 'GET', `${path}?foo=1`, 400, [1122, '/foo']),
   ),
   {
     what: 'a range outside the file',

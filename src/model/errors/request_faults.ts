@@ -82,4 +82,10 @@ export const requestFaults = {
     retry: 'no',
     text: 'No interface of {where} can have packets that match this filter: {reason}',
   },
+  parameter_unknown: {
+    code: 1122,
+    status: 400,
+    retry: 'no',
+    text: '{name} is not a query parameter of this request: {there}.',
+  },
 } as const;

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Errors } from 'typebox/value';
 import { type Fault, fault } from '../../model/errors/fault.ts';
+import { pointerToken } from './pointer_token.ts';
 
 /** A schema as `Type.Object` makes it, as far as this check reads it. */
 export interface ObjectSchema extends TSchema {
@@ -61,11 +62,6 @@ export function checkFields(schema: ObjectSchema, value: unknown, options: Field
     faults.push(fault('field_unknown', { field, context: foreign(name) }, `${pointer}/${pointerToken(name)}`));
   }
   return { faults, fields };
-}
-
-/** One token of a JSON pointer (RFC 6901, section 3). */
-function pointerToken(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 /** Is this JSON value an object: neither null nor a list? */

@@ -1,7 +1,10 @@
 import { type Fault, fault } from '../../model/errors/fault.ts';
 import { ok, type Result, refused } from '../../model/result.ts';
 import type { Status } from '../../model/status.ts';
-import { ListQuery, listBounds } from './list_query.ts';
+import { ListQuery, listBounds, PageQuery } from './list_query.ts';
+import { unknownParameters } from './unknown_parameters.ts';
+
+const once = 'there only once';
 
 /** A checked query of a list, with its defaults. */
 export interface CheckedListQuery {
@@ -11,11 +14,17 @@ export interface CheckedListQuery {
   readonly type?: 'simple' | 'full';
 }
 
+/** The parameters of a list that has pages and nothing else. */
+export const pageParameters: readonly string[] = Object.keys(PageQuery.properties);
+
 /**
- * Checks the query of a list as it came: texts, or lists of them where a parameter was repeated. An empty text means
- * absent; other parameters are passed over.
+ * Checks the query of a list as it came: texts, or lists of them where a parameter was repeated, which is refused. An empty text
+ * means absent. Parameters that are not among the known ones are refused.
  */
-export function checkListQuery(query: Readonly<Record<string, unknown>>): Result<CheckedListQuery> {
+export function checkListQuery(
+  query: Readonly<Record<string, unknown>>,
+  known: readonly string[] = Object.keys(ListQuery.properties),
+): Result<CheckedListQuery> {
   const faults: Fault[] = [];
   const report = (name: string, expected: string): undefined => {
     faults.push(fault('parameter_invalid', { name, expected }, `/${name}`));
@@ -24,20 +33,24 @@ export function checkListQuery(query: Readonly<Record<string, unknown>>): Result
     const bounds = listBounds[name];
     const text = given(query, name);
     if (text === undefined) return bounds.default;
-    const value = typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+    if (typeof text !== 'string') {
+      report(name, once);
+      return bounds.default;
+    }
+    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
     if (value >= bounds.minimum && value <= bounds.maximum) return value;
     report(name, `a whole number from ${bounds.minimum} to ${bounds.maximum}`);
     return bounds.default;
   };
   const oneOf = <Value extends string>(name: 'status' | 'type', allowed: readonly Value[]): Value | undefined => {
     const text = given(query, name);
-    return text === undefined
-      ? undefined
-      : (allowed.find((one) => one === text) ?? report(name, `one of ${allowed.join(', ')}`));
+    if (typeof text !== 'string') return text === undefined ? undefined : report(name, once);
+    return allowed.find((one) => one === text) ?? report(name, `one of ${allowed.join(', ')}`);
   };
   const [page, per_page] = [number('page'), number('per_page')];
   const status = oneOf<Status>('status', ListQuery.properties.status.enum);
   const type = oneOf<'simple' | 'full'>('type', ListQuery.properties.type.enum);
+  faults.push(...unknownParameters(query, known));
   const [first, ...more] = faults;
   if (first !== undefined) return refused(first, ...more);
   return ok({
