@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { ApiOptions } from './api_options.ts';
 import { linger } from './linger.ts';
@@ -20,10 +20,7 @@ export function serverFactory({ tls }: ApiOptions): (handler: RequestListener) =
     const server: Server =
       tls === undefined
         ? createServer(options, handler)
-        : createTlsServer(
-            { ...options, cert: pem(tls.cert), key: pem(tls.key), minVersion: 'TLSv1.2', handshakeTimeout: 10_000 },
-            handler,
-          );
+        : createTlsServer({ ...options, ...secureOptions(tls), handshakeTimeout: 10_000 }, handler);
     // Longer than proxies keep theirs, so that none of them sends into a connection that closes at that moment.
     server.keepAliveTimeout = 72_000;
     // Headers beyond such a count would be left out in silence; their bytes are bounded anyway.
@@ -32,6 +29,19 @@ export function serverFactory({ tls }: ApiOptions): (handler: RequestListener) =
     if (tls !== undefined) server.on('secureConnection', lingerAtEnd);
     return server;
   };
+}
+
+/** Connections that come from now on get this certificate; those that are open keep theirs. Does nothing on plain HTTP. */
+export function renewCertificate(server: Server, tls: NonNullable<ApiOptions['tls']>): void {
+  if (server instanceof TlsServer) server.setSecureContext(secureOptions(tls));
+}
+
+function secureOptions({ cert, key }: NonNullable<ApiOptions['tls']>): {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly minVersion: 'TLSv1.2';
+} {
+  return { cert: pem(cert), key: pem(key), minVersion: 'TLSv1.2' };
 }
 
 function pem(text: string | Uint8Array): string | Buffer {

@@ -6,13 +6,17 @@ export type ToChild =
   | { readonly edgetap: 'child'; readonly kind: 'begin'; readonly settings: ServeSettings }
   | { readonly edgetap: 'child'; readonly kind: 'shut_down' }
   /** Ending it takes too long: what is not delivered yet is left to the next start. */
-  | { readonly edgetap: 'child'; readonly kind: 'hurry' };
+  | { readonly edgetap: 'child'; readonly kind: 'hurry' }
+  /** It is to read certificates again. */
+  | { readonly edgetap: 'child'; readonly kind: 'reload' };
 
 /** What a child says to the supervisor. */
 export type FromChild =
   | { readonly edgetap: 'child'; readonly kind: 'ready'; readonly details: ReadyDetails }
   /** It cannot start, and starting it again would not help. */
-  | { readonly edgetap: 'child'; readonly kind: 'refused'; readonly fault: Fault };
+  | { readonly edgetap: 'child'; readonly kind: 'refused'; readonly fault: Fault }
+  /** Somebody sent it SIGTERM: when is its turn to end? */
+  | { readonly edgetap: 'child'; readonly kind: 'told_to_end' };
 
 /** What a child that is ready has to say for the first screen. */
 export interface ReadyDetails {

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import type { Logger } from 'pino';
+import { guardProcessEnd } from '../libpcap/process_end.ts';
 import { FaultError } from '../model/errors/fault.ts';
 import { type FromChild, isChildMessage, type ReadyDetails } from './child_messages.ts';
 import { createLogger } from './create_logger.ts';
@@ -13,6 +14,8 @@ export interface ChildWork {
    * when the supervisor, and so the other child, is gone.
    */
   shutDown(hurry: AbortSignal): Promise<void>;
+  /** Reads again what the settings name and what may have changed: certificates. */
+  reload?(): void;
 }
 
 /** What beginning its work is given. */
@@ -25,17 +28,26 @@ export interface ChildWorld {
   readonly ending: AbortSignal;
 }
 
+/** After it is told to end, the kernel ends it so much later at the latest. */
+const end_s = 12;
+/** So long before, the log says that it will. */
+const end_told_ms = 11_000;
+const told_every_ms = 100;
+
 /**
  * The frame of a child of the supervisor: waits to be told its settings, begins its work, and ends it when it is told to
- * or when the supervisor is gone. The terminal's own interrupt is the supervisor's business.
+ * or when the supervisor is gone. The terminal's own signals are the supervisor's business.
  */
 export function childProcess(name: string, begin: (world: ChildWorld) => Promise<ChildWork>): void {
-  process.on('SIGINT', () => undefined);
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  const guard = guardProcessEnd(Number(process.argv[2]));
   const ending = new AbortController();
   const hurry = new AbortController();
   let logger = createLogger(name, 'info');
   let work: Promise<ChildWork> | undefined;
   const crash = (error: unknown): never => {
+    // A thread that hangs would keep it from exiting.
+    guard.endWithin(end_s);
     logger.fatal({ err: error }, `the ${name} process cannot go on`);
     process.exit(70);
   };
@@ -44,6 +56,10 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
 
   const end = async (): Promise<void> => {
     if (ending.signal.aborted) return;
+    clearInterval(looking);
+    guard.endWithin(end_s);
+    const late = (): void => logger.error(`the ${name} process does not end and is killed`);
+    setTimeout(late, end_told_ms).unref();
     ending.abort();
     // What could not begin has nothing to end.
     const begun = await work?.catch(() => undefined);
@@ -66,6 +82,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
       if (!(error instanceof FaultError)) return crash(error);
       // The supervisor tells it, in one line.
       logger.debug({ err: error }, error.message);
+      guard.endWithin(end_s);
       say({ edgetap: 'child', kind: 'refused', fault: error.faults[0] }, () => process.exit(78));
     }
   };
@@ -75,10 +92,21 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     if (message.kind === 'begin') void start(message.settings);
     if (message.kind === 'shut_down') end().catch(crash);
     if (message.kind === 'hurry') hurry.abort();
+    if (message.kind === 'reload')
+      void work?.then(
+        (begun) => begun.reload?.(),
+        () => undefined,
+      );
   });
-  process.on('SIGTERM', () => void end().catch(crash));
   process.on('disconnect', () => {
     hurry.abort();
     end().catch(crash);
   });
+  const looking = setInterval(() => {
+    if (!guard.isTold()) return;
+    clearInterval(looking);
+    // Who is told together with all others has its turn: what the one brings in the other still has to deliver.
+    if (process.connected) say({ edgetap: 'child', kind: 'told_to_end' }, () => undefined);
+    else end().catch(crash);
+  }, told_every_ms).unref();
 }

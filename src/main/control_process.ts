@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import type { ApiInstance } from '../api/api_instance.ts';
 import { createApi } from '../api/create_api.ts';
 import { createIntake } from '../api/create_intake.ts';
+import { renewCertificate } from '../api/server_factory.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { openFileBucket } from '../bucket/file.ts';
 import { openKeyFile, type SealingKeys, signingKeys } from '../bucket/key_file.ts';
@@ -44,7 +45,8 @@ import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 
 const takeover_ms = 20_000;
-const farewell_ms = 20_000;
+/** Of the 15 s in which all has to end. */
+const farewell_ms = 9000;
 const expire_every_ms = 60_000;
 const day_ns = 86_400_000_000_000n;
 
@@ -186,10 +188,20 @@ childProcess('control', async ({ settings, logger, crash }) => {
       ...(given === undefined ? {} : { given }),
       warnings: warnings.map((one) => one.message),
     },
+    reload: () => {
+      if (settings.tls === undefined) return;
+      try {
+        renewCertificate(api.server, readTls(settings.tls));
+        logger.info('the certificate and its key were read again');
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        warn(error.faults[0], 'reading the certificate again: the one before stays');
+      }
+    },
     shutDown: async (hurry) => {
       // Without the supervisor no sensor can be reached: the next control goes on.
       const waited = await running.shutDown(farewell_ms, hurry);
-      if (waited === 'hurried')
+      if (waited !== 'finished')
         logger.info('nothing more is waited for: what is not delivered goes on at the next start');
       await api.close();
       closing.abort();

@@ -1,14 +1,14 @@
 import { type Logger, pino } from 'pino';
 import { logRedaction } from '../api/log_redaction.ts';
 import type { Fault } from '../model/errors/fault.ts';
+import { standardOutput } from './standard_output.ts';
 
-/** Makes a process's logger: JSON lines on standard error, no secret in any. */
+/** Makes a process's logger: JSON lines on standard error, no secret in any. What cannot be written is dropped and counted. */
 export function createLogger(name: string, level: string): Logger {
   const { redact, serializers } = logRedaction;
   return pino(
     { name, level, base: { pid: process.pid }, redact: { ...redact, paths: [...redact.paths] }, serializers },
-    // Lines wait for no disk or pipe, and gather while one is being written.
-    pino.destination({ dest: 2, sync: false }),
+    standardOutput().err,
   );
 }
 

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { runCli } from '../cli/run_cli.ts';
 import { registerAccountCommands } from './account_command.ts';
+import { endProcess } from './end_process.ts';
+import { errorStream } from './error_stream.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { registerKeyCommands } from './key_command.ts';
@@ -11,6 +13,8 @@ import { serve } from './serve.ts';
 import { serveSettings } from './settings.ts';
 import { registerTokenCommands } from './token_command.ts';
 import { registerUserCommands } from './user_command.ts';
+
+let serves = false;
 
 const program = new Command('edgetap')
   .description('Packets from any host of the fleet, on demand: one API, one clean capture file.')
@@ -21,6 +25,7 @@ const serving = program
   .description('run edgetap on this machine: the API and one sensor')
   .action(async (options: Readonly<Record<string, string | undefined>>) => {
     const given = serveSettings.map(({ name }) => [name, options[attributeName(name)] ?? process.env[name]] as const);
+    serves = true;
     await serve(Object.fromEntries(given));
   });
 for (const { name, value_name, help, fallback, environment_only } of serveSettings) {
@@ -50,11 +55,11 @@ function attributeName(name: string): string {
   return new Option(`${flagOf(name)} <value>`).attributeName();
 }
 
-process.exitCode = await runCli(program, process.argv.slice(2), {
+const code = await runCli(program, process.argv.slice(2), {
   env: process.env,
   home: homedir(),
   stdout: process.stdout,
-  stderr: process.stderr,
+  stderr: errorStream(),
   stdin: process.stdin,
   fetch,
   sleep: async (ms) => await delay(ms),
@@ -62,7 +67,13 @@ process.exitCode = await runCli(program, process.argv.slice(2), {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   onInterrupt: (handler) => {
-    process.on('SIGINT', handler);
-    return () => void process.off('SIGINT', handler);
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+    for (const signal of signals) process.on(signal, handler);
+    return () => {
+      for (const signal of signals) process.off(signal, handler);
+    };
   },
 });
+// What serves leaves nothing to be waited for: a reader of its output that stands still would be.
+if (serves) await endProcess(code);
+process.exitCode = code;

@@ -1,12 +1,20 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { isatty } from 'node:tty';
 import { raise } from '../model/errors/fault.ts';
 import { createLogger } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
 import { readServeSettings } from './settings.ts';
+import { standardOutput } from './standard_output.ts';
 import { supervise } from './supervise.ts';
 import { welcome } from './welcome.ts';
+
+/**
+ * A signal that comes so soon after the first is the same one: npm and timeout(1) pass on what the whole process group got. Later ones
+ * are from somebody who waits.
+ */
+const again_ms = 2000;
 
 /** Runs edgetap on one machine until it is told to end. `given` has settings by environment name. */
 export async function serve(given: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -17,24 +25,27 @@ export async function serve(given: Readonly<Record<string, string | undefined>>)
   const logger = createLogger('serve', settings.log_level);
   const told = Promise.withResolvers<undefined>();
   const supervisor = supervise(settings, logger);
-  let asked = 0;
+  const { out } = standardOutput();
+  let asked_at: number | undefined;
   const ask = (): void => {
-    asked += 1;
+    const now = performance.now();
+    asked_at ??= now;
     told.resolve(undefined);
-    if (asked > 1) supervisor.hurry();
+    if (now - asked_at > again_ms) supervisor.hurry();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, ask);
+  // Without its terminal nobody sees it any more, and elsewhere the signal is the custom for daemons.
+  const on_terminal = isatty(1) || isatty(2);
+  process.on('SIGHUP', on_terminal ? ask : () => supervisor.reload());
   try {
     const started = await Promise.race([supervisor.started, told.promise]);
-    if (started !== undefined) process.stdout.write(welcome(settings, started.control, started.sensor));
+    if (started !== undefined) out.write(welcome(settings, started.control, started.sensor));
     await told.promise;
-    process.stdout.write(
-      '\nedgetap is ending: running captures are closed and delivered (once more to wait for nothing).\n',
-    );
+    out.write('\nedgetap is ending: running captures are closed and delivered (once more to wait for nothing).\n');
   } catch (error) {
     const token = supervisor.details('control')?.token;
     // It will not be shown again.
-    if (token !== undefined) process.stdout.write(`Token    ${token}     (shown this once: keep it)\n`);
+    if (token !== undefined) out.write(`Token    ${token}     (shown this once: keep it)\n`);
     throw error;
   } finally {
     await supervisor.shutDown();

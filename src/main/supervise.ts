@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { controlAddress, sensorAddress } from '../bus/address.ts';
 import { createRelay } from '../bus/relay.ts';
+import { systemErrorText } from '../libpcap/system_error_text.ts';
+import type { FaultName } from '../model/errors/catalogue.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { busOf, child_stdio } from './bus_link.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
@@ -27,13 +29,25 @@ export interface Supervisor {
   shutDown(): Promise<void>;
   /** Shutting down is to wait for nothing more. */
   hurry(): void;
+  /** What the settings name and what may have changed is read again: certificates. */
+  reload(): void;
 }
 
 const restart_first_ms = 100;
 const restart_most_ms = 5000;
 /** A child that was at work for so long does not fail at its start. */
 const steady_ms = 2000;
-const farewell_ms = 40_000;
+/** Of the time that all may take to end: after so long the sensor need not wait for control any more; a child is killed. */
+const turn_ms = 10_000;
+const kill_ms: Readonly<Record<ChildName, number>> = { control: 12_500, sensor: 14_000 };
+/** What is killed may hang in the kernel: nobody can wait for that. */
+const killed_ms = 500;
+/** A signal to all processes comes to this one as well: a child that had one first waits so long for what it is told. */
+const told_ms = 500;
+/** A process that the system has no threads for aborts, and finds some later perhaps. */
+const abort_signals: readonly (NodeJS.Signals | null)[] = ['SIGABRT', 'SIGTRAP', 'SIGILL'];
+/** Refusals that pass. */
+const passing: readonly FaultName[] = ['thread_unstarted'];
 
 const programs = {
   control: new URL('./control_process.ts', import.meta.url),
@@ -61,14 +75,35 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
   };
   let ending = false;
 
+  const again = (name: ChildName, why: string, ended: Readonly<Record<string, unknown>>): void => {
+    const child = children[name];
+    const wait_ms = child.failures === 0 ? 0 : Math.min(restart_first_ms * 2 ** (child.failures - 1), restart_most_ms);
+    logger.error({ child: name, ...ended, wait_ms }, `the ${name} process ${why}`);
+    child.restart = setTimeout(() => launch(name), wait_ms);
+  };
+
   const launch = (name: ChildName): void => {
     const child = children[name];
-    const forked = fork(programs[name], {
-      serialization: 'advanced',
-      stdio: child_stdio,
-      execArgv: [...process.execArgv, ...worker_options, ...memory_options],
-      env: { ...compileCache(settings), ...memory_environment, ...process.env },
+    const unstarted = (error: unknown): void => {
+      child.failures += 1;
+      const { message } = fault('process_unstarted', { name, reason: systemErrorText(error) });
+      if (!ending) again(name, `is not there: ${message}`, {});
+    };
+    const forked = forkChild(programs[name], settings);
+    if (forked.process === undefined) {
+      unstarted(forked.error);
+      return;
+    }
+    begin(name, forked.process, unstarted);
+  };
+
+  const begin = (name: ChildName, forked: ChildProcess, unstarted: (error: unknown) => void): void => {
+    const child = children[name];
+    // Sending a signal can fail, too.
+    forked.on('error', (error) => {
+      if (forked.pid === undefined) unstarted(error);
     });
+    if (forked.pid === undefined) return;
     let ready_at: number | undefined;
     let refusal: Fault | undefined;
     child.process = forked;
@@ -78,40 +113,48 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       const said = message as FromChild;
       if (said.kind === 'refused') {
         refusal = said.fault;
-        child.first.reject(new FaultError([said.fault]));
+        if (!passing.includes(said.fault.name)) child.first.reject(new FaultError([said.fault]));
       } else if (said.kind === 'ready') {
         ready_at = performance.now();
         child.details ??= said.details;
         child.first.resolve(said.details);
+      } else if (said.kind === 'told_to_end') {
+        setTimeout(() => {
+          if (!ending) tell(forked, { edgetap: 'child', kind: 'shut_down' });
+        }, told_ms);
       }
     });
     forked.once('exit', (code, signal) => {
       const reason = signal ?? `exit code ${code}`;
-      child.first.reject(new FaultError([fault('process_ended', { name, reason })]));
-      if (ending || child.details === undefined) return;
+      const passes = abort_signals.includes(signal) || (refusal !== undefined && passing.includes(refusal.name));
+      if (!passes) child.first.reject(new FaultError([fault('process_ended', { name, reason })]));
+      if (ending || (child.details === undefined && !passes)) return;
       const steady = ready_at !== undefined && performance.now() - ready_at > steady_ms;
       child.failures = steady ? 0 : child.failures + 1;
-      const wait_ms =
-        child.failures === 0 ? 0 : Math.min(restart_first_ms * 2 ** (child.failures - 1), restart_most_ms);
-      const why = refusal === undefined ? '' : `: ${refusal.message}`;
-      logger.error({ child: name, code, signal, wait_ms }, `the ${name} process ended and is started again${why}`);
-      child.restart = setTimeout(() => launch(name), wait_ms);
+      again(name, `ended and is started again${refusal === undefined ? '' : `: ${refusal.message}`}`, { code, signal });
     });
     tell(forked, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
   };
 
+  let asked_at: number | undefined;
   const end = async (name: ChildName): Promise<void> => {
     const { process: forked, restart } = children[name];
     clearTimeout(restart);
     if (forked === undefined || forked.exitCode !== null || forked.signalCode !== null) return;
     const gone = once(forked, 'exit');
     tell(forked, { edgetap: 'child', kind: 'shut_down' });
-    const timer = setTimeout(() => {
-      logger.error({ child: name }, `the ${name} process does not end and is killed`);
-      forked.kill('SIGKILL');
-    }, farewell_ms);
-    await gone;
-    clearTimeout(timer);
+    const left_ms = Math.max(0, kill_ms[name] - (performance.now() - (asked_at ?? 0)));
+    if (await isOver(gone, left_ms)) return;
+    logger.error({ child: name }, `the ${name} process does not end and is killed`);
+    forked.kill('SIGKILL');
+    if (!(await isOver(gone, killed_ms))) logger.error({ child: name }, `the ${name} process hangs in the system`);
+  };
+  const hurried = Promise.withResolvers<void>();
+  const hurry = (): void => {
+    hurried.resolve();
+    for (const { process } of Object.values(children)) {
+      if (process !== undefined) tell(process, { edgetap: 'child', kind: 'hurry' });
+    }
   };
 
   // The sensor first asks control when both are there, so neither waits for the other.
@@ -128,15 +171,49 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     details: (name) => children[name].details,
     shutDown: async () => {
       ending = true;
-      await end('control');
-      await end('sensor');
+      asked_at ??= performance.now();
+      const control = end('control');
+      // Children of a supervisor that is told twice, or of one whose control hangs, end at the same time.
+      if (!(await isOver(Promise.race([control, hurried.promise]), turn_ms))) hurry();
+      await Promise.all([control, end('sensor')]);
     },
-    hurry: () => {
-      for (const { process } of Object.values(children)) {
-        if (process !== undefined) tell(process, { edgetap: 'child', kind: 'hurry' });
-      }
+    hurry,
+    reload: () => {
+      const { process } = children.control;
+      if (process !== undefined) tell(process, { edgetap: 'child', kind: 'reload' });
     },
   };
+}
+
+/** Waits for something, so long at most; true where it has come. */
+async function isOver(what: Promise<unknown>, limit_ms: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), limit_ms);
+  try {
+    return await Promise.race([what.then(() => true as const), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where the system has no process, no open file or no memory for a child, some failures are thrown and some are told later. */
+function forkChild(
+  program: URL,
+  settings: ServeSettings,
+): { readonly process: ChildProcess } | { readonly process?: undefined; readonly error: unknown } {
+  try {
+    const process_id = String(process.pid);
+    return {
+      process: fork(program, [process_id], {
+        serialization: 'advanced',
+        stdio: child_stdio,
+        execArgv: [...process.execArgv, ...worker_options, ...memory_options],
+        env: { ...compileCache(settings), ...memory_environment, ...process.env },
+      }),
+    };
+  } catch (error) {
+    return { error };
+  }
 }
 
 /** Children that are started again compile nothing anew: half of the time that they need. Nobody else may write there. */

@@ -7,6 +7,7 @@ import type { TimeNs } from '../model/time.ts';
 import { OpenSegments, type OpenSegment, type OpenSegmentsPorts } from './open_segments.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
 import { SamplerState, type SamplerPhase } from './sampler_state.ts';
+import { segmentLabel } from './segment_label.ts';
 import type { Stream } from './stream.ts';
 
 /** How an interface is sampled. */
@@ -44,6 +45,7 @@ export interface SamplingStatus {
 
 /** What a sampler needs of the store. */
 export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 'vacated'> {
+  /** Makes what the stream needs on the disk, as often as it is called. */
   openStream(interface_name: string, linktype: number): Promise<Stream>;
   segmentLimit(): number;
   /** A segment begins to grow; its length is in that slot of the state. */
@@ -70,6 +72,8 @@ export class InterfaceSampler {
   #linktype: number | undefined;
   #wanted = false;
   #making = false;
+  /** The last attempt to make a segment failed: what it needs is made anew before the next. */
+  #unprepared = false;
   #closing = false;
   #fault: Fault | undefined;
   /** All that is under way on the disk. */
@@ -90,7 +94,8 @@ export class InterfaceSampler {
   }
 
   /**
-   * Resolves when the first attempt has ended: packets come, or the interface is not there and is tried again.
+   * Resolves when the first attempt has ended: packets come, or the interface is not there or the disk does not take them, and it is
+   * tried again.
    *
    * @throws FaultError where trying again cannot help: `capture_denied`, `libpcap_missing`.
    */
@@ -136,6 +141,16 @@ export class InterfaceSampler {
       ...totals,
       ...(this.#fault === undefined ? {} : { fault: this.#fault }),
     };
+  }
+
+  /** Looks whether what is written still has its name on the disk, and begins anew where it has not. To be called once a second. */
+  async lookAtFiles(): Promise<void> {
+    for (const segment of await this.#segments.findRemoved()) {
+      this.#unprepared = true;
+      const label = segmentLabel(segment.stream, segment.number);
+      this.#trouble(fault('samples_write_failed', { reason: `somebody removed the files of segment ${label}` }));
+      this.#tell({ kind: 'removed', slot: segment.slot });
+    }
   }
 
   /** Ends sampling, and returns when all that was sampled is sealed. */
@@ -212,7 +227,7 @@ export class InterfaceSampler {
       }
       case 'unused': {
         const segment = this.#segments.at(message.slot);
-        if (segment !== undefined) this.#do(this.#segments.discard(segment));
+        if (segment !== undefined) this.#do(this.#discard(segment));
         return;
       }
       case 'full':
@@ -227,13 +242,21 @@ export class InterfaceSampler {
     }
   }
 
+  /** Where its directory cannot be made or read now, it is tried until it can be. */
   async #openStream(generation: number, linktype: number): Promise<void> {
     this.#stream = undefined;
-    const stream = await this.#ports.openStream(this.#options.interface, linktype);
-    if (generation !== this.#generation) return;
-    this.#stream = stream;
-    this.#wanted = true;
-    await this.#offer();
+    while (generation === this.#generation && !this.#closing) {
+      try {
+        const stream = await this.#ports.openStream(this.#options.interface, linktype);
+        if (generation !== this.#generation) return;
+        this.#stream = stream;
+        this.#wanted = true;
+        return await this.#offer();
+      } catch (error) {
+        this.#cannotWrite(error);
+        await this.#ports.clock.sleep(retry_ms);
+      }
+    }
   }
 
   #segmentTaken(slot: number): void {
@@ -244,6 +267,13 @@ export class InterfaceSampler {
     }
     this.#wanted = true;
     this.#do(this.#offer());
+  }
+
+  async #discard(segment: OpenSegment): Promise<void> {
+    await this.#segments.discard(segment);
+    if (segment.removed !== true) return;
+    this.#wanted = true;
+    await this.#offer();
   }
 
   async #seal(segment: OpenSegment, { start, seal, sum }: FromSampler & { readonly kind: 'finished' }): Promise<void> {
@@ -258,7 +288,10 @@ export class InterfaceSampler {
     this.#making = true;
     let failed = false;
     try {
+      // What was there when the stream was opened may have been removed since.
+      if (this.#unprepared) await this.#ports.openStream(stream.interface, stream.linktype);
       const segment = await this.#segments.make(stream);
+      this.#unprepared = false;
       if (segment === undefined) return;
       this.#wanted = false;
       if (generation === this.#generation && !this.#closing && this.#worker !== undefined) {
@@ -269,7 +302,8 @@ export class InterfaceSampler {
       }
     } catch (error) {
       failed = true;
-      this.#trouble(fault('samples_write_failed', { reason: error instanceof Error ? error.message : String(error) }));
+      this.#unprepared = true;
+      this.#cannotWrite(error);
     } finally {
       this.#making = false;
     }
@@ -309,13 +343,17 @@ export class InterfaceSampler {
     if (!said) this.#ports.report(cause);
   }
 
+  /** The first attempt has ended, without success: it is tried again, and nobody waits for that. */
+  #cannotWrite(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#trouble(error instanceof FaultError ? error.faults[0] : fault('samples_write_failed', { reason }));
+    this.#begun.resolve();
+  }
+
   /** Follows work to its end; a failure of it is reported. */
   #do(work: Promise<void>): void {
     const followed = work
-      .catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#trouble(error instanceof FaultError ? error.faults[0] : fault('samples_write_failed', { reason }));
-      })
+      .catch((error: unknown) => this.#cannotWrite(error))
       .finally(() => this.#work.delete(followed));
     this.#work.add(followed);
   }

@@ -25,7 +25,7 @@ import type { SealedSegment } from './sealed_segment.ts';
 import { segmentFiles } from './segment_name.ts';
 import { SegmentRing } from './segment_ring.ts';
 import type { Stream } from './stream.ts';
-import { parseStreamDirectory, streamDirectory } from './stream_name.ts';
+import { parseStreamDirectory, streamDirectory, type StreamName } from './stream_name.ts';
 import type { TallyAnswer, TallyQuery } from './tally.ts';
 
 import type {
@@ -55,6 +55,12 @@ export async function openSampleStore(options: SampleStoreOptions): Promise<Samp
   return store;
 }
 
+interface OpenedHere {
+  readonly stream: Stream;
+  /** Files in its directory that are not the store's. */
+  readonly foreign: readonly string[];
+}
+
 class DiskStore implements SampleStore {
   readonly #options: SampleStoreOptions;
   readonly #boot = bootId();
@@ -63,7 +69,8 @@ class DiskStore implements SampleStore {
   readonly #indexer: Indexer;
   /** Segments whose packets are damaged, by label: told once. */
   readonly #damaged = new Set<string>();
-  readonly #streams = new Map<string, Promise<Stream>>();
+  readonly #streams = new Map<string, Promise<OpenedHere>>();
+  #prepared: Promise<void> | undefined;
   readonly #opened: Stream[] = [];
   readonly #samplers = new Map<string, InterfaceSampler>();
   readonly #lookbacks = new Set<Promise<unknown>>();
@@ -89,6 +96,28 @@ class DiskStore implements SampleStore {
   }
 
   async open(): Promise<void> {
+    try {
+      await this.#prepare();
+    } catch (error) {
+      // The disk may come right. Until then there is no past, and nothing else has to wait.
+      this.#options.report(fault('samples_write_failed', { reason: reasonOf(error) }));
+    }
+    this.#pool.warm();
+    this.#timer = setInterval(() => void this.#evictNow(), evict_interval_ms).unref();
+  }
+
+  /** Makes the directory, and takes in what an earlier process left in it: once, or again where that failed. */
+  #prepare(): Promise<void> {
+    if (this.#prepared !== undefined) return this.#prepared;
+    const prepared = this.#takeIn();
+    this.#prepared = prepared;
+    prepared.catch(() => {
+      this.#prepared = undefined;
+    });
+    return prepared;
+  }
+
+  async #takeIn(): Promise<void> {
     const { directory, report } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const foreign: string[] = [];
@@ -98,24 +127,22 @@ class DiskStore implements SampleStore {
         foreign.push(entry.name);
         continue;
       }
-      const path = join(directory, entry.name);
-      const { clock } = this.#options;
-      const found = await openStream({ stream: name, directory: path, clock, boot: this.#boot, report });
-      const stream: Stream = { ...name, directory: path, sealed: [], next_number: found.next_number };
-      for (const segment of found.sealed) this.#ring.add(stream, segment);
-      this.#streams.set(entry.name, Promise.resolve(stream));
-      this.#opened.push(stream);
-      foreign.push(...found.foreign.map((file) => `${entry.name}/${file}`));
+      if (this.#streams.has(entry.name)) continue;
+      const opening = this.#openStream({ ...name, directory: join(directory, entry.name) });
+      this.#keep(entry.name, opening);
+      try {
+        foreign.push(...(await opening).foreign.map((file) => `${entry.name}/${file}`));
+      } catch (error) {
+        // It is opened again before anything is written into it.
+        report(fault('samples_write_failed', { reason: reasonOf(error) }));
+      }
     }
     if (foreign.length > 0) {
       const names = foreign.length > 10 ? `${foreign.slice(0, 10).join(', ')}, …` : foreign.join(', ');
       report(fault('samples_foreign', { count: foreign.length, names }));
     }
-    this.#opened.sort(compareStreams);
     await this.#ring.evict(0, this.#options.clock.monotonic());
-    this.#pool.warm();
     this.#indexWhatIsNot();
-    this.#timer = setInterval(() => void this.#evictNow(), evict_interval_ms).unref();
   }
 
   async startSampling(what: StartSampling): Promise<void> {
@@ -293,24 +320,35 @@ class DiskStore implements SampleStore {
     }
   }
 
-  #stream(interface_name: string, linktype: number): Promise<Stream> {
+  async #stream(interface_name: string, linktype: number): Promise<Stream> {
+    const { directory } = this.#options;
+    await this.#prepare();
     const name = { interface: interface_name, linktype };
     const key = streamDirectory(name);
-    let stream = this.#streams.get(key);
-    if (stream === undefined) {
-      stream = this.#makeStream({ ...name, directory: join(this.#options.directory, key), sealed: [], next_number: 1 });
-      this.#streams.set(key, stream);
-      stream.catch(() => this.#streams.delete(key));
-    }
-    return stream;
+    const path = join(directory, key);
+    // Again, where it was there before: somebody may have removed it.
+    const made = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncDirectory(directory);
+    const known = this.#streams.get(key);
+    if (known !== undefined) return (await known).stream;
+    const opening = this.#openStream({ ...name, directory: path });
+    this.#keep(key, opening);
+    return (await opening).stream;
   }
 
-  async #makeStream(stream: Stream): Promise<Stream> {
-    await mkdir(stream.directory, { recursive: true, mode: 0o700 });
-    await syncDirectory(this.#options.directory);
+  #keep(key: string, opening: Promise<OpenedHere>): void {
+    this.#streams.set(key, opening);
+    opening.catch(() => this.#streams.delete(key));
+  }
+
+  async #openStream({ directory, ...name }: StreamName & { readonly directory: string }): Promise<OpenedHere> {
+    const { clock, report } = this.#options;
+    const found = await openStream({ stream: name, directory, clock, boot: this.#boot, report });
+    const stream: Stream = { ...name, directory, sealed: [], next_number: found.next_number };
+    for (const segment of found.sealed) this.#ring.add(stream, segment);
     this.#opened.push(stream);
     this.#opened.sort(compareStreams);
-    return stream;
+    return { stream, foreign: found.foreign };
   }
 
   /** Each stream's in the order of their numbers: what an earlier process left, before what comes. */
@@ -397,6 +435,9 @@ class DiskStore implements SampleStore {
 
   async #evictNow(): Promise<void> {
     try {
+      // Told at the start, and by those who sample.
+      await this.#prepare().catch(() => undefined);
+      await Promise.all([...this.#samplers.values()].map(async (sampler) => await sampler.lookAtFiles()));
       await this.evict();
     } catch (error) {
       this.#options.report(fault('samples_write_failed', { reason: String(error) }));
@@ -419,6 +460,10 @@ class DiskStore implements SampleStore {
       ...(sampler === undefined ? {} : { sampling: sampler.status() }),
     };
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function span(parts: readonly { readonly oldest?: TimeNs; readonly newest?: TimeNs }[]): {

@@ -1,4 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { SampleClock } from './clock.ts';
 import { makeSegment, removeSegment } from './make_segment.ts';
@@ -11,6 +12,7 @@ import { clockOffset, readSegmentHeader, segment_header_bytes } from './segment_
 import { readSegmentMarks, type SegmentMark, type SegmentSum } from './segment_mark.ts';
 import { isDiskFull } from './segment_writer.ts';
 import { segmentLabel } from './segment_label.ts';
+import { segmentFiles } from './segment_name.ts';
 import type { Stream } from './stream.ts';
 
 /** A segment that is not sealed yet. */
@@ -24,6 +26,8 @@ export interface OpenSegment {
   phase: 'offered' | 'taken' | 'finished';
   /** Its last mark, once it is finished. */
   seal?: SegmentMark;
+  /** Its files are not under their names any more: it is lost. */
+  removed?: true;
 }
 
 /** What the open segments of a sampler need of the store. */
@@ -82,6 +86,18 @@ export class OpenSegments {
     }
   }
 
+  /** The segments whose files somebody has removed or moved away, each given once. */
+  async findRemoved(): Promise<readonly OpenSegment[]> {
+    const found: OpenSegment[] = [];
+    for (const segment of this.all) {
+      if (segment.phase === 'finished' || segment.removed === true || (await areThere(segment))) continue;
+      if (this.at(segment.slot) !== segment) continue;
+      segment.removed = true;
+      found.push(segment);
+    }
+    return found;
+  }
+
   /** Removes a segment that was never written. */
   async discard(segment: OpenSegment): Promise<void> {
     await this.#release(segment);
@@ -111,6 +127,7 @@ export class OpenSegments {
     seal: SegmentMark,
     sum: SegmentSum | undefined,
   ): Promise<'safe' | 'unsafe' | 'failed'> {
+    if (segment.removed === true) return 'failed';
     const { directory } = segment.stream;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -165,6 +182,25 @@ export class OpenSegments {
     await segment.packets.close();
     await segment.header.close();
   }
+}
+
+/** Are the open files those that have their names? */
+async function areThere({ stream, number, packets, header }: OpenSegment): Promise<boolean> {
+  const files = segmentFiles(number);
+  for (const [name, file] of [
+    [files.open, packets],
+    [files.header, header],
+  ] as const) {
+    try {
+      const [named, open] = [await stat(join(stream.directory, name)), await file.stat()];
+      if (named.ino !== open.ino || named.dev !== open.dev) return false;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+      // What cannot be looked at now may be there.
+    }
+  }
+  return true;
 }
 
 /** A segment that was just sealed, as its header has it. */

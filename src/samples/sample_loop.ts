@@ -351,6 +351,7 @@ class SampleLoop {
   #receive(): void {
     for (let message = this.#ports.receive(); message !== undefined; message = this.#ports.receive()) {
       if (message.kind === 'room') this.#room = message.made;
+      else if (message.kind === 'removed') this.#sink.removed(message.slot, this.#watermark.time);
       else if (message.generation === this.#generation) this.#sink.offer(message);
       else this.#sink.decline(message);
     }

@@ -30,7 +30,11 @@ export interface SegmentOffer {
 }
 
 /** What the store says to a sampler; the wake descriptor is written after each. `room` answers `full`. */
-export type ToSampler = SegmentOffer | { readonly kind: 'room'; readonly made: boolean };
+export type ToSampler =
+  | SegmentOffer
+  | { readonly kind: 'room'; readonly made: boolean }
+  /** Somebody has removed the files of this segment: nothing more is to be written into it. */
+  | { readonly kind: 'removed'; readonly slot: number };
 
 /** What a sampler says to the store. */
 export type FromSampler =

@@ -81,6 +81,12 @@ export class SegmentSink {
     if (offered === this.#offered) this.#offered = undefined;
   }
 
+  /** The files of a segment are gone: it ends, or is not begun. */
+  removed(slot: number, watermark: TimeNs): void {
+    if (this.#offered?.slot === slot) this.decline();
+    if (this.#writer?.slot === slot) this.finish('write_failed', watermark);
+  }
+
   /** Begins the next segment where one is needed and offered. What it covers begins after `watermark`. */
   begin(watermark: TimeNs): void {
     const offer = this.#offered;

@@ -43,6 +43,12 @@ export const operatorFaults = {
     retry: 'no',
     text: 'The {name} process ended while it started ({reason}): its last line above says why.',
   },
+  process_unstarted: {
+    code: 1913,
+    status: 500,
+    retry: 'soon',
+    text: 'The {name} process could not be started ({reason}); it is tried again. Raise the limits of processes (pids.max, ulimit -u) and of open files (ulimit -n) of edgetap.',
+  },
   token_setting_ignored: {
     code: 1930,
     status: 500,
