@@ -138,14 +138,19 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
 
   let asked_at: number | undefined;
   const end = async (name: ChildName): Promise<void> => {
-    const { process: forked, restart } = children[name];
+    const child = children[name];
+    const { process: forked, restart } = child;
     clearTimeout(restart);
     if (forked === undefined || forked.exitCode !== null || forked.signalCode !== null) return;
     const gone = once(forked, 'exit');
     tell(forked, { edgetap: 'child', kind: 'shut_down' });
     const left_ms = Math.max(0, kill_ms[name] - (performance.now() - (asked_at ?? 0)));
     if (await isOver(gone, left_ms)) return;
-    logger.error({ child: name }, `the ${name} process does not end and is killed`);
+    // One that had not begun yet has nothing to lose.
+    logger[child.details === undefined ? 'info' : 'error'](
+      { child: name },
+      `the ${name} process does not end and is killed`,
+    );
     forked.kill('SIGKILL');
     if (!(await isOver(gone, killed_ms))) logger.error({ child: name }, `the ${name} process hangs in the system`);
   };
