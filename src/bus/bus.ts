@@ -9,8 +9,14 @@ export interface AskOptions {
 
 /** Control's end of the bus. Delivery is at most once: truth never depends on it. */
 export interface ControlBus {
-  /** Answers sensors' requests. A rejection is answered as `refused`. Call once. */
-  serve(handler: (request: SensorRequest) => Promise<ControlReply>): void;
+  /**
+   * Answers sensors' requests. A rejection is answered as `refused`. Call once. Reports in a request are as they came, each to be checked; of what
+   * else is not as it should be `malformed` hears, and the request comes without it, or not at all.
+   */
+  serve(
+    handler: (request: SensorRequest) => Promise<ControlReply>,
+    malformed?: (sensor: string, what: string) => void,
+  ): void;
   /** Tells a sensor that its desired work is of this generation; may be lost. */
   nudge(sensor: string, generation: bigint): void;
   /**

@@ -1,5 +1,6 @@
 import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import { checkMessage } from '../wire/check_message.ts';
+import { lenientRequest } from '../wire/lenient_request.ts';
 import type { EstimateReply, LookbackReply } from '../wire/control_messages.ts';
 import { wireVersion } from '../wire/version.ts';
 import { controlAddress, sensorAddress } from './address.ts';
@@ -14,15 +15,28 @@ function refusal(error: unknown): { kind: 'refused'; fault: { name: string; code
   return { kind: 'refused', fault: { name: first.name, code: first.code, message: first.message } };
 }
 
+/** Who says that, as far as it can be read. */
+function senderOf(body: unknown): string {
+  const name = typeof body === 'object' && body !== null && 'sensor' in body ? body.sensor : undefined;
+  return typeof name === 'string' ? name.slice(0, 64) : 'somebody';
+}
+
 /** The bus of one machine, control's end: questions and answers over a supervisor's relay. */
 export function ipcControlBus(link: Link): ControlBus {
   const talk: Conversation = converse(link, controlAddress);
   return {
-    serve: (handler) => {
+    serve: (handler, malformed = () => undefined) => {
       talk.onAsk(async function* (body) {
         try {
-          if (!checkMessage('SensorRequest', body)) raise('request_malformed', { reason: 'not a message of the bus' });
-          yield await handler(body);
+          const sensor = senderOf(body);
+          const request = checkMessage('SensorRequest', body)
+            ? body
+            : lenientRequest(body, (what) => malformed(sensor, what));
+          if (request === undefined) {
+            malformed(sensor, 'itself');
+            raise('request_malformed', { reason: 'not a message of the bus' });
+          }
+          yield await handler(request);
         } catch (error) {
           yield refusal(error);
         }

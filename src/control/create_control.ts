@@ -125,14 +125,18 @@ export function startControl(parts: ControlParts): RunningControl {
 
   const estimates = createEstimates({ ...shared, refusal: () => refusing, closing: closing.signal });
 
+  const malformed = (sensor: string, what: string): void => {
+    const why = fault('message_refused', { sensor, what, reason: 'it has another shape' });
+    if (aside.note(`message of ${sensor}: ${what}`, why)) warn(why, `a message of ${sensor}`);
+  };
   bus.serve(async (request) => {
     try {
-      return await answerSensor({ db, keeper, delivery, aside }, request);
+      return await answerSensor({ db, keeper, delivery, aside, warn }, request);
     } catch (error) {
       if (!(error instanceof FaultError)) parts.crash(error);
       throw error;
     }
-  });
+  }, malformed);
 
   const ticking = (async (): Promise<void> => {
     while (!closing.signal.aborted) {

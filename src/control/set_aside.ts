@@ -6,11 +6,13 @@ export interface SetAside {
   tell(sensor: string, faults: readonly Pick<Fault, 'code' | 'message'>[]): void;
   /** What control itself has met, by its name: a row, a message, a file. Gives whether that is news. */
   note(name: string, fault: Pick<Fault, 'code' | 'message'>): boolean;
+  /** Was that noted? */
+  has(name: string): boolean;
   /** All of it, for people: one text each, with its code. */
   reasons(): readonly string[];
 }
 
-const noted_max = 64;
+const noted_max = 1024;
 
 /** Makes the list, empty. */
 export function createSetAside(): SetAside {
@@ -34,6 +36,7 @@ export function createSetAside(): SetAside {
       if (noted.size > noted_max && oldest !== undefined) noted.delete(oldest);
       return true;
     },
+    has: (name) => noted.has(name),
     reasons: () => [...noted.values(), ...[...bySensor.values()].flat()],
   };
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ipcSensorBus } from '../bus/ipc.ts';
 import { createCaptureEngine } from '../capture/capture_engine.ts';
@@ -13,7 +12,6 @@ import { limits } from '../model/limits.ts';
 import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { systemClock } from '../samples/clock.ts';
-import { defaultByteBudget } from '../samples/default_byte_budget.ts';
 import { openSampleStore } from '../samples/open_sample_store.ts';
 import { keepSampling } from '../sensor/keep_sampling.ts';
 import { createPartSender } from '../sensor/part_sender.ts';
@@ -21,6 +19,7 @@ import { startSensor } from '../sensor/sensor.ts';
 import { busLink } from './bus_link.ts';
 import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
+import { diskBudgets } from './disk_budgets.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
 import type { ServeSettings } from './settings.ts';
@@ -38,16 +37,14 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   makeDirectory(directory);
   // An earlier supervisor's sensor may still be sealing what it has.
   const held = holdDirectory(directory, 'sensor', takeover_ms);
-  const free_bytes = await freeBytes(directory);
-  const { spool, recovered, strays } = await Spool.open(
-    join(directory, 'spool'),
-    settings.spool_bytes ?? Math.floor(free_bytes / 2),
-  );
+  const [spool_directory, samples_directory] = [join(directory, 'spool'), join(directory, 'samples')];
+  const budgets = await diskBudgets(spool_directory, samples_directory);
+  const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
   const compiler = createFilterCompiler();
   const engine = await createCaptureEngine({ spool, workers_max });
   const samples = await openSampleStore({
-    directory: join(directory, 'samples'),
-    byte_budget: settings.sample_bytes ?? defaultByteBudget(free_bytes),
+    directory: samples_directory,
+    byte_budget: settings.sample_bytes ?? budgets.sample_bytes,
     budget_pps: settings.sample_pps,
     clock: systemClock,
     report: (fault) => warn(fault, 'samples'),
@@ -141,9 +138,4 @@ function missing({ interfaces }: ServeSettings): readonly string[] {
   if (interfaces === 'all' || interfaces === 'default') return [];
   const there = new Set(listInterfaces().map((port) => port.name));
   return interfaces.filter((name) => !there.has(name));
-}
-
-async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }

@@ -53,6 +53,7 @@ function beating(control: (question: Question) => ControlReply): {
       reconcile: () => (reconciled += 1),
       holds: () => [],
       setAside: () => [],
+      leave: () => undefined,
       progress: () => undefined,
       stop: async () => undefined,
       settled: async () => undefined,

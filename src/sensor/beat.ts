@@ -1,4 +1,4 @@
-import type { Fault } from '../model/errors/fault.ts';
+import { type Fault, faultNamed } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import type { AskControl } from './ask_control.ts';
 import { attempt } from './attempt.ts';
@@ -48,7 +48,9 @@ export function createBeat(deps: BeatDeps): Beat {
   const tellReports = async (): Promise<void> => {
     const reports = outbox.pending().slice(0, reports_max);
     if (reports.length === 0) return;
-    const { committed } = await ask({ kind: 'report', reports }, 'report_ok');
+    const { committed, refused = [] } = await ask({ kind: 'report', reports }, 'report_ok');
+    // Before they count as told: what waits for that goes on with it.
+    for (const { fault: why, ...part } of refused) work.leave(part, faultNamed(why));
     for (const { capture_id, interface: name, sequence } of committed) outbox.commit(capture_id, name, sequence);
   };
   const fetchWork = async (): Promise<void> => {

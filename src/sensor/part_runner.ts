@@ -56,6 +56,8 @@ export interface PartRunner {
   stop(reason: StopReason): Promise<void>;
   /** Control wants nothing of it any more: ends it and removes all that is kept of it. */
   forget(): Promise<void>;
+  /** Ends it as well, and removes nothing. */
+  leave(): Promise<void>;
   /** Tells how far it is, as long as it captures: called once a second. */
   progress(): void;
   /** What was captured of it and has not reached its place; undefined where there is no such thing. */
@@ -393,6 +395,15 @@ export function runPart(
   };
   const life = live();
   life.catch((error: unknown) => deps.crash(error));
+  const end = async (): Promise<void> => {
+    forgotten.abort(forgotten_reason);
+    wantedStop ??= 'stopped';
+    applyOrders();
+    // Whoever waits for control to hear of it waits no more.
+    outbox.forget(capture_id, interfaceName);
+    await life;
+    outbox.forget(capture_id, interfaceName);
+  };
 
   return {
     update: (changed) => {
@@ -405,14 +416,9 @@ export function runPart(
       applyOrders();
       await captured.promise;
     },
+    leave: end,
     forget: async () => {
-      forgotten.abort(forgotten_reason);
-      wantedStop ??= 'stopped';
-      applyOrders();
-      // Whoever waits for control to hear of it waits no more.
-      outbox.forget(capture_id, interfaceName);
-      await life;
-      outbox.forget(capture_id, interfaceName);
+      await end();
       await leniently(async () => {
         await spool.remove(capture_id, interfaceName);
         await removeBeside(paths);

@@ -19,10 +19,12 @@ export function reportingRunner(
     fault: reason,
     attempt: 0,
   } as const;
+  const forget = async (): Promise<void> => outbox.forget(assignment.capture_id, interfaceName);
   return {
     update: () => undefined,
     stop: async () => undefined,
-    forget: async () => outbox.forget(assignment.capture_id, interfaceName),
+    forget,
+    leave: forget,
     progress: () => undefined,
     kept: () => undefined,
     settled: outbox.tell(newsOf(state, undefined)),

@@ -196,6 +196,21 @@ describe('what an earlier process has left', () => {
     },
   );
 
+  test('one whose report control cannot take is left as it is, and told, also once control says that it is over', async () => {
+    writePart();
+    await leave({ phase: 'ended', packets: 3n });
+    const work = await open();
+    await expect.poll(() => shipments.length).toBe(1);
+    const part = { capture_id, interface: 'eth0' };
+    work.leave(part, fault('message_refused', { sensor: 's', what: 'w', reason: 'r' }));
+    await expect.poll(() => shipments[0]?.signal.aborted).toBe(true);
+    await work.settled();
+    expect(work.setAside().map(({ name }) => name)).toEqual(['message_refused']);
+    work.reconcile([], work.holds());
+    await expect.poll(() => work.holds()).toEqual([]);
+    expect((await Spool.open(directory, 1_000_000)).recovered.map((file) => file.packets)).toEqual([3]);
+  });
+
   test.each([
     ['delivered', { phase: 'delivered', packets: 3n }],
     ['empty', { phase: 'ended', packets: 0n }],

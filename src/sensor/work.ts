@@ -33,6 +33,8 @@ export interface Work {
    * captured or everything is delivered: what control has never heard of is kept, and told.
    */
   reconcile(wanted: readonly Assignment[], over: readonly PartName[]): void;
+  /** Ends what is done with a part, and removes nothing of it: control cannot take it, for this reason. */
+  leave(part: PartName, why: Fault): void;
   /** What is kept for a person to look at, and why. */
   setAside(): readonly Fault[];
   /** Notes how far every part is; once a second. */
@@ -106,6 +108,10 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
 
   /** What becomes of a part that control does not want: `over` is one that it knows. */
   const release = (key: string, runner: PartRunner, over: boolean): void => {
+    if (untouched.has(key)) {
+      runners.delete(key);
+      return void runner.leave();
+    }
     if (over || runner.kept() === undefined) {
       runners.delete(key);
       unclaimed.delete(key);
@@ -136,6 +142,14 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
       }
       const known = new Set(over.map((part) => partKey(part.capture_id, part.interface)));
       for (const [key, runner] of runners) if (!keys.has(key)) release(key, runner, known.has(key));
+    },
+    leave: ({ capture_id, interface: name }, why) => {
+      const key = partKey(capture_id, name);
+      const runner = runners.get(key);
+      if (runner === undefined || untouched.has(key)) return;
+      deps.warn(why, key);
+      untouched.set(key, why);
+      void runner.leave();
     },
     setAside: () => [
       ...strays,

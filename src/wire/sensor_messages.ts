@@ -15,6 +15,17 @@ const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
 const from = { version: Type.Integer(), sensor: name, epoch: Type.String({ minLength: 1, maxLength: 64 }) };
 
+/** How the samples of one interface are. */
+export const SampleState = Type.Object({
+  interface: name,
+  rate: Type.Integer({ minimum: 1, maximum: 2 ** 32 }),
+  packets: count,
+  dropped: count,
+  bytes: count,
+  oldest: Type.Optional(signed),
+  fault: Type.Optional(FaultValue),
+});
+
 /** Every 2 s: I live, this is what I am, this is the generation of the work that I have. */
 const Heartbeat = Type.Object({
   kind: Type.Literal('heartbeat'),
@@ -24,18 +35,7 @@ const Heartbeat = Type.Object({
   interfaces: Type.Array(InterfaceState, { maxItems: limits.interfaces_max }),
   spool_used_bytes: count,
   spool_limit_bytes: count,
-  samples: Type.Array(
-    Type.Object({
-      interface: name,
-      rate: Type.Integer({ minimum: 1, maximum: 2 ** 32 }),
-      packets: count,
-      dropped: count,
-      bytes: count,
-      oldest: Type.Optional(signed),
-      fault: Type.Optional(FaultValue),
-    }),
-    { maxItems: limits.interfaces_max },
-  ),
+  samples: Type.Array(SampleState, { maxItems: limits.interfaces_max }),
   /** What it keeps for a person to look at. */
   set_aside: Type.Optional(Type.Array(FaultValue, { maxItems: limits.set_aside_told_max })),
 });
@@ -109,6 +109,8 @@ export const ControlReply = Type.Union([
   Type.Object({
     kind: Type.Literal('report_ok'),
     committed: Type.Array(Type.Object({ capture_id: id, interface: name, sequence: Type.Integer({ minimum: 1 }) })),
+    /** Parts whose report could not be taken: nothing more is wanted of them, and nothing is to be removed. */
+    refused: Type.Optional(Type.Array(Type.Object({ capture_id: id, interface: name, fault: FaultValue }))),
   }),
   Type.Object({
     kind: Type.Literal('signed'),

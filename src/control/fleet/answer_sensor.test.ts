@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { captureById } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
 import { bumpGeneration, sensorByName } from '../../db/sensors.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
+import type { PartReport } from '../../wire/bus_fields.ts';
 import type { SensorRequest } from '../../wire/sensor_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
 import { fault } from '../../model/errors/fault.ts';
@@ -111,4 +113,86 @@ test('what a sensor has set aside is told as long as its heartbeats say it', asy
   expect(aside.reasons()).toEqual([expect.stringMatching(/^s1: \/p in the spool .*\(2006\)$/)]);
   await answerSensor({ ...desk, aside }, heartbeat);
   expect(aside.reasons()).toEqual([]);
+});
+
+const big = 2n ** 63n;
+const malformed: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
+  ['a count of 2^63', { packets: big }],
+  ['a count below zero', { dropped: -1n }],
+  ['a count that is a number', { bytes: 5 }],
+  ['a wrong phase', { phase: 'endet' }],
+  ['no phase', { phase: undefined }],
+  ['a moment beyond all time', { armed_at: big }],
+  ['a length of time beyond all time', { armed_ago_ns: big }],
+  ['a difference of clocks beyond all time', { clock_offset: -big - 1n }],
+  ['a link type that is none', { linktype: 1.5 }],
+  ['a fault that is a text', { fault: 'x' }],
+  ['a wrong reason for the end', { stop_reason: 'x' }],
+];
+test.each(malformed)('a report with %s fails its part alone, is told, and nothing of it is over', async (_, wrong) => {
+  const held = await startDesk();
+  const aside = createSetAside();
+  const warned: string[] = [];
+  const side: SensorDesk = { ...held, aside, warn: (why) => void warned.push(why.name) };
+  try {
+    const [one, other] = [await held.store(1), await held.store(1)];
+    const plain = { interface: 'eth0', sequence: 7, phase: 'armed', packets: 5n } as const;
+    const reports = [{ capture_id: one.id, ...plain, ...wrong } as PartReport, { capture_id: other.id, ...plain }];
+    const said = { version: wireVersion, sensor: 's0', epoch: 'e1' };
+    const reply = await answerSensor(side, { kind: 'report', ...said, reports });
+    expect(reply).toMatchObject({
+      committed: [{ capture_id: other.id }, { capture_id: one.id, sequence: 7 }],
+      refused: [{ capture_id: one.id, interface: 'eth0', fault: { name: 'message_refused' } }],
+    });
+    expect(warned).toEqual(['message_refused']);
+    expect(aside.reasons()).toEqual([expect.stringMatching(new RegExp(`capture ${one.id} on eth0.*1620`))]);
+    expect(await captureById(held.db, one.id)).toMatchObject({
+      status: 'failed',
+      error_message: expect.stringContaining(`capture ${one.id} on eth0 cannot be taken`),
+    });
+    expect(await captureById(held.db, other.id)).toMatchObject({ packets_captured: 5n });
+    const holds = [{ capture_id: one.id, interface: 'eth0' }];
+    expect(await answerSensor(side, { kind: 'desired', ...said, holds })).toMatchObject({ over: [] });
+  } finally {
+    await held.close();
+  }
+});
+
+test('a report that says of whom it is in no way that can be read is told, and keeps no other', async () => {
+  const held = await startDesk();
+  const aside = createSetAside();
+  try {
+    const { id } = await held.store(1);
+    const good = { capture_id: id, interface: 'eth0', sequence: 1, phase: 'armed', packets: 5n } as const;
+    const reports = [
+      null,
+      'x',
+      [],
+      {},
+      { ...good, capture_id: 'x' },
+      { ...good, sequence: 1e300 },
+      good,
+    ] as PartReport[];
+    const said = { version: wireVersion, sensor: 's0', epoch: 'e1' };
+    const reply = await answerSensor({ ...held, aside }, { kind: 'report', ...said, reports });
+    expect(reply).toEqual({ kind: 'report_ok', committed: [{ capture_id: id, interface: 'eth0', sequence: 1 }] });
+    expect(aside.reasons()).toHaveLength(1);
+  } finally {
+    await held.close();
+  }
+});
+
+test('the greatest counts of many parts have a sum that can be kept', async () => {
+  const held = await startDesk();
+  try {
+    const { id } = await held.store(512);
+    for (let part = 0; part < 512; part += 1) {
+      const report = { capture_id: id, interface: `eth${part & 1}`, sequence: 1, phase: 'armed' } as const;
+      const counts = { packets: 2n ** 53n, bytes: 2n ** 53n, dropped: 2n ** 53n };
+      await held.say({ kind: 'report', reports: [{ ...report, ...counts }] }, `s${part >> 1}`);
+    }
+    expect((await captureById(held.db, id))?.packets_captured).toBe(2n ** 62n);
+  } finally {
+    await held.close();
+  }
 });

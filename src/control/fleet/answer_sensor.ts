@@ -1,10 +1,11 @@
 import type { Database } from '../../db/database.ts';
 import { knownParts, partsOfSensor } from '../../db/parts.ts';
 import { sensorByName, upsertSensor } from '../../db/sensors.ts';
-import { raise } from '../../model/errors/fault.ts';
+import { type Fault, FaultError, fault, raise } from '../../model/errors/fault.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { PartReport } from '../../wire/bus_fields.ts';
 import type { ControlReply, SensorRequest } from '../../wire/sensor_messages.ts';
+import { namesInReport, type ReportNames, wrongInReport } from '../../wire/lenient_request.ts';
 import { accepts, wireVersion } from '../../wire/version.ts';
 import type { Keeper } from '../captures/keeper.ts';
 import type { PartDelivery } from '../delivery/part_delivery.ts';
@@ -18,6 +19,8 @@ export interface SensorDesk {
   readonly delivery: PartDelivery;
   /** Where what is set aside is told. */
   readonly aside?: SetAside;
+  /** The operator is told. */
+  warn?(fault: Fault, context: string): void;
 }
 
 /** Control's answer to one request of a sensor. What is answered as committed is committed. */
@@ -29,7 +32,7 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
     case 'heartbeat':
       return await heartbeat(desk, request);
     case 'desired':
-      return await desired(desk.db, request);
+      return await desired(desk, request);
     case 'report':
       return await report(desk, request);
     case 'sign':
@@ -64,9 +67,9 @@ async function heartbeat(
   return { kind: 'heartbeat_ok', generation };
 }
 
-async function desired(db: Database, request: Extract<SensorRequest, { kind: 'desired' }>): Promise<ControlReply> {
+async function desired(desk: SensorDesk, request: Extract<SensorRequest, { kind: 'desired' }>): Promise<ControlReply> {
   const { sensor, holds = [] } = request;
-  return await db.transaction(async (tx): Promise<ControlReply> => {
+  return await desk.db.transaction(async (tx): Promise<ControlReply> => {
     const known = await sensorByName(tx, sensor);
     const work = await partsOfSensor(tx, sensor);
     const wanted = new Set(work.map(({ part }) => keyOf(part)));
@@ -76,7 +79,7 @@ async function desired(db: Database, request: Extract<SensorRequest, { kind: 'de
       kind: 'work',
       generation: known?.generation ?? 0n,
       assignments: [...assignmentsOf(work, await tx.now())],
-      over: held.filter((part) => mine.has(keyOf(part))),
+      over: held.filter((part) => mine.has(keyOf(part)) && desk.aside?.has(refusedName(sensor, part)) !== true),
     };
   });
 }
@@ -87,21 +90,83 @@ function keyOf(part: { readonly capture_id: string; readonly interface: string }
 
 async function report(desk: SensorDesk, request: Extract<SensorRequest, { kind: 'report' }>): Promise<ControlReply> {
   const at = await desk.db.now();
-  const byCapture = Map.groupBy(request.reports, (one) => one.capture_id);
-  await desk.keeper.take(
-    [...byCapture].map(([capture_id, reports]) => ({
-      capture_id,
-      events: reports.map((one) => eventOf(request.sensor, request.epoch, one, at)),
-    })),
-  );
+  const { sensor, epoch } = request;
+  const good = request.reports.filter((one) => wrongInReport(one) === undefined);
+  const refused = request.reports.flatMap((one): RefusedReport[] => {
+    const reason = wrongInReport(one);
+    return reason === undefined ? [] : [{ names: namesInReport(one), reason }];
+  });
+  const byCapture = [...Map.groupBy(good, (one) => one.capture_id)].map(([capture_id, reports]) => ({
+    capture_id,
+    events: reports.map((one) => eventOf(sensor, epoch, one, at)),
+    reports,
+  }));
+  try {
+    await desk.keeper.take(byCapture);
+  } catch (error) {
+    if (error instanceof FaultError) throw error;
+    // One of them cannot be taken: the others are.
+    for (const { reports, ...news } of byCapture) {
+      const reason = await reasonAgainst(async () => await desk.keeper.take([news]));
+      if (reason !== undefined) refused.push(...reports.map((names) => ({ names, reason })));
+    }
+  }
+  const told = await refuse(desk, request, refused, at);
+  const committed = [...good, ...refused.flatMap(({ names }) => names ?? [])];
   return {
     kind: 'report_ok',
-    committed: request.reports.map(({ capture_id, interface: name, sequence }) => ({
+    committed: committed.map(({ capture_id, interface: name, sequence }) => ({
       capture_id,
       interface: name,
       sequence,
     })),
+    ...(told.length === 0 ? {} : { refused: told }),
   };
+}
+
+/** A report that cannot be taken. */
+interface RefusedReport {
+  readonly names: ReportNames | undefined;
+  readonly reason: string;
+}
+
+/** What is no fault of the catalogue, as a text; undefined where all went well. Faults are thrown on. */
+async function reasonAgainst(run: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await run();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FaultError) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The parts of reports that cannot be taken have failed; nothing of them is to be removed. */
+async function refuse(
+  desk: SensorDesk,
+  { sensor, epoch }: Extract<SensorRequest, { kind: 'report' }>,
+  refused: readonly RefusedReport[],
+  at: bigint,
+): Promise<NonNullable<Extract<ControlReply, { kind: 'report_ok' }>['refused']>> {
+  const told: NonNullable<Extract<ControlReply, { kind: 'report_ok' }>['refused']> = [];
+  for (const { names, reason } of refused) {
+    const what = names === undefined ? 'a part' : `capture ${names.capture_id} on ${names.interface}`;
+    const why = fault('message_refused', { sensor, what, reason });
+    desk.aside?.note(refusedName(sensor, names), why);
+    desk.warn?.(why, what);
+    if (names === undefined) continue;
+    const { capture_id, interface: name, sequence } = names;
+    const news = { sensor, epoch, interface: name, sequence, phase: 'failed', error: why.message } as const;
+    // A capture that no event can be taken into is left as it is, and told.
+    await reasonAgainst(async () => await desk.keeper.take([{ capture_id, events: [{ kind: 'report', at, news }] }]));
+    told.push({ capture_id, interface: name, fault: { name: why.name, code: why.code, message: why.message } });
+  }
+  return told;
+}
+
+/** What a refused report is set aside as. */
+function refusedName(sensor: string, names: Omit<ReportNames, 'sequence'> | undefined): string {
+  return `report of ${sensor} ${names === undefined ? '' : keyOf(names)}`;
 }
 
 function eventOf(sensor: string, epoch: string, report: PartReport, at: bigint): CaptureEvent {

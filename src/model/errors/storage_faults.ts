@@ -6,4 +6,10 @@ export const storageFaults = {
     retry: 'no',
     text: 'The database {database} belongs to another data directory than {data_dir}. Put back the one that belongs to it; or, to go on with this one, remove {path} and start again: captures that it does not know are kept in the spool, and named in /readyz.',
   },
+  message_refused: {
+    code: 1620,
+    status: 500,
+    retry: 'no',
+    text: 'What sensor {sensor} says of {what} cannot be taken ({reason}): its files stay with the sensor.',
+  },
 } as const;
