@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, constantFrom, integer, tuple } from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { diskBudgets } from './disk_budgets.ts';
 
@@ -38,12 +38,12 @@ test('73 MB that are not delivered take nothing from the budget of the next star
 });
 
 test('whatever they hold, the budgets stay; what others hold makes them smaller', async () => {
-  const files = fc.array(fc.tuple(fc.constantFrom('spool', 'samples'), fc.integer({ min: 0, max: 3_000_000 })), {
+  const files = array(tuple(constantFrom('spool', 'samples'), integer({ min: 0, max: 3_000_000 })), {
     maxLength: 12,
   });
   const before = await budgets();
-  await fc.assert(
-    fc.asyncProperty(files, fc.integer({ min: 0, max: 20_000_000 }), async (own, others) => {
+  await assert(
+    asyncProperty(files, integer({ min: 0, max: 20_000_000 }), async (own, others) => {
       for (const [index, [place, bytes]] of own.entries()) {
         mkdirSync(join(disk, place, 'deep', String(index)), { recursive: true });
         writeFileSync(join(disk, place, 'deep', String(index), 'file'), Buffer.alloc(bytes));

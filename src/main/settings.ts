@@ -51,7 +51,11 @@ export const serveSettings: readonly SettingSpec[] = [
     String(sample_pps_default),
   ),
   spec('SAMPLE_RATE', 'N', 'keep 1 in N packets for look-backs, however many come; in place of EDGETAP_SAMPLE_PPS'),
-  spec('SAMPLE_BYTES', 'bytes', 'disk for samples; the lesser of 10 GB and a tenth of the disk that others leave free by default'),
+  spec(
+    'SAMPLE_BYTES',
+    'bytes',
+    'disk for samples; the lesser of 10 GB and a tenth of the disk that others leave free by default',
+  ),
   spec('SPOOL_BYTES', 'bytes', 'disk for captures on their way; half of the disk that others leave free by default'),
   spec('PACKETS_MAX', 'N', 'the highest packet_limit of a full capture', '10000'),
   spec('CREATES_PER_MINUTE', 'N', 'captures that one token may ask for in a minute', '60'),
