@@ -5,7 +5,7 @@ import type { Memories } from './part_file.ts';
 
 /** A memory is filled up to here before the next is taken: what one write(2) then gets. */
 export const fill_bytes = 1 << 20;
-/** Memories of one capture at most: with the ring, what bounds its memory. */
+/** Memories of one capture at most; one with a small ring has fewer. */
 export const memories_max = 8;
 
 /**
@@ -22,7 +22,7 @@ export class BatchMemories implements Memories {
   readonly #full: number[] = [];
   #filling: number;
 
-  /** `waitingIn` tells how many records of each memory are still needed. */
+  /** `waitingIn` tells how many records of each memory are still needed; as long as that is, so many memories there are at most. */
   constructor(handle: LiveHandle, snaplen_bytes: number, waitingIn: Uint32Array, native?: Libpcap) {
     this.#native = native;
     this.#handle = handle;
@@ -58,7 +58,7 @@ export class BatchMemories implements Memories {
     if (this.current.length < fill_bytes) return true;
     this.reclaim();
     if (this.current.length === 0) return true;
-    const next = this.#free.pop() ?? (this.#memories.length < memories_max ? this.#make() : undefined);
+    const next = this.#free.pop() ?? (this.#memories.length < this.#waitingIn.length ? this.#make() : undefined);
     if (next === undefined) return false;
     this.#full.push(this.#filling);
     this.#filling = next;

@@ -39,11 +39,6 @@ export class CaptureControl {
     this.#words = new BigInt64Array(shared);
   }
 
-  /** Makes it ready for the next capture. */
-  reset(): void {
-    this.#words.fill(0n);
-  }
-
   /** When the clock ends the capture: nanoseconds of the monotonic clock. */
   get deadline_ns(): number {
     return Number(Atomics.load(this.#words, words.deadline));

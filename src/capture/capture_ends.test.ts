@@ -15,7 +15,7 @@ import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { FaultError } from '../model/errors/fault.ts';
 import type { Part } from './part.ts';
 import { PendingRing } from './pending_ring.ts';
-import { PooledWorker } from './pooled_worker.ts';
+import { CaptureThread } from './capture_thread.ts';
 import { RunningPart } from './running_part.ts';
 import { Spool } from './spool.ts';
 import { acceptAll, endOf, interfaceNamed, pause, startEngine, startFlood, type TestEngine } from './test_engine.ts';
@@ -98,20 +98,16 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
   test('for its worker, with what is in the file', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'edgetap-worker-'));
     const { spool } = await Spool.open(directory, 1e9);
-    const worker = await PooledWorker.start(spool.budget);
+    const worker = await CaptureThread.start(spool.budget);
+    const taken = { seat: worker.seat(), grant: { ring_bytes: 1 << 20, memories: 2 } };
     let released = 0;
     const capture_id = 'c'.repeat(32);
     const of = interfaceNamed(near);
     const request = { capture_id, part: near, interface: of, program: acceptAll(1), snaplen_bytes: 9000 };
     const file = await spool.create(capture_id, near);
-    const pool = { acquire: async () => worker, returning: () => undefined, release: () => (released += 1) };
-    const ring = new PendingRing(pool, {
-      interface: of,
-      snaplen_bytes: 9000,
-      ring_bytes: 1 << 20,
-      block_timeout_ms: 20,
-      promiscuous: true,
-    });
+    const pool = { acquire: async () => taken, returning: () => undefined, release: () => (released += 1) };
+    const order = { interface: of, snaplen_bytes: 9000, block_timeout_ms: 20, promiscuous: true };
+    const ring = new PendingRing(pool, order, { most_bytes: 1 << 20, share: 1 });
     const part = new RunningPart({ ...request, time_limit_ms: 60_000 }, file, await ring.take(), pool);
     await part.arm();
     replayFrames(pair.far, numberedFrames(100).slice(0, 7));
@@ -130,17 +126,18 @@ describe.skipIf(withoutRoot('capturing'))('a capture ends', () => {
     const parts = [await engine.arm(near), await engine.arm(near), await engine.arm('lo')];
     await engine.close();
     for (const part of parts) expect((await part.ended).stop_reason).toBe('shutdown');
-    expect(await faultOf(engine.arm(near, { program: acceptAll(1) }))).toBe('workers_exhausted');
+    expect(await faultOf(engine.arm(near, { program: acceptAll(1) }))).toBe('capture_ended');
   });
 
   describe('before it has begun', () => {
-    test('where all workers are busy', async () => {
-      const engine = await startEngine({ workers_max: 2, workers_warm: 1 });
+    test('where no memory is left for another ring', async () => {
+      const engine = await startEngine({ memory_bytes: 18 << 20 });
+      expect(engine.engine.rings_max).toBe(2);
       const parts = [await engine.arm(near), await engine.arm(near)];
       expect(await faultOf(engine.arm(near))).toBe('workers_exhausted');
       parts[0]?.stop('stopped');
       await parts[0]?.ended;
-      // Its worker still gives the ring back: that is waited for.
+      // The kernel still takes its ring back: that is waited for.
       parts.push(await engine.arm(near));
       expect(await faultOf(engine.arm(near))).toBe('workers_exhausted');
       await engine.close();

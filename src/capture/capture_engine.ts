@@ -1,27 +1,36 @@
 import type { InterfaceChange } from '../libpcap/interface_changes.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
+import { interfaceBytes } from '../libpcap/interface_traffic.ts';
 import { watchInterfaces } from '../libpcap/watch_interfaces.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
+import { Turns } from '../model/turns.ts';
 import type { ArmRequest, Part } from './part.ts';
-import { PendingRing } from './pending_ring.ts';
-import type { PooledWorker } from './pooled_worker.ts';
+import { type OpenOrder, PendingRing } from './pending_ring.ts';
+import { RingBudget } from './ring_budget.ts';
+import type { RingSeat } from './ring_seat.ts';
 import { RunningPart } from './running_part.ts';
 import type { Spool, SpoolFile } from './spool.ts';
+import { TrafficShares } from './traffic_shares.ts';
 import { WorkerPool } from './worker_pool.ts';
-import type { FromWorker, OpenOptions, ToWorker } from './worker_messages.ts';
+import type { FromRing, ToRing } from './worker_messages.ts';
 
 const probe_ring_bytes = 1 << 20;
+/** So many interfaces are looked at at one time, each in a thread and with a ring of its own for a moment. */
+const probes_max = 2;
+const default_memory_bytes = 1536 << 20;
 
 /** How the engine works. */
 export interface CaptureEngineOptions {
   readonly spool: Spool;
-  /** Captures of one interface at one time at most. Each takes its ring and up to about 30 MB more. */
-  readonly workers_max: number;
+  /** Threads at most; the rings of all captures share them. 8 by default. */
+  readonly workers_max?: number;
   /** Workers kept ready; 2 by default. */
   readonly workers_warm?: number;
-  /** 64 MiB by default. */
+  /** The largest ring; 64 MiB by default. */
   readonly ring_bytes?: number;
+  /** Memory for all rings, and what is read out of them; 1,536 MiB by default. See `RingBudget`. */
+  readonly memory_bytes?: number;
   /**
    * After this long a packet is handed over at the latest, and so long the end of a capture may take; 130 by default. The ring of
    * 64 MiB, which gives up at most one block of 256 KiB for each such time, then lasts for 33 s of few packets.
@@ -48,36 +57,45 @@ export interface CaptureEngine {
   /** The LINKTYPE_ number of an interface's packets: what its filter must be compiled for. */
   probeLinktype(of: HostInterface): Promise<number>;
   /**
-   * Begins to make a ring on an interface, which takes long, while its caller prepares the rest. Returns at once.
+   * Begins to make a ring on an interface, which takes long, while its caller prepares the rest. Returns at once. `among`: the
+   * names of all interfaces of the capture, which share what memory it may take.
    *
-   * @throws FaultError `workers_exhausted` where the engine is closed
+   * @throws FaultError `capture_ended` where the engine is closed
    */
-  open(of: HostInterface, snaplen_bytes: number): OpenedRing;
+  open(of: HostInterface, snaplen_bytes: number, among?: readonly string[]): OpenedRing;
   /**
    * Begins to capture; resolves when packets are surely captured.
    *
    * @throws FaultError `interface_unknown`, `interface_changed`, `capture_denied`, `capture_open_failed`,
-   * `filter_attach_failed`, `spool_full`, `spool_write_failed`, `workers_exhausted`, `libpcap_missing`.
+   * `filter_attach_failed`, `spool_full`, `spool_write_failed`, `workers_exhausted`, `capture_ended`, `libpcap_missing`.
    */
   arm(request: ArmRequest): Promise<Part>;
   /** Ends all parts with a reason, and the workers. Resolves when every part is on the disk. */
   close(reason: StopReason): Promise<void>;
+  /** So many rings can be there at one time: one for each interface of each capture. */
+  readonly rings_max: number;
+  /** So many are there now, with those that the kernel has not taken back yet. */
+  readonly rings: number;
 }
 
 /** Starts an engine with its workers ready. */
 export async function createCaptureEngine(options: CaptureEngineOptions): Promise<CaptureEngine> {
-  const { spool, workers_max, workers_warm = 2 } = options;
-  const pool = new WorkerPool({ workers_max, workers_warm, budget: spool.budget });
+  const { spool, workers_max = 8, workers_warm = 2 } = options;
+  const memory = new RingBudget(options.memory_bytes ?? default_memory_bytes);
+  const pool = new WorkerPool({ workers_max, workers_warm, memory, budget: spool.budget });
+  const traffic = new TrafficShares();
   /** Rings that are neither armed nor given up yet. */
   const pending = new Set<PendingRing>();
   const running = new Set<RunningPart>();
   const linktypes = new Map<string, number>();
+  const probes = new Turns(probes_max);
   const now_ms = options.now_ms ?? Date.now;
   const onChange = (change: InterfaceChange): void => {
     for (const part of running) part.interfaceChanged(change, now_ms());
   };
   const watch = watchInterfaces({ onChange });
   const counting = setInterval(() => {
+    traffic.look(interfaceBytes());
     for (const part of running) part.lookAround(watch.interfaces);
   }, 1000).unref();
   let closing: StopReason | undefined;
@@ -86,7 +104,7 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   await pool.warm();
 
   const begin = async <Begun>(work: () => Promise<Begun>): Promise<Begun> => {
-    if (closing !== undefined) raise('workers_exhausted', { limit: 0 });
+    if (closing !== undefined) raise('capture_ended');
     const begun = work();
     beginning.add(begun);
     try {
@@ -96,10 +114,9 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     }
   };
 
-  const openOptions = (of: HostInterface, snaplen_bytes: number, ring_bytes: number): OpenOptions => ({
+  const openOrder = (of: HostInterface, snaplen_bytes: number): OpenOrder => ({
     interface: of,
     snaplen_bytes,
-    ring_bytes,
     block_timeout_ms: options.block_timeout_ms ?? 130,
     promiscuous: options.promiscuous ?? true,
   });
@@ -107,8 +124,11 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   const probeLinktype = async (of: HostInterface): Promise<number> => {
     const known = linktypes.get(linktypeKey(of));
     if (known !== undefined) return known;
-    const worker = await pool.acquire();
-    const answer = await ask(pool, worker, { kind: 'probe', open: openOptions(of, 256, probe_ring_bytes) });
+    const answer = await probes.take(async () => {
+      const seat = await pool.acquireToProbe();
+      const open = { ...openOrder(of, 256), ring_bytes: probe_ring_bytes, memories: 1 };
+      return await ask(pool, seat, { kind: 'probe', open });
+    });
     if (answer.kind !== 'probed') throw new Error(`a probe was answered with ${answer.kind}`);
     linktypes.set(linktypeKey(of), answer.linktype);
     return answer.linktype;
@@ -140,9 +160,10 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     return part;
   };
 
-  const open = (of: HostInterface, snaplen_bytes: number): OpenedRing => {
-    if (closing !== undefined) raise('workers_exhausted', { limit: 0 });
-    const ring = new PendingRing(pool, openOptions(of, snaplen_bytes, options.ring_bytes ?? 64 << 20));
+  const open = (of: HostInterface, snaplen_bytes: number, among: readonly string[] = [of.name]): OpenedRing => {
+    if (closing !== undefined) raise('capture_ended');
+    const wish = { most_bytes: options.ring_bytes ?? 64 << 20, share: traffic.shareOf(of.name, among) };
+    const ring = new PendingRing(pool, openOrder(of, snaplen_bytes), wish);
     pending.add(ring);
     return {
       linktype: async () => {
@@ -164,6 +185,10 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   };
 
   return {
+    rings_max: memory.rings_max,
+    get rings() {
+      return memory.rings;
+    },
     probeLinktype: (of) => begin(() => probeLinktype(of)),
     open,
     arm: async (request) => await open(request.interface, request.snaplen_bytes).arm(request),
@@ -185,21 +210,20 @@ function linktypeKey({ ifindex, arphrd }: HostInterface): string {
   return `${ifindex} ${arphrd}`;
 }
 
-/** Sends a request that has one answer, and gives the worker back. */
-async function ask(pool: WorkerPool, worker: PooledWorker, message: ToWorker): Promise<FromWorker> {
-  return await new Promise<FromWorker>((resolve, reject) => {
-    worker.listener = {
+/** Sends a request that has one answer, and gives the place back. */
+async function ask(pool: WorkerPool, seat: RingSeat, message: ToRing): Promise<FromRing> {
+  return await new Promise<FromRing>((resolve, reject) => {
+    seat.listener = {
       message(answer) {
-        if (answer.kind === 'idle') return pool.release(worker);
-        pool.returning(worker);
+        if (answer.kind === 'idle') return pool.release(seat);
         if (answer.kind === 'failed') reject(new FaultError(answer.faults));
         else resolve(answer);
       },
       died(fault) {
-        pool.release(worker);
+        pool.release(seat);
         reject(new FaultError([fault]));
       },
     };
-    worker.send(message);
+    seat.send(message);
   });
 }

@@ -9,6 +9,7 @@ import { withoutRoot } from '../../test/support/without_root.ts';
 import { loadLibpcap } from '../libpcap/binding.ts';
 import type { PcapFunctions } from '../libpcap/pcap_functions.ts';
 import { openLive } from '../libpcap/open_live.ts';
+import { runAlone } from '../libpcap/ring_turns.ts';
 import { Waiter } from '../libpcap/waiter.ts';
 import { CaptureControl } from './capture_control.ts';
 import { CaptureRun } from './capture_run.ts';
@@ -73,7 +74,6 @@ describe.skipIf(withoutRoot('capturing'))('a run whose library fails', () => {
       handle,
       file,
       control,
-      waiter,
       snaplen_bytes,
       block_timeout_ms,
       limits: none,
@@ -85,7 +85,7 @@ describe.skipIf(withoutRoot('capturing'))('a run whose library fails', () => {
     handle.start();
     control.deadline_ns = Number(process.hrtime.bigint()) + 20e9;
     replayFrames(pair.far, frames.slice(0, 10));
-    const end = run.run();
+    const end = runAlone(run.run(), waiter);
     run.close();
     waiter.close();
     handle.close();

@@ -1,7 +1,7 @@
 import type { Libpcap } from '../libpcap/binding.ts';
 import { readHostClock } from '../libpcap/host_clock.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
-import type { Waiter } from '../libpcap/waiter.ts';
+import { go_on, type RingTask } from '../libpcap/ring_turns.ts';
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import { BatchMemories, fill_bytes, memories_max } from './batch_memories.ts';
@@ -30,6 +30,8 @@ const earlier_ns = 200e6;
 
 /** An end that is noticed this much later was noticed in time: what comes until then is not looked at closely. */
 const punctual_ns = 20e6;
+/** So many batches are read in one turn, where the thread has other rings. */
+const batches_of_turn = 8;
 /** The clock that stamps packets is moved by no more than this within a second, unless it is set. */
 const clock_step_ns = 50_000_000n;
 
@@ -38,9 +40,10 @@ export interface CaptureRunOptions {
   readonly handle: LiveHandle;
   readonly file: PartFile;
   readonly control: CaptureControl;
-  readonly waiter: Waiter;
   readonly limits: RecordLimits;
   readonly snaplen_bytes: number;
+  /** Memories of 1 MiB at most that it reads into, 2 to 8; 8 by default. */
+  readonly memories?: number;
   readonly block_timeout_ms: number;
   /** The monotonic clock, in nanoseconds. */
   readonly now: () => number;
@@ -49,8 +52,8 @@ export interface CaptureRunOptions {
 }
 
 /**
- * Captures one interface into one file until a limit, the clock, a command or a failure ends it. Blocks its thread: commands
- * come through the control and the waiter.
+ * Captures one interface into one file until a limit, the clock, a command or a failure ends it. It shares its thread with other
+ * runs: commands come through the control, and who gives one wakes the thread.
  */
 export class CaptureRun {
   readonly #options: CaptureRunOptions;
@@ -83,8 +86,8 @@ export class CaptureRun {
   constructor(options: CaptureRunOptions) {
     this.#options = options;
     this.#hold_ns = options.block_timeout_ms * 1e6 + disorder_ns;
-    const { handle, limits, snaplen_bytes, native } = options;
-    this.#sorter = new RecordSorter({ limits, nanosecond: handle.nanosecond, memories_max });
+    const { handle, limits, snaplen_bytes, memories = memories_max, native } = options;
+    this.#sorter = new RecordSorter({ limits, nanosecond: handle.nanosecond, memories_max: memories });
     this.#memories = new BatchMemories(handle, snaplen_bytes, this.#sorter.waitingIn, native);
   }
 
@@ -99,12 +102,20 @@ export class CaptureRun {
     this.#earlierUntil = this.#options.now() + this.#hold_ns + earlier_ns;
   }
 
-  /** Captures to the end. */
-  run(): RunEnd {
+  /** Captures to the end; rests where nothing comes. */
+  *run(): RingTask<RunEnd> {
     this.#clockOffset = readHostClock(this.#options.native).offset;
-    let reason: StopReason | undefined;
-    while (reason === undefined) reason = this.#step();
-    return this.#finish(reason);
+    for (let steps = 1; ; steps += 1) {
+      const now = this.#options.now();
+      const next = this.#step(now);
+      if (next === 'rest') {
+        yield { descriptor: this.#options.handle.descriptor, ms: this.#sleep_ms(now) };
+        // Nothing was read meanwhile, however long that was.
+        this.#countLosses();
+        this.#lookForInterface(now);
+      } else if (next !== undefined) return yield* this.#finish(next);
+      else if (steps % batches_of_turn === 0) yield go_on;
+    }
   }
 
   /** Gives the memory back; to be called whether it ran or not. */
@@ -112,10 +123,9 @@ export class CaptureRun {
     this.#memories.close();
   }
 
-  /** Reads a batch, or sleeps; says why the capture ends, once it does. */
-  #step(): StopReason | undefined {
-    const now = this.#options.now();
-    const { control, file, handle, waiter } = this.#options;
+  /** Reads a batch, or writes; says why the capture ends, once it does, or that there is nothing to do. */
+  #step(now: number): StopReason | 'rest' | undefined {
+    const { control, file } = this.#options;
     if (file.fault !== undefined) return fileReason(file.fault);
     if (this.#sorter.full) return this.#sorter.fullOf;
     if (control.command !== undefined) return control.command;
@@ -135,11 +145,7 @@ export class CaptureRun {
     if (held) this.#write(now, Number.POSITIVE_INFINITY);
     else if (this.#gathered_bytes > 0 && now - this.#lastWrite >= write_interval_ns) {
       this.#write(now, this.#sorter.newest - disorder_ns);
-    } else {
-      waiter.wait(handle.descriptor, this.#sleep_ms(now));
-      // Nothing was read meanwhile, however long that was.
-      this.#countLosses();
-    }
+    } else return 'rest';
     this.#lookForInterface(now);
     return undefined;
   }
@@ -235,7 +241,7 @@ export class CaptureRun {
   }
 
   /** Closes the filter, reads what is in the ring, and writes all that belongs into the file. */
-  #finish(cause: StopReason): RunEnd {
+  *#finish(cause: StopReason): RingTask<RunEnd> {
     const { file, handle, control } = this.#options;
     const sorter = this.#sorter;
     handle.rejectAll();
@@ -243,7 +249,7 @@ export class CaptureRun {
     if (cause === 'time_limit') this.#leaveOutLate();
     this.#noteEnd();
     this.#countLosses();
-    this.#drain();
+    yield* this.#drain();
     this.#write(this.#options.now(), Number.POSITIVE_INFINITY);
     const { accepted } = this.#countLosses();
     const ended_ns = cause === 'time_limit' ? control.deadline_ns + punctual_ns : Number.POSITIVE_INFINITY;
@@ -301,11 +307,11 @@ export class CaptureRun {
   }
 
   /** Reads until every packet that the kernel has counted is there, or nothing more comes. */
-  #drain(): void {
-    const { now, waiter, handle } = this.#options;
+  *#drain(): RingTask<void> {
+    const { now, handle } = this.#options;
     const closed = now();
     let idleSince = closed;
-    for (;;) {
+    for (let steps = 1; ; steps += 1) {
       const at = now();
       // After a failure packets are only counted.
       const count =
@@ -313,6 +319,7 @@ export class CaptureRun {
       if (count > 0) {
         idleSince = at;
         if (this.#gathered_bytes >= fill_bytes) this.#write(at, this.#sorter.newest - disorder_ns);
+        if (steps % batches_of_turn === 0) yield go_on;
         continue;
       }
       if (at - closed >= settle_ns) {
@@ -320,7 +327,7 @@ export class CaptureRun {
         if (Number(accepted - dropped) <= this.#read) return;
         if (at - idleSince >= handover_max_ns) return;
       }
-      waiter.wait(handle.descriptor, settle_ns / 1e6);
+      yield { descriptor: handle.descriptor, ms: settle_ns / 1e6 };
     }
   }
 

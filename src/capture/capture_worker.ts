@@ -1,143 +1,200 @@
 import { ftruncateSync, writevSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { loadLibpcap } from '../libpcap/binding.ts';
 import { readHostClock } from '../libpcap/host_clock.ts';
 import { headerLinktype, linktypeOf } from '../libpcap/linktype_of.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
 import { keepBytes, rejectOutgoing } from '../libpcap/program_prefix.ts';
+import { type RingTask, RingTurns } from '../libpcap/ring_turns.ts';
 import { Waiter } from '../libpcap/waiter.ts';
-import { FaultError, fault, raise } from '../model/errors/fault.ts';
+import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import { CaptureControl } from './capture_control.ts';
 import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
 import type { RecordTime } from './record_sorter.ts';
 import { SpoolBudget } from './spool_budget.ts';
-import type { FromWorker, OpenOptions, ToWorker, WorkerData } from './worker_messages.ts';
+import type { FromRing, FromWorker, OpenOptions, ToRing, ToWorker, WorkerData } from './worker_messages.ts';
 
-// A thread that captures one interface at a time, for as long as the process lives. It waits for messages only between
-// captures; during one, everything goes through the control.
+// A thread that captures any number of interfaces, each with a ring of its own, for as long as the process lives. While it captures it
+// sleeps in poll(2) and takes its messages when it is woken; while it does not, it waits for them as any thread.
 
-type Arm = Extract<ToWorker, { kind: 'arm' }>;
+type Arm = Extract<ToRing, { kind: 'arm' }>;
+
+/** What is open and not armed yet: deaf. */
+interface OpenRing {
+  readonly handle: LiveHandle;
+  readonly options: OpenOptions;
+  readonly control: CaptureControl;
+}
+
+/** Closing a ring waits for the kernel, and so would the ends of the others: it is put off for so long where there are others. */
+const close_delay_ms = 300;
 
 const data = workerData as WorkerData;
-const control = new CaptureControl(data.control);
 const budget = new SpoolBudget(data.budget.limit_bytes, data.budget.shared);
+const port = parentPort;
+if (port === null) throw new Error('this file is the entry of a worker thread');
 
 /** The monotonic clock: the same in all threads. */
 const now = (): number => Number(process.hrtime.bigint());
 
 function send(message: FromWorker): void {
-  parentPort?.postMessage(message, []);
+  port?.postMessage(message, []);
 }
 
-/** Runs one request; what it throws is answered as faults. */
-function answering(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const faults = error instanceof FaultError ? error.faults : ([fault('capture_worker_failed', { reason })] as const);
-    send({ kind: 'failed', faults });
-  }
+function say(ring: number, message: FromRing): void {
+  send({ kind: 'ring', ring, message });
+}
+
+function faultsOf(error: unknown): readonly [Fault, ...Fault[]] {
+  if (error instanceof FaultError) return error.faults;
+  return [fault('capture_worker_failed', { reason: error instanceof Error ? error.message : String(error) })];
 }
 
 function recordTime(time: TimeNs): RecordTime {
   return { seconds: Number(time / 1_000_000_000n), nanos: Number(time % 1_000_000_000n) };
 }
 
-function probe(options: OpenOptions): void {
-  const handle = openLive(options);
-  try {
-    send({ kind: 'probed', linktype: linktypeOf(handle) });
-  } finally {
-    handle.close();
+class CaptureWorker {
+  readonly #turns: RingTurns;
+  readonly #open = new Map<number, OpenRing>();
+
+  constructor(waiter: Waiter) {
+    this.#turns = new RingTurns(waiter, now);
   }
-}
 
-/** What is open and not armed yet: deaf. */
-let pending: { readonly handle: LiveHandle; readonly options: OpenOptions } | undefined;
-
-function open(options: OpenOptions): void {
-  const handle = openLive(options);
-  try {
-    send({ kind: 'opened', linktype: linktypeOf(handle) });
-    pending = { handle, options };
-  } catch (error) {
-    handle.close();
-    throw error;
-  }
-}
-
-function close(): void {
-  pending?.handle.close();
-  pending = undefined;
-}
-
-function arm(request: Arm, waiter: Waiter): void {
-  try {
-    if (pending === undefined) throw new Error('it has nothing open');
-    capture(request, pending.options, pending.handle, waiter);
-  } finally {
-    close();
-  }
-}
-
-function handle(message: ToWorker, waiter: Waiter): void {
-  switch (message.kind) {
-    case 'probe':
-      return probe(message.open);
-    case 'open':
-      return open(message.open);
-    case 'arm':
-      return arm(message, waiter);
-    case 'close':
-      return close();
-  }
-}
-
-function capture(request: Arm, options: OpenOptions, handle: LiveHandle, waiter: Waiter): void {
-  const { snaplen_bytes, block_timeout_ms } = options;
-  const file = new PartFile(
-    {
-      write: (pieces, position) => writevSync(request.descriptor, pieces, position),
-      truncate: (length) => ftruncateSync(request.descriptor, length),
-    },
-    budget,
-  );
-  const { limits } = request;
-  const run = new CaptureRun({ handle, file, control, waiter, limits, snaplen_bytes, block_timeout_ms, now });
-  try {
-    const linktype = headerLinktype(run.fileHeader);
-    if (linktype !== request.program.linktype) {
-      const { name } = options.interface;
-      raise('interface_changed', { interface: name, linktype, expected: request.program.linktype });
+  /** Takes a message, and captures from then on, as long as there is anything to capture. */
+  take(first: ToWorker): void {
+    this.#take(first);
+    while (this.#turns.count > 0) {
+      // Who wakes the thread may have sent something before.
+      if (this.#turns.round()) this.#receive();
     }
-    file.begin(run.fileHeader);
-    if (file.fault !== undefined) throw new FaultError([file.fault]);
-    control.publishWritten(0n, 0n, file.length);
-    // libpcap leaves out the outgoing copies on loopback, too, but only after the kernel has counted them.
-    const seen = options.interface.loopback ? rejectOutgoing(request.program) : request.program;
-    handle.attachFilter(keepBytes(seen, snaplen_bytes).instructions);
-    handle.start();
-    control.deadline_ns = now() + request.time_limit_ms * 1e6;
-    // After the bind, by the clock that stamps packets: whatever is stamped from then on comes.
-    const { wall, offset } = readHostClock();
-    if (request.leave_out_earlier) run.leaveOutBefore(recordTime(wall));
-    send({ kind: 'armed', linktype, armed_at: wall, clock_offset: offset });
-    send({ kind: 'ended', end: run.run() });
-  } finally {
-    run.close();
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(port as NonNullable<typeof port>);
+      if (received === undefined) return;
+      this.#take(received.message as ToWorker);
+    }
+  }
+
+  /** Does what a ring is told; what it throws is answered as faults, and the ring is gone then. */
+  #take({ ring, message }: ToWorker): void {
+    try {
+      switch (message.kind) {
+        case 'probe':
+          this.#probe(ring, message.open);
+          break;
+        case 'open':
+          return this.#openRing(ring, message.open, new CaptureControl(message.control));
+        case 'close':
+          this.#close(ring);
+          break;
+        case 'arm':
+          return this.#arm(ring, message);
+      }
+    } catch (error) {
+      this.#close(ring);
+      say(ring, { kind: 'failed', faults: faultsOf(error) });
+    }
+    say(ring, { kind: 'idle' });
+  }
+
+  #probe(ring: number, options: OpenOptions): void {
+    const handle = openLive(options);
+    try {
+      say(ring, { kind: 'probed', linktype: linktypeOf(handle) });
+    } finally {
+      handle.close();
+    }
+  }
+
+  #openRing(ring: number, options: OpenOptions, control: CaptureControl): void {
+    const handle = openLive(options);
+    this.#open.set(ring, { handle, options, control });
+    say(ring, { kind: 'opened', linktype: linktypeOf(handle) });
+  }
+
+  #close(ring: number): void {
+    this.#open.get(ring)?.handle.close();
+    this.#open.delete(ring);
+  }
+
+  /** Begins to capture with an open ring, which is the capture's from then on. */
+  #arm(ring: number, request: Arm): void {
+    const open = this.#open.get(ring);
+    if (open === undefined) throw new Error('it has nothing open');
+    const run = this.#begin(ring, request, open);
+    this.#open.delete(ring);
+    this.#turns.add(this.#capture(ring, run, open.handle), (error) =>
+      say(ring, { kind: 'failed', faults: faultsOf(error) }),
+    );
+  }
+
+  #begin(ring: number, request: Arm, { handle, options, control }: OpenRing): CaptureRun {
+    const { snaplen_bytes, block_timeout_ms, memories } = options;
+    const file = new PartFile(
+      {
+        write: (pieces, position) => writevSync(request.descriptor, pieces, position),
+        truncate: (length) => ftruncateSync(request.descriptor, length),
+      },
+      budget,
+    );
+    const { limits } = request;
+    const run = new CaptureRun({ handle, file, control, limits, snaplen_bytes, memories, block_timeout_ms, now });
+    try {
+      const linktype = headerLinktype(run.fileHeader);
+      if (linktype !== request.program.linktype) {
+        const { name } = options.interface;
+        raise('interface_changed', { interface: name, linktype, expected: request.program.linktype });
+      }
+      file.begin(run.fileHeader);
+      if (file.fault !== undefined) throw new FaultError([file.fault]);
+      control.publishWritten(0n, 0n, file.length);
+      // libpcap leaves out the outgoing copies on loopback, too, but only after the kernel has counted them.
+      const seen = options.interface.loopback ? rejectOutgoing(request.program) : request.program;
+      handle.attachFilter(keepBytes(seen, snaplen_bytes).instructions);
+      handle.start();
+      control.deadline_ns = now() + request.time_limit_ms * 1e6;
+      // After the bind, by the clock that stamps packets: whatever is stamped from then on comes.
+      const { wall, offset } = readHostClock();
+      if (request.leave_out_earlier) run.leaveOutBefore(recordTime(wall));
+      say(ring, { kind: 'armed', linktype, armed_at: wall, clock_offset: offset });
+      return run;
+    } catch (error) {
+      run.close();
+      throw error;
+    }
+  }
+
+  *#capture(ring: number, run: CaptureRun, handle: LiveHandle): RingTask<void> {
+    try {
+      try {
+        say(ring, { kind: 'ended', end: yield* run.run() });
+      } catch (error) {
+        say(ring, { kind: 'failed', faults: faultsOf(error) });
+      } finally {
+        run.close();
+      }
+      const until = now() + close_delay_ms * 1e6;
+      while (this.#turns.count > 1 && now() < until) yield { descriptor: -1, ms: close_delay_ms };
+    } finally {
+      handle.close();
+      say(ring, { kind: 'idle' });
+    }
   }
 }
 
-answering(() => {
+try {
   loadLibpcap();
   const waiter = new Waiter();
-  parentPort?.on('message', (message: ToWorker) => {
-    answering(() => handle(message, waiter));
-    if (pending === undefined) send({ kind: 'idle' });
-  });
+  const worker = new CaptureWorker(waiter);
+  port.on('message', (message: ToWorker) => worker.take(message));
   send({ kind: 'ready', wake_descriptor: waiter.wakeDescriptor });
-});
+} catch (error) {
+  send({ kind: 'unready', faults: faultsOf(error) });
+}

@@ -23,7 +23,7 @@ describe.skipIf(withoutRoot('capturing'))('an engine that is closed', () => {
     const engine = await startEngine();
     await engine.close();
     await expect(engine.engine.probeLinktype(interfaceNamed(pair.near.name))).rejects.toMatchObject({
-      faults: [{ name: 'workers_exhausted' }],
+      faults: [{ name: 'capture_ended' }],
     });
   });
 });

@@ -8,11 +8,11 @@ import { parsePcap } from '../../test/support/packet_samples.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { CaptureControl } from './capture_control.ts';
 import type { PartEnd } from './part.ts';
-import { PooledWorker } from './pooled_worker.ts';
+import type { RingSeat } from './ring_seat.ts';
 import { RunningPart } from './running_part.ts';
 import { Spool, type SpoolFile } from './spool.ts';
 import { acceptAll, interfaceNamed, pause, startEngine, startFlood } from './test_engine.ts';
-import type { FromWorker } from './worker_messages.ts';
+import type { FromRing } from './worker_messages.ts';
 import { areContiguous } from './test_numbered_frames.ts';
 
 type Call = 'datasync' | 'sync' | 'truncate' | 'close' | 'named';
@@ -46,11 +46,11 @@ async function playedPart(
   const control = new CaptureControl();
   const worker = {
     control,
-    listener: undefined as PooledWorker['listener'],
+    listener: undefined as RingSeat['listener'],
     send: () => undefined,
     wake: () => undefined,
   };
-  const tell = (message: FromWorker): void => worker.listener?.message(message);
+  const tell = (message: FromRing): void => worker.listener?.message(message);
   const request = {
     capture_id: 'a'.repeat(32),
     part: name,
@@ -60,7 +60,7 @@ async function playedPart(
     time_limit_ms: 60_000,
   };
   const pool = { returning: () => undefined, release: () => undefined };
-  const part = new RunningPart(request, { ...file, handle, named }, worker as unknown as PooledWorker, pool);
+  const part = new RunningPart(request, { ...file, handle, named }, worker as unknown as RingSeat, pool);
   const arming = part.arm();
   tell({ kind: 'armed', linktype: 1, armed_at: 5n, clock_offset: 0n });
   await arming;

@@ -7,6 +7,7 @@ import { parsePcap } from '../../test/support/packet_samples.ts';
 import { replayFrames } from '../../test/support/replay_frames.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { openLive } from '../libpcap/open_live.ts';
+import { runAlone } from '../libpcap/ring_turns.ts';
 import { Waiter } from '../libpcap/waiter.ts';
 import { CaptureControl } from './capture_control.ts';
 import { CaptureRun } from './capture_run.ts';
@@ -75,13 +76,13 @@ describe.skipIf(withoutRoot('capturing'))('a capture whose end is noticed late',
       },
       new SpoolBudget(1e9),
     );
-    const run = new CaptureRun({ handle, control, waiter, file, snaplen_bytes, block_timeout_ms, limits, now });
+    const run = new CaptureRun({ handle, control, file, snaplen_bytes, block_timeout_ms, limits, now });
     try {
       file.begin(run.fileHeader);
       handle.attachFilter(acceptAll(1).instructions);
       handle.start();
       control.deadline_ns = now() + 60e9;
-      const end = run.run();
+      const end = runAlone(run.run(), waiter);
       expect(end.packets + end.dropped + end.beyond_limit + end.earlier + end.unread).toBe(end.accepted);
       return { end, numbers: parsePcap(readFileSync(path)).packets.map(({ data }) => numberIn(data)) };
     } finally {

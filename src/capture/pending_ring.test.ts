@@ -5,12 +5,11 @@ import { replayFrames } from '../../test/support/replay_frames.ts';
 import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { FaultError } from '../model/errors/fault.ts';
-import { PendingRing } from './pending_ring.ts';
-import { PooledWorker } from './pooled_worker.ts';
+import { type OpenOrder, PendingRing } from './pending_ring.ts';
+import { CaptureThread } from './capture_thread.ts';
 import { SpoolBudget } from './spool_budget.ts';
 import { acceptAll, endOf, interfaceNamed, pause, startEngine, type TestEngine } from './test_engine.ts';
 import { numberedFrames } from './test_numbered_frames.ts';
-import type { OpenOptions } from './worker_messages.ts';
 
 /** Packet sockets that this process has open (proc(5)); other suites have theirs in the same namespace. */
 function packetSockets(): number {
@@ -45,7 +44,7 @@ describe.skipIf(withoutRoot('capturing'))('a ring that is opened ahead', () => {
   });
   afterAll(() => pair.remove());
   beforeEach(async () => {
-    tested = await startEngine({ workers_max: 1, workers_warm: 1, ring_bytes: 8 << 20 });
+    tested = await startEngine({ workers_max: 1, workers_warm: 1, ring_bytes: 8 << 20, memory_bytes: 9 << 20 });
     sockets = packetSockets();
   });
   afterEach(() => tested.close());
@@ -120,23 +119,23 @@ describe.skipIf(withoutRoot('capturing'))('a ring that is opened ahead', () => {
     await ring.linktype();
     expect(packetSockets()).toBe(sockets + 1);
     await tested.engine.close('shutdown');
-    expect(await faultOf(ring.arm(order('6'.repeat(32))))).toBe('workers_exhausted');
+    expect(await faultOf(ring.arm(order('6'.repeat(32))))).toBe('capture_ended');
     expect(() => tested.engine.open(of, 262_144)).toThrow(FaultError);
     await nothingHeld();
   });
 
   test('whose worker dies says so to whoever takes it, and gives it back once', async () => {
-    const worker = await PooledWorker.start(new SpoolBudget(1e9));
+    const worker = await CaptureThread.start(new SpoolBudget(1e9));
     let released = 0;
-    const pool = { acquire: async () => worker, returning: () => undefined, release: () => (released += 1) };
-    const options: OpenOptions = {
+    const taken = { seat: worker.seat(), grant: { ring_bytes: 1 << 20, memories: 2 } };
+    const pool = { acquire: async () => taken, returning: () => undefined, release: () => (released += 1) };
+    const order: OpenOrder = {
       interface: interfaceNamed(pair.near.name),
       snaplen_bytes: 9000,
-      ring_bytes: 1 << 20,
       block_timeout_ms: 20,
       promiscuous: true,
     };
-    const ring = new PendingRing(pool, options);
+    const ring = new PendingRing(pool, order, { most_bytes: 1 << 20, share: 1 });
     expect(await ring.linktype()).toBe(1);
     await worker.end();
     expect(await faultOf(ring.take())).toBe('capture_worker_failed');

@@ -4,11 +4,11 @@ import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import { formatTime, type TimeNs } from '../model/time.ts';
 import type { ArmRequest, Part, PartEnd, PartProgress } from './part.ts';
-import type { PooledWorker } from './pooled_worker.ts';
+import type { RingSeat } from './ring_seat.ts';
 import type { RecordTime } from './record_sorter.ts';
 import type { RunEnd } from './run_end.ts';
 import type { SpoolFile } from './spool.ts';
-import type { FromWorker } from './worker_messages.ts';
+import type { FromRing } from './worker_messages.ts';
 import type { WorkerPool } from './worker_pool.ts';
 
 /** A file as far as the disk has confirmed it, with the packets in it. */
@@ -23,7 +23,7 @@ export class RunningPart implements Part {
   clock_offset = 0n;
   readonly #request: ArmRequest;
   readonly #file: SpoolFile;
-  readonly #worker: PooledWorker;
+  readonly #worker: RingSeat;
   readonly #armed = Promise.withResolvers<undefined>();
   readonly #ended = Promise.withResolvers<PartEnd>();
   readonly #pool: Pick<WorkerPool, 'returning' | 'release'>;
@@ -34,7 +34,7 @@ export class RunningPart implements Part {
   #name: string;
   #isArmed = false;
   #final: PartEnd | undefined;
-  /** How the worker ended it: from then on its control may be another capture's. */
+  /** How the worker ended it. */
   #run: RunEnd | undefined;
   #over = false;
   /** What the disk has confirmed: nothing that came after it is surely on it. */
@@ -43,13 +43,8 @@ export class RunningPart implements Part {
   /** The first thing that the disk refused. From then on the file is finished: Linux tells a lost write once, and then that all is well. */
   #refused: Fault | undefined;
 
-  /** The worker goes back to its pool by itself. */
-  constructor(
-    request: ArmRequest,
-    file: SpoolFile,
-    worker: PooledWorker,
-    pool: Pick<WorkerPool, 'returning' | 'release'>,
-  ) {
+  /** The worker's place goes back to its pool by itself. */
+  constructor(request: ArmRequest, file: SpoolFile, worker: RingSeat, pool: Pick<WorkerPool, 'returning' | 'release'>) {
     this.#request = request;
     this.#file = file;
     this.#worker = worker;
@@ -64,7 +59,6 @@ export class RunningPart implements Part {
   /** Makes the worker, whose ring is open, capture. Throws what keeps it from that; the file is then the caller's again. */
   async arm(): Promise<void> {
     const { program, packet_limit, byte_limit, time_limit_ms, leave_out_earlier = false } = this.#request;
-    this.#worker.control.reset();
     this.#worker.listener = {
       message: (message) => this.#heard(message),
       died: (dead) => {
@@ -151,7 +145,7 @@ export class RunningPart implements Part {
     this.#refused ??= fault('spool_write_failed', { reason: `${reason} (${this.path}, ${this.#name})` });
   }
 
-  #heard(message: FromWorker): void {
+  #heard(message: FromRing): void {
     if (message.kind === 'armed') {
       this.linktype = message.linktype;
       this.armed_at = message.armed_at;

@@ -5,9 +5,8 @@ import type { TimeNs } from '../model/time.ts';
 import type { RecordLimits } from './record_sorter.ts';
 import type { RunEnd } from './run_end.ts';
 
-/** What every capture of a worker shares: given at its start. */
+/** What every ring of a worker shares: given at its start. */
 export interface WorkerData {
-  readonly control: SharedArrayBuffer;
   readonly budget: { readonly shared: SharedArrayBuffer; readonly limit_bytes: number };
 }
 
@@ -16,14 +15,21 @@ export interface OpenOptions {
   readonly interface: HostInterface;
   readonly snaplen_bytes: number;
   readonly ring_bytes: number;
+  /** Memories of 1 MiB that packets may be read into, at most. */
+  readonly memories: number;
   readonly block_timeout_ms: number;
   readonly promiscuous: boolean;
 }
 
-/** To a worker that is idle: `probe` or `open`. To one that has opened: `arm` or `close`. */
-export type ToWorker =
+/** What a ring is told. Of a new one: `probe` or `open`. Of one that is open: `arm` or `close`. */
+export type ToRing =
   | { readonly kind: 'probe'; readonly open: OpenOptions }
-  | { readonly kind: 'open'; readonly open: OpenOptions }
+  | {
+      readonly kind: 'open';
+      readonly open: OpenOptions;
+      /** Memory of `CaptureControl`. */
+      readonly control: SharedArrayBuffer;
+    }
   | { readonly kind: 'close' }
   | {
       readonly kind: 'arm';
@@ -36,14 +42,25 @@ export type ToWorker =
     };
 
 /**
- * From a worker. An `open` is answered by `opened`, an `arm` by `armed`, then `ended`; each of them, or by `failed`. `idle` follows
- * every answer but `opened`: the ring is there until it was armed or closed.
+ * What a ring says. An `open` is answered by `opened`, an `arm` by `armed`, then `ended`; each of them, or by `failed`. `idle` follows
+ * every answer but `opened`, once nothing of the ring is left: it is there until it was armed or closed. It is the last word.
  */
-export type FromWorker =
-  | { readonly kind: 'ready'; readonly wake_descriptor: number }
+export type FromRing =
   | { readonly kind: 'probed'; readonly linktype: number }
   | { readonly kind: 'opened'; readonly linktype: number }
   | { readonly kind: 'armed'; readonly linktype: number; readonly armed_at: TimeNs; readonly clock_offset: bigint }
   | { readonly kind: 'ended'; readonly end: RunEnd }
   | { readonly kind: 'failed'; readonly faults: readonly [Fault, ...Fault[]] }
   | { readonly kind: 'idle' };
+
+/** To a worker: the number of the ring, which is never used again, and what it is told. The wake descriptor is written after each. */
+export interface ToWorker {
+  readonly ring: number;
+  readonly message: ToRing;
+}
+
+/** From a worker: that it is ready, or cannot be, or what a ring says. */
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly wake_descriptor: number }
+  | { readonly kind: 'unready'; readonly faults: readonly [Fault, ...Fault[]] }
+  | { readonly kind: 'ring'; readonly ring: number; readonly message: FromRing };

@@ -1,124 +1,180 @@
-import { raise } from '../model/errors/fault.ts';
-import { PooledWorker } from './pooled_worker.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
+import { CaptureThread } from './capture_thread.ts';
+import type { RingBudget, RingGrant, RingWish } from './ring_budget.ts';
+import type { RingSeat } from './ring_seat.ts';
 import type { SpoolBudget } from './spool_budget.ts';
 
-/** How many workers. */
+/** How many workers, and how much memory for their rings. */
 export interface PoolOptions {
-  /** Captures (and probes) at one time at most. */
+  /** Threads at most; where each has a ring already, they share. */
   readonly workers_max: number;
-  /** Workers that are kept ready while nothing captures. */
+  /** Threads that are kept ready while nothing captures. */
   readonly workers_warm: number;
+  readonly memory: RingBudget;
   readonly budget: SpoolBudget;
 }
 
-/** Threads that are ready to capture: starting one takes tens of milliseconds, so there is always one more than is needed. */
+/** A place in a thread, and the memory for a ring there. */
+export interface TakenSeat {
+  readonly seat: RingSeat;
+  readonly grant: RingGrant;
+}
+
+/**
+ * Threads that are ready to capture: starting one takes tens of milliseconds, so there is always one more than is needed. A ring has a
+ * thread of its own as long as there are enough, and shares one with as few others as can be where there are not.
+ */
 export class WorkerPool {
   readonly #options: PoolOptions;
-  readonly #idle: PooledWorker[] = [];
-  /** Starting, idle and busy ones. */
-  #count = 0;
-  readonly #returning = new Set<PooledWorker>();
-  /** Who waits for one of these. */
+  #threads: CaptureThread[] = [];
+  readonly #starting = new Set<Promise<unknown>>();
+  readonly #grants = new Map<RingSeat, RingGrant>();
+  readonly #returning = new Set<RingSeat>();
+  /** Who waits for the memory of one of these. */
   readonly #waiting: (() => void)[] = [];
-  #starting: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
   }
 
-  /** Starts the workers that are kept ready. */
+  /** Starts the threads that are kept ready. */
   async warm(): Promise<void> {
-    while (!this.#closed && this.#idle.length < this.#options.workers_warm && this.#count < this.#options.workers_max) {
-      this.#idle.push(await this.#start());
-    }
+    const { workers_warm, workers_max } = this.#options;
+    while (!this.#closed && this.#threads.length < Math.min(workers_warm, workers_max)) await this.#start();
   }
 
   /**
-   * An idle worker, which is then the caller's until `release`. Where all are taken, one that is just coming back is waited
-   * for. Throws `workers_exhausted` where there is none.
+   * A place for a ring, and memory for it: the caller's until `release`. Where there is no memory, that of one which is just coming back
+   * is waited for. Throws `workers_exhausted` where there is none, and `capture_ended` once the pool is closed.
    */
-  async acquire(): Promise<PooledWorker> {
-    const worker = await this.#next();
-    worker.hold(true);
+  async acquire(wish: RingWish): Promise<TakenSeat> {
+    const grant = await this.#memoryFor(wish);
+    let seat: RingSeat;
+    try {
+      seat = await this.#seat();
+    } catch (error) {
+      this.#giveBack(grant);
+      throw error;
+    }
+    this.#grants.set(seat, grant);
     this.#refill();
-    return worker;
+    return { seat, grant };
   }
 
-  /** This worker has done its work and will be released as soon as it has given its ring back. */
-  returning(worker: PooledWorker): void {
-    this.#returning.add(worker);
+  /** A place to look at an interface for a moment, with what little memory that takes. Throws as `acquire` does. */
+  async acquireToProbe(): Promise<RingSeat> {
+    return await this.#seat();
   }
 
-  /** Takes a worker back that has said it is idle, or is dead. */
-  release(worker: PooledWorker): void {
-    worker.listener = undefined;
-    this.#returning.delete(worker);
-    this.#waiting.shift()?.();
-    if (worker.dead) {
-      this.#count -= 1;
-      return;
-    }
-    worker.hold(false);
-    this.#idle.push(worker);
-    while (this.#closed ? this.#idle.length > 0 : this.#idle.length > this.#options.workers_warm) {
-      this.#count -= 1;
-      void this.#idle.shift()?.end();
-    }
+  /** This ring has done its work, and its memory will be released as soon as the kernel has it back. */
+  returning(seat: RingSeat): void {
+    if (this.#grants.has(seat)) this.#returning.add(seat);
   }
 
-  /** Ends the idle workers; busy ones end when they are released. */
+  /** Takes a place back whose ring is gone, or whose thread is. Safe to call twice. */
+  release(seat: RingSeat): void {
+    seat.leave();
+    this.#returning.delete(seat);
+    const grant = this.#grants.get(seat);
+    this.#grants.delete(seat);
+    if (grant !== undefined) this.#giveBack(grant);
+    this.#trim();
+  }
+
+  /** Ends the threads without rings; the others end when these are released. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#starting?.catch(() => undefined);
-    this.#count -= this.#idle.length;
-    await Promise.all(this.#idle.splice(0).map((worker) => worker.end()));
+    await Promise.allSettled(this.#starting);
+    const idle = this.#idle();
+    this.#threads = this.#threads.filter((thread) => !idle.includes(thread));
+    await Promise.all(idle.map((thread) => thread.end()));
   }
 
-  #takeIdle(): PooledWorker | undefined {
+  #giveBack(grant: RingGrant): void {
+    this.#options.memory.giveBack(grant);
+    this.#waiting.shift()?.();
+  }
+
+  async #memoryFor(wish: RingWish): Promise<RingGrant> {
+    const { memory } = this.#options;
     for (;;) {
-      const worker = this.#idle.pop();
-      if (worker === undefined || !worker.dead) return worker;
-      this.#count -= 1;
+      if (this.#closed) raise('capture_ended');
+      const grant = memory.take(wish);
+      if (grant !== undefined) return grant;
+      if (this.#returning.size <= this.#waiting.length) {
+        raise('workers_exhausted', { limit: memory.rings_max, limit_bytes: memory.limit_bytes });
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
-  async #next(): Promise<PooledWorker> {
-    const { workers_max } = this.#options;
+  /** Threads that are there and have no ring. */
+  #idle(): CaptureThread[] {
+    return this.#threads.filter((thread) => thread.rings === 0);
+  }
+
+  async #seat(): Promise<RingSeat> {
     for (;;) {
-      const idle = this.#takeIdle();
-      if (idle !== undefined) return idle;
-      if (this.#closed) raise('workers_exhausted', { limit: workers_max });
-      if (this.#count < workers_max) return await this.#start();
-      if (this.#starting !== undefined) await this.#starting;
-      else if (this.#returning.size > this.#waiting.length) await this.#oneReleased();
-      else raise('workers_exhausted', { limit: workers_max });
+      this.#threads = this.#threads.filter((thread) => !thread.dead);
+      if (this.#closed) raise('capture_ended');
+      const idle = this.#idle().at(-1);
+      if (idle !== undefined) return idle.seat();
+      if (this.#threads.length + this.#starting.size < this.#options.workers_max) {
+        if (!(await this.#startOrShare())) return this.#leastLoaded().seat();
+      } else if (this.#starting.size > 0) await Promise.race(this.#starting).catch(() => undefined);
+      else return this.#leastLoaded().seat();
     }
   }
 
-  async #oneReleased(): Promise<void> {
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  #leastLoaded(): CaptureThread {
+    const [first, ...more] = this.#threads;
+    if (first === undefined) throw new Error('there is no capture thread');
+    return more.reduce((least, thread) => (thread.rings < least.rings ? thread : least), first);
   }
 
-  async #start(): Promise<PooledWorker> {
-    this.#count += 1;
+  /** Starts a thread; false where the system has none left, and those that are there have to do its work. */
+  async #startOrShare(): Promise<boolean> {
     try {
-      return await PooledWorker.start(this.#options.budget);
+      await this.#start();
+      return true;
     } catch (error) {
-      this.#count -= 1;
-      throw error;
+      this.#threads = this.#threads.filter((thread) => !thread.dead);
+      if (!(error instanceof FaultError) || this.#threads.length === 0) throw error;
+      return false;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const starting = CaptureThread.start(this.#options.budget);
+    this.#starting.add(starting);
+    try {
+      const thread = await starting;
+      this.#threads.push(thread);
+    } finally {
+      this.#starting.delete(starting);
     }
   }
 
   /** Starts the next one in the background. */
   #refill(): void {
-    if (this.#idle.length > 0 || this.#count >= this.#options.workers_max || this.#starting !== undefined) return;
-    this.#starting = this.#start()
-      .then((worker) => this.release(worker))
-      // Whoever needs a worker next starts one, and hears of the reason.
-      .catch(() => undefined)
-      .finally(() => {
-        this.#starting = undefined;
-      });
+    const { workers_max } = this.#options;
+    if (this.#closed || this.#idle().length > 0 || this.#starting.size > 0) return;
+    if (this.#threads.length >= workers_max) return;
+    // Whoever needs a thread next starts one, and hears of the reason.
+    void this.#start().then(
+      () => this.#trim(),
+      () => undefined,
+    );
+  }
+
+  /** Ends threads that have nothing to do and need not be ready. */
+  #trim(): void {
+    const idle = this.#idle();
+    const kept = this.#closed ? 0 : this.#options.workers_warm;
+    for (const thread of idle.slice(0, Math.max(0, idle.length - kept))) {
+      this.#threads = this.#threads.filter((one) => one !== thread);
+      void thread.end();
+    }
   }
 }

@@ -25,7 +25,6 @@ import { makeDirectory } from './make_directory.ts';
 import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 
-const workers_max = 16;
 const takeover_ms = 20_000;
 const known_ms = 20_000;
 
@@ -41,7 +40,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const budgets = await diskBudgets(spool_directory, samples_directory);
   const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
   const compiler = createFilterCompiler();
-  const engine = await createCaptureEngine({ spool, workers_max });
+  const engine = await createCaptureEngine({ spool });
   const samples = await openSampleStore({
     directory: samples_directory,
     byte_budget: settings.sample_bytes ?? budgets.sample_bytes,

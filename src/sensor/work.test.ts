@@ -56,7 +56,7 @@ async function open(): Promise<Work> {
     recovered,
     strays,
     outbox,
-    engine: { probeLinktype: native, open: native, arm: native, close: native },
+    engine: { probeLinktype: native, open: native, arm: native, close: native, rings_max: 0, rings: 0 },
     compiler: { check: native, compile: native, close: native },
     sender: {
       send: async (shipment) => {

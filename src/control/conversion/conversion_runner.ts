@@ -7,7 +7,7 @@ import type { CaptureRecord } from '../../model/record.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import { Turns } from '../captures/turns.ts';
+import { Turns } from '../../model/turns.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { abandonUpload, rememberUpload } from '../delivery/clear_uploads.ts';
 import { convert } from './convert.ts';

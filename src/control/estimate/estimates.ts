@@ -8,7 +8,7 @@ import { observedWindow } from '../../plan/observed_window.ts';
 import type { EstimateOrder } from '../../wire/control_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
 import { type CheckDeps, type Checked, checkEstimate } from '../captures/check_capture.ts';
-import { Turns } from '../captures/turns.ts';
+import { Turns } from '../../model/turns.ts';
 import type { EstimateControl } from '../control.ts';
 import { type AskTallyDeps, askTally } from './ask_tally.ts';
 import { observedShares } from './observed_shares.ts';

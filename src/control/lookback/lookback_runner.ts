@@ -13,7 +13,7 @@ import { type FleetMember, servedInterfaces, visibleSensors } from '../../plan/c
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import { Turns } from '../captures/turns.ts';
+import { Turns } from '../../model/turns.ts';
 import { resultName } from '../delivery/place_of.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';

@@ -14,7 +14,7 @@ import type { MachineTimes } from '../../plan/machine_times.ts';
 import { seconds } from '../../plan/seconds.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import { Turns } from '../captures/turns.ts';
+import { Turns } from '../../model/turns.ts';
 import { rememberStaged } from '../delivery/clear_uploads.ts';
 import { pastName } from '../delivery/place_of.ts';
 import { type FetchedPast, type FetchedStream, fetchPast } from './fetch_past.ts';

@@ -53,7 +53,7 @@ export const captureFaults = {
     code: 1509,
     status: 500,
     retry: 'soon',
-    text: 'All {limit} capture workers of this sensor are busy, one for each interface of each full capture: stop one, or ask again when one has ended.',
+    text: 'This sensor has memory for {limit} rings, one for each interface of each full capture, and all are taken: stop a capture, ask again when one has ended, or raise EDGETAP_MEMORY_BYTES (captures have {limit_bytes} bytes of it).',
   },
   libpcap_missing: {
     code: 1510,
@@ -91,6 +91,12 @@ export const captureFaults = {
     status: 500,
     retry: 'soon',
     text: 'The interfaces of this host cannot be read: {reason}. Where too many files are open, raise the limit (LimitNOFILE, ulimit -n) for edgetap.',
+  },
+  capture_ended: {
+    code: 1518,
+    status: 500,
+    retry: 'soon',
+    text: 'This sensor is ending: it begins no capture any more.',
   },
   thread_unstarted: {
     code: 1516,

@@ -1,0 +1,75 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { RingBudget, type RingGrant } from './ring_budget.ts';
+
+const MiB = 1 << 20;
+const most_bytes = 64 * MiB;
+
+/** What a grant may take at most: its ring, and memories of 1 MiB and a batch. */
+function bytesOf({ ring_bytes, memories }: RingGrant): number {
+  return ring_bytes + memories * 1.25 * MiB;
+}
+
+describe('the memory of rings', () => {
+  test('one capture has the largest ring, and so has the eighth of eight', () => {
+    const budget = new RingBudget(1536 * MiB);
+    for (let count = 0; count < 8; count += 1) {
+      expect(budget.take({ most_bytes, share: 1 })).toEqual({ ring_bytes: most_bytes, memories: 8 });
+    }
+  });
+
+  test('is never overdrawn, and has room for as many rings as it says, in whatever order they come and go', () => {
+    const steps = fc.array(fc.record({ share: fc.double({ min: 0, max: 1, noNaN: true }), back: fc.nat() }), {
+      maxLength: 300,
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 16, max: 4096 }), steps, (limit_MiB, all) => {
+        const budget = new RingBudget(limit_MiB * MiB);
+        const held: RingGrant[] = [];
+        for (const { share, back } of all) {
+          const grant = budget.take({ most_bytes, share });
+          expect(grant === undefined).toBe(held.length === budget.rings_max);
+          if (grant === undefined) {
+            const [gone] = held.splice(back % held.length, 1);
+            if (gone !== undefined) budget.giveBack(gone);
+          } else held.push(grant);
+          expect(held.reduce((sum, one) => sum + bytesOf(one), 0)).toBeLessThanOrEqual(limit_MiB * MiB);
+        }
+        for (const one of held) budget.giveBack(one);
+        expect(budget.rings).toBe(0);
+        expect(budget.take({ most_bytes, share: 1 })).toEqual(
+          new RingBudget(limit_MiB * MiB).take({ most_bytes, share: 1 }),
+        );
+      }),
+    );
+  });
+
+  test('the default one has 50 rings for 10 captures on 5 interfaces, and 80 for one on 80', () => {
+    for (const [rings, share] of [
+      [50, 0.2],
+      [80, 1 / 80],
+    ] as const) {
+      const budget = new RingBudget(768 * MiB);
+      for (let ring = 0; ring < rings; ring += 1) {
+        expect(budget.take({ most_bytes, share })?.ring_bytes).toBeGreaterThanOrEqual(2 * MiB);
+      }
+    }
+  });
+
+  test('where the traffic is, the ring is larger', () => {
+    const budget = new RingBudget(768 * MiB);
+    const quiet = Array.from({ length: 79 }, () => budget.take({ most_bytes, share: 0.001 })?.ring_bytes ?? 0);
+    const busy = budget.take({ most_bytes, share: 0.92 })?.ring_bytes ?? 0;
+    expect(Math.max(...quiet)).toBeLessThan(4 * MiB);
+    expect(busy).toBeGreaterThan(40 * MiB);
+  });
+
+  test('what is given back twice counts once', () => {
+    const budget = new RingBudget(32 * MiB);
+    const one = budget.take({ most_bytes, share: 1 });
+    if (one === undefined) throw new Error('there is room for one');
+    budget.giveBack(one);
+    budget.giveBack(one);
+    expect(budget.take({ most_bytes, share: 1 })).toEqual(one);
+  });
+});
