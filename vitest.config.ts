@@ -10,7 +10,7 @@ export default defineConfig({
     maxWorkers: 3,
     execArgv: [...worker_options],
     // What a test waits for is an event; these limits are only there to end one that waits for ever, on the slowest machine too.
-    testTimeout: 120_000 * soak,
+    testTimeout: 120_000 * Math.max(1, soak),
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },
   },

@@ -5,6 +5,7 @@ import type { Ownership } from '../src/model/ownership.ts';
 import { checkCaptureRequest, type RequestContext } from '../src/plan/check_request.ts';
 import { FullRequest, SimpleRequest } from '../src/wire/http/capture_request.ts';
 import { checkCaptureBody } from '../src/wire/http/check_capture_body.ts';
+import { times } from './support/soak.ts';
 
 const now = 1_769_846_400_000_000_000n;
 const bucket: Ownership = {
@@ -52,7 +53,7 @@ const fields = {
   other: fc.constant(null),
 };
 const nearly = fc.record(fields, { requiredKeys: [] });
-const runs = 400 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+const runs = times(400);
 
 test('any JSON at all is judged and never thrown over; every fault points into the body', () => {
   fc.assert(

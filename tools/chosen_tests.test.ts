@@ -7,6 +7,7 @@ const all = [
   needs('src/pcap/to_ethernet.test.ts', 'tshark'),
   needs('src/bucket/s3.test.ts', 'radosgw'),
   needs('src/capture/capture_run.test.ts', 'ip'),
+  needs('src/samples/damage_table.test.ts'),
   needs('test/cli.test.ts', 'ip'),
   needs('test/fuzz/fuzz.test.ts'),
 ];
@@ -29,6 +30,6 @@ test('a name that no file has is an error that says it', () => {
   expect(() => chosen('cli', 'nosuch')).toThrow('There is no test file whose path has "nosuch".');
 });
 
-test('fast are the unit tests that need no namespaces, mounts and servers', () => {
+test('fast are the unit tests that need no namespaces, mounts and servers, and damage nothing in each of its places', () => {
   expect(chosen('--fast')).toEqual(['src/model/time.test.ts', 'src/pcap/to_ethernet.test.ts']);
 });

@@ -16,6 +16,8 @@ export interface TestRequest {
 const with_value: ReadonlySet<string> = new Set(['-t', '--testNamePattern']);
 /** Where these are started, a test has namespaces, mounts or servers: it is no unit test. */
 const machinery: readonly string[] = ['ip', 'unshare', 'mount', 'radosgw'];
+/** These damage a file in each of its places in turn, or end something at each of its moments. */
+const trials = /(table|damage|crash)[^/]*\.test\.ts$/;
 
 /** Reads a command line: `[--soak] [--fast] [PART OF A PATH ...] [options of vitest]`. */
 export function readTestRequest(args: readonly string[]): TestRequest {
@@ -44,5 +46,5 @@ export function chosenTests(
 }
 
 function isUnitTest({ file, programs }: TestNeeds): boolean {
-  return !file.startsWith('test/') && !machinery.some((name) => programs.has(name));
+  return !file.startsWith('test/') && !trials.test(file) && !machinery.some((name) => programs.has(name));
 }

@@ -79,8 +79,8 @@ function runVitest(): Promise<number> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const args = ['run', ...reporters, ...request.options, ...files];
   // The factor of everything that is random or repeated; vitest.config.ts lengthens the time limits by it.
-  const soak = request.soak ? { EDGETAP_SOAK: process.env['EDGETAP_SOAK'] ?? '8' } : {};
-  const env = toolEnvironment({ ...soak, TMPDIR: folder.path });
+  const factor = process.env['EDGETAP_SOAK'] ?? (request.soak ? '8' : request.fast ? '0.1' : '1');
+  const env = toolEnvironment({ EDGETAP_SOAK: factor, TMPDIR: folder.path });
   const child = spawn('vitest', args, { cwd: root, env, stdio: 'inherit' });
   running = child;
   return new Promise((settle, fail) => {

@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { decodeBody, encodeBody } from './body_codec.ts';
 import { type Frame, frameTypes } from './frame.ts';
 import { encodeFrame, FrameReader } from './frame_codec.ts';
+import { times } from '../../test/support/soak.ts';
 
-const runs = { numRuns: 200 * Number(process.env['EDGETAP_SOAK'] ?? '1') };
+const runs = { numRuns: times(200) };
 
 /** Whatever the messages of the bus are made of. */
 const value = fc.letrec((tie) => ({

@@ -5,8 +5,9 @@ import { createNamespacePair } from '../../test/support/namespace_pair.ts';
 import { waitFor } from '../../test/support/wait_for.ts';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { acceptAll, interfaceNamed, startEngine } from './test_engine.ts';
+import { times } from '../../test/support/soak.ts';
 
-const rounds = 20 * Number(process.env['EDGETAP_SOAK'] ?? '1');
+const rounds = times(20);
 
 function held(): { descriptors: number; threads: number } {
   const threads = /^Threads:\s+(\d+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];

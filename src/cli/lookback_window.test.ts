@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lookbackWindow } from './lookback_window.ts';
+import { times } from '../../test/support/soak.ts';
 
 const now = 1_769_846_400_000;
 /** Milliseconds, five minutes of them. */
@@ -38,7 +39,7 @@ describe('nothing after the beginning is left out, and less than a second before
         expect(begin).toBeGreaterThan(since.at_ms - 1000);
         expect(end).toBe(ends ? until.at_ms : now);
       }),
-      { numRuns: 200 * Number(process.env['EDGETAP_SOAK'] ?? '1') },
+      { numRuns: times(200) },
     );
   });
 });

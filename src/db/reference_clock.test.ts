@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import { type HostClocks, type KeptClock, ReferenceClock } from './reference_clock.ts';
+import { times } from '../../test/support/soak.ts';
 
 const ms = 1_000_000n;
 const second = 1000n * ms;
@@ -76,7 +77,7 @@ const anyDeed = fc.oneof(
 
 describe('the reference clock', () => {
   test('goes on with the time that really passes, whatever is set, and says what the wall clock showed', () => {
-    const runs = 1000 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+    const runs = times(1000);
     fc.assert(
       fc.property(fc.array(anyDeed, { maxLength: 25 }), (deeds) => {
         const machine = new Machine();

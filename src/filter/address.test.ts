@@ -2,8 +2,9 @@ import { isIPv4, isIPv6 } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressText, contains, networkText, parseAddress, parseNetwork } from './address.ts';
+import { times } from '../../test/support/soak.ts';
 
-const runs = 300 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+const runs = times(300);
 
 const ipv4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
 // Zero groups are likely, so that every place of `::` comes up.

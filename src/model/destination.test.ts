@@ -8,8 +8,9 @@ import {
   objectKey,
   parseDestination,
 } from './destination.ts';
+import { times } from '../../test/support/soak.ts';
 
-const runs = 500 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+const runs = times(500);
 const account = '0123456789abcdef0123456789abcdef';
 
 function canonical(text: string): string {

@@ -2,8 +2,9 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { networkHas, parseIp, parseNetwork } from './ip_address.ts';
+import { times } from '../../test/support/soak.ts';
 
-const runs = 500 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+const runs = times(500);
 
 /** Text near enough to addresses that some are and some are not. */
 const nearly = fc

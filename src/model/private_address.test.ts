@@ -2,8 +2,9 @@ import { BlockList } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isPublicAddress } from './private_address.ts';
+import { times } from '../../test/support/soak.ts';
 
-const runs = 1000 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+const runs = times(1000);
 
 /** First and last address of each closed IPv4 network, and those just outside that are public. */
 const edges: readonly (readonly [string, string, string | undefined, string | undefined])[] = [

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatTime, parseTime } from './time.ts';
+import { times } from '../../test/support/soak.ts';
 
-const soak = Math.max(1, Number(process.env['EDGETAP_SOAK'] ?? '1'));
 const year_ns = 31_556_952_000_000_000n;
 
 test.each([
@@ -22,6 +22,6 @@ test('what is written is read as the same microsecond', () => {
       const read = parseTime(formatTime(time));
       expect(read).toBe(time - (((time % 1000n) + 1000n) % 1000n));
     }),
-    { numRuns: 500 * soak },
+    { numRuns: times(500) },
   );
 });

@@ -5,8 +5,7 @@ import { createCaptureReader } from './capture_reader.ts';
 import { encodePcapHeader } from './pcap_header.ts';
 import { encodeRecordHeader, recordHeaderBytes } from './pcap_record.ts';
 import { type PacketRecord, recordsOf } from './record_batch.ts';
-
-const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
+import { times } from '../../test/support/soak.ts';
 
 const packet: fc.Arbitrary<PacketRecord> = fc.record({
   seconds: fc.integer({ min: 0, max: 0xffff_ffff }),
@@ -49,7 +48,7 @@ test('has what the reader of files finds in the same records, however they are c
       expect(plain(recordsOf(batchOfPcapRecords(pieces, 40)))).toEqual(plain(read));
       expect(plain(read)).toEqual(plain(packets));
     }),
-    { numRuns: 200 * soak },
+    { numRuns: times(200) },
   );
 });
 

@@ -10,6 +10,7 @@ import { machineTimes } from './machine_times.ts';
 import { seconds } from './seconds.ts';
 import { step } from './step.ts';
 import { transitions } from './transitions.ts';
+import { times } from '../../test/support/soak.ts';
 
 const start = 1_000_000n * 1_000_000_000n;
 const at = (second: number): bigint => start + seconds(second);
@@ -723,7 +724,8 @@ test('random lives: only ways of the table, ends are for ever, repeats are no-op
       current = next.state;
     }
   };
-  const runs = 3000 * Number(process.env['EDGETAP_SOAK'] ?? 1);
+  // Fewer would not draw every way.
+  const runs = Math.max(3000, times(3000));
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 4 }).chain((count) => fc.tuple(fc.constant(count), anyLife(count))),

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import type { TimeNs } from '../model/time.ts';
 import { encodeRecordHeader, recordHeaderBytes } from '../pcap/pcap_record.ts';
+import { times } from '../../test/support/soak.ts';
 
 /** A packet of a test. */
 export interface TestPacket {
@@ -52,5 +53,5 @@ export const crowd_begin: TimeNs = 1_769_846_400_000_000_000n;
 
 /** How often a property is tried: `runs`, times EDGETAP_SOAK. */
 export function runs(count: number): { readonly numRuns: number } {
-  return { numRuns: Math.ceil(count * Number(process.env['EDGETAP_SOAK'] ?? '1')) };
+  return { numRuns: times(count) };
 }

@@ -18,8 +18,9 @@ import {
 import { testSeed } from '../support/test_seed.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { allArmed, sensorsOf } from '../end_to_end/shown_sensors.ts';
+import { soak } from '../support/soak.ts';
 
-const rounds = Number(process.env['EDGETAP_SOAK'] ?? '1');
+const rounds = soak;
 const frames_per_s = 200;
 const limit_ms = 240_000;
 

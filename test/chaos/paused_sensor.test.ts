@@ -15,8 +15,8 @@ import {
   stopCapture,
 } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
+import { soak } from '../support/soak.ts';
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 /** A ring of blocks of which each is given up to one tick of a short timer lasts 3 to 5 s. */
 const pause_ms = soak > 1 ? 30_000 : 7000;
 const frames_per_s = 500;

@@ -5,6 +5,7 @@ import { testSeed } from '../support/test_seed.ts';
 import { seededRandom } from '../support/seeded_random.ts';
 import { type ChaosMachine, nowNs, startChaosMachine, type Verdict } from './chaos_machine.ts';
 import { answers, comesBack, type Disturbance, disturbances } from './disturbances.ts';
+import { soak } from '../support/soak.ts';
 
 /** One disturbance, and what was wrong with the results of its time. */
 interface Trial {
@@ -12,7 +13,6 @@ interface Trial {
   readonly missing: number;
 }
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 const rounds = disturbances.length * soak;
 const second = 1_000_000_000n;
 /** So long before and after a disturbance a look-back may be partial: samples are not all on the disk yet, the sampler begins anew. */

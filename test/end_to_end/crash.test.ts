@@ -20,8 +20,8 @@ import {
 import { endsWhole, isWhole, reasonsOf } from '../support/ends_whole.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { allArmed, sensorsOf } from './shown_sensors.ts';
+import { soak } from '../support/soak.ts';
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 const kills = 25 * soak;
 const seed = Number(process.env['EDGETAP_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 /** A look-back waits so long for a sensor that restarts; on a busy machine that may take longer. */

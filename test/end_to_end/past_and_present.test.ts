@@ -20,6 +20,7 @@ import {
 import { waitFor } from '../support/wait_for.ts';
 import { allArmed, sensorsOf } from './shown_sensors.ts';
 import { endsAsCovered } from '../support/ends_as_covered.ts';
+import { soak } from '../support/soak.ts';
 
 const scratch = scratchFolder();
 const frame_bytes = 400;
@@ -28,7 +29,6 @@ const frames_per_s = 100;
 const sample_bytes = 160;
 /** The numbers of one interface's frames begin at a multiple of it. */
 const series_size = 1_000_000_000;
-const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 
 let pairs: readonly NamespacePair[];
 let traffic: readonly NumberedTraffic[];

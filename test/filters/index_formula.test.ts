@@ -11,8 +11,8 @@ import { hiddenFrame } from './hidden_frame.ts';
 import { exactExpression, randomExpression } from './random_expression.ts';
 import { filterV1, networkText4or6 } from './random_filter.ts';
 import { concat, frameBytes, packetsOf, recordOf, wholeFrame } from './random_frame.ts';
+import { soak, times } from '../support/soak.ts';
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
 const frames_seed = Math.floor(Math.random() * 2 ** 31);
 const links = { ethernet: 1, raw: 101, cooked: 113 } as const;
 
@@ -117,7 +117,7 @@ describe('no packet that libpcap matches fails the formula', () => {
     ['Ethernet', ethernet, 600],
     ['raw IP', raw, 200],
     ['cooked', cooked, 200],
-  ] as const)('on %s', { timeout: 240_000 * soak }, async (_, all, count) => {
+  ] as const)('on %s', { timeout: 240_000 * Math.max(1, soak) }, async (_, all, count) => {
     const seen = { compiled: 0, matches: 0, narrow: 0, excluded: 0 };
     await fc.assert(
       fc.asyncProperty(asked, async (one) => {
@@ -132,7 +132,7 @@ describe('no packet that libpcap matches fails the formula', () => {
         seen.matches += matches;
         seen.excluded += all.peeked.filter((packet) => !formulaHolds(formula, packet)).length;
       }),
-      { numRuns: count * soak },
+      { numRuns: times(count) },
     );
     // The filters are filters, the formulas say something, and there is something that they could have got wrong.
     expect(seen.compiled).toBeGreaterThan((count * soak) / 3);
@@ -206,7 +206,7 @@ test('plain terms are said exactly', async () => {
       expect({ frames_seed, held }).toEqual({ frames_seed, held: found });
       matches += held.length;
     }),
-    { numRuns: 100 * soak },
+    { numRuns: times(100) },
   );
   expect(matches).toBeGreaterThan(5000);
 });
@@ -226,6 +226,6 @@ test('filter_v1 and a scope always say something', () => {
       const texts = Object.values(filter_v1).filter((value) => !String(value).endsWith('/0'));
       expect(indexFormula(alone).kind === 'any').toBe(texts.length === 0);
     }),
-    { numRuns: 500 * soak },
+    { numRuns: times(500) },
   );
 });

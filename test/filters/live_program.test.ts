@@ -8,10 +8,9 @@ import { taggedBeside, taggedInside, uncooked } from './kernel_packet.ts';
 import { randomArithmetic } from './random_arithmetic.ts';
 import { randomExpression } from './random_expression.ts';
 import { frameBytes, wholeFrame } from './random_frame.ts';
+import { soak, times } from '../support/soak.ts';
 
 // A live capture's program, asked about a packet on its way, says what the program over stored packets says of the record that becomes of it.
-
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
 
 /** What asks for tags, for the bytes that a tag takes, for lengths, and for bytes at places that the packet tells. */
 const aroundTags = fc.constantFrom(
@@ -106,11 +105,11 @@ test(
           else seen.accepted += 1;
         }
       }),
-      { numRuns: 600 * soak },
+      { numRuns: times(600) },
     );
     expect(Math.min(seen.beside, seen.inside, seen.accepted, seen.rejected)).toBeGreaterThan(2000 * soak);
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );
 
 test.each([
@@ -138,11 +137,11 @@ test.each([
           else seen.accepted += 1;
         }
       }),
-      { numRuns: 300 * soak },
+      { numRuns: times(300) },
     );
     expect(Math.min(seen.accepted, seen.rejected)).toBeGreaterThan(500 * soak);
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );
 
 function cooked(frame: Uint8Array): Uint8Array {

@@ -9,8 +9,8 @@ import { frameMatches } from './frame_matches.ts';
 import { filterV1, networkText4or6 } from './random_filter.ts';
 import { cutFrame, packetsOf, recordsOf, wholeFrame } from './random_frame.ts';
 import { spelledOut, tcpdumpFilter } from './tcpdump_filter.ts';
+import { soak, times } from '../support/soak.ts';
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
 const networks = fc.oneof(fc.constant('all' as const), fc.array(networkText4or6, { minLength: 1, maxLength: 4 }));
 
 /** Expressions that do not name `vlan`, negations and offsets included. */
@@ -69,13 +69,13 @@ describe('filter_v1 within a scope', () => {
             misses += frames.length - wanted.length;
           },
         ),
-        { numRuns: 400 * soak },
+        { numRuns: times(400) },
       );
       // The random filters do tell frames apart.
       expect(hits).toBeGreaterThan(400);
       expect(misses).toBeGreaterThan(400);
     },
-    120_000 * soak,
+    120_000 * Math.max(1, soak),
   );
 });
 
@@ -95,10 +95,10 @@ describe('the same as tcpdump with every nesting spelled out', () => {
           expect(picked(program, records)).toEqual(wanted.map((packet) => packet.seconds));
           expect(pickedByMachine(program, records)).toEqual(picked(program, records));
         }),
-        { numRuns: 25 * soak },
+        { numRuns: times(25) },
       );
     },
-    120_000 * soak,
+    120_000 * Math.max(1, soak),
   );
 
   test.each(expressions)('%s', async (expression) => {
@@ -111,7 +111,7 @@ describe('the same as tcpdump with every nesting spelled out', () => {
         expect(picked(program, records)).toEqual(wanted.map((packet) => packet.seconds));
         expect(pickedByMachine(program, records)).toEqual(picked(program, records));
       }),
-      { numRuns: 3 * soak },
+      { numRuns: times(3) },
     );
   });
 
@@ -125,7 +125,7 @@ describe('the same as tcpdump with every nesting spelled out', () => {
           const wanted = packetsOf(await tcpdumpFilter(records, 1, expression));
           expect(picked(program, records)).toEqual(wanted.map((packet) => packet.seconds));
         }),
-        { numRuns: 3 * soak },
+        { numRuns: times(3) },
       );
     },
   );
@@ -163,8 +163,8 @@ test(
           expect(picked(program, records)).toEqual(rest.filter((number) => alone.includes(number)));
         },
       ),
-      { numRuns: 200 * soak },
+      { numRuns: times(200) },
     );
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );

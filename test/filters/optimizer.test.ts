@@ -9,10 +9,9 @@ import { randomArithmetic } from './random_arithmetic.ts';
 import { randomExpression } from './random_expression.ts';
 import { frameBytes, wholeFrame } from './random_frame.ts';
 import { anyTagsMeaning, unoptimized } from './same_meaning.ts';
+import { soak, times } from '../support/soak.ts';
 
 // libpcap's programs, as it writes them before its optimizer, are the oracle: what runs must say the same of every packet.
-
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
 
 const host = fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3', '10.200.3.4', '192.0.2.7');
 const plain: fc.Arbitrary<string> = fc.oneof(
@@ -89,12 +88,12 @@ test(
         const computed_anew = 32 * (text.split('geneve').length - 1);
         expect(after.length).toBeLessThanOrEqual(before.length + computed_anew);
       }),
-      { numRuns: 1500 * soak },
+      { numRuns: times(1500) },
     );
     expect(seen.texts).toBeGreaterThan(700 * soak);
     expect(Math.min(seen.accepted, seen.rejected)).toBeGreaterThan(10 * seen.texts);
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );
 
 test(
@@ -125,11 +124,11 @@ test(
           }
         },
       ),
-      { numRuns: 300 * soak },
+      { numRuns: times(300) },
     );
     expect(compared).toBeGreaterThan(10_000 * soak);
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );
 
 test.each([

@@ -11,10 +11,10 @@ import { programHere } from './compile_here.ts';
 import { randomArithmetic } from './random_arithmetic.ts';
 import { filterV1, networkText4or6 } from './random_filter.ts';
 import { concat, cutFrame, frameBytes, wholeFrame } from './random_frame.ts';
+import { soak, times } from '../support/soak.ts';
 
 // libpcap's own machine is the oracle: the same programs over the same records.
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
 const memory = createRecordMemory(1 << 20);
 
 /** Counts what was seen, so that a test can say that its filters do tell packets apart. */
@@ -92,7 +92,7 @@ test('random filters within random scopes', () => {
         if (program !== undefined) expectLikeLibpcap(program, recordsOf(frames, cut));
       },
     ),
-    { numRuns: 150 * soak },
+    { numRuns: times(150) },
   );
 });
 
@@ -114,7 +114,7 @@ test.each([
         ),
       );
     }),
-    { numRuns: 300 * soak },
+    { numRuns: times(300) },
   );
   expect(compiled).toBeGreaterThan(100 * soak);
 });
@@ -139,6 +139,6 @@ test('many hosts and ports in one filter', () => {
     fc.property(packets, (frames) => {
       if (program !== undefined) expectLikeLibpcap(program, recordsOf(frames));
     }),
-    { numRuns: 20 * soak },
+    { numRuns: times(20) },
   );
 });

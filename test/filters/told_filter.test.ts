@@ -7,8 +7,7 @@ import { formulaHolds, peeked } from './formula_holds.ts';
 import { taggedBeside, taggedInside } from './kernel_packet.ts';
 import { frameBytes, wholeFrame } from './random_frame.ts';
 import { toldFilter } from './told_filter.ts';
-
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
+import { soak, times } from '../support/soak.ts';
 
 test(
   'a filter matches what its words say, stored and live, and the index loses nothing of it',
@@ -34,10 +33,10 @@ test(
           if (wanted) seen.matched += 1;
         }
       }),
-      { numRuns: 600 * soak },
+      { numRuns: times(600) },
     );
     expect(seen.matched).toBeGreaterThan(seen.compared / 10);
     expect(seen.compared - seen.matched).toBeGreaterThan(seen.compared / 10);
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );

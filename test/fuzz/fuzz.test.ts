@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { testSeed } from '../support/test_seed.ts';
 import { runFuzz } from './run_fuzz.ts';
+import { soak } from '../support/soak.ts';
 
-const soak = Number(process.env['EDGETAP_SOAK'] ?? '1');
 const seed = testSeed('fuzz');
 /** Case by case a run is repeated by its seed; a single one by EDGETAP_CASE. */
 const first = Number(process.env['EDGETAP_CASE'] ?? '0');
@@ -19,5 +19,5 @@ test.each(['headers', 'readers', 'filters'] as const)(
     expect({ seed, failure: outcome.failure }).toEqual({ seed, failure: undefined });
     expect(outcome.slowest_ms).toBeLessThan(yardsticks_max * outcome.yardstick_ms);
   },
-  120_000 * soak,
+  120_000 * Math.max(1, soak),
 );

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll } from 'vitest';
+import { times } from './soak.ts';
 
 /** What the field's own tools (tcpdump, Wireshark's command line) said about some bytes. */
 export interface ToolOutput {
@@ -51,5 +52,5 @@ export function corpus(): string[] {
 
 /** How many times a randomised test runs: more when the suite soaks. */
 export function runs(usual: number): number {
-  return usual * Number(process.env['EDGETAP_SOAK'] ?? 1);
+  return times(usual);
 }

@@ -7,10 +7,11 @@ import { stopReasons } from '../../model/stop_reason.ts';
 import { insertAccount } from '../accounts.ts';
 import type { Database } from '../database.ts';
 import { insertOwnership } from '../ownerships.ts';
+import { times } from '../../../test/support/soak.ts';
 
 /** How often a property is tried; `EDGETAP_SOAK` multiplies it. */
 export function runs(count: number): number {
-  return count * Math.max(1, Number(process.env['EDGETAP_SOAK'] ?? '1'));
+  return times(count);
 }
 
 let made = 0;

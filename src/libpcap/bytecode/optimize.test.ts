@@ -5,8 +5,7 @@ import { coveringPackets } from '../../../test/support/covering_packets.ts';
 import { randomInstructions } from '../../../test/support/random_program.ts';
 import { accept, encodeInstructions, type Instruction } from '../program.ts';
 import { optimize } from './optimize.ts';
-
-const soak = Number(process.env['EDGETAP_SOAK'] ?? 1);
+import { soak, times } from '../../../test/support/soak.ts';
 
 const packet = fc.record({ bytes: fc.uint8Array({ maxLength: 90 }), wire_length: fc.nat(200) });
 
@@ -28,12 +27,12 @@ test(
         seen.programs += 1;
         if (optimized.length < instructions.length) seen.shorter += 1;
       }),
-      { numRuns: 1500 * soak },
+      { numRuns: times(1500) },
     );
     expect(seen.shorter).toBeGreaterThan(seen.programs * 0.9);
     expect(Math.min(seen.accepted, seen.rejected)).toBeGreaterThan(seen.programs);
   },
-  60_000 * soak,
+  60_000 * Math.max(1, soak),
 );
 
 function step(code: number, k = 0, jt = 0, jf = 0): Instruction {

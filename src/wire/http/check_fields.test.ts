@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { Check } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
 import { checkFields } from './check_fields.ts';
+import { times } from '../../../test/support/soak.ts';
 
 const schema = Type.Object(
   {
@@ -96,7 +97,7 @@ describe('checkFields', () => {
           if (name !== 'inner') expect(Check(schema.properties[name as 'kind'], kept)).toBe(true);
         }
       }),
-      { numRuns: 300 * Number(process.env['EDGETAP_SOAK'] ?? 1) },
+      { numRuns: times(300) },
     );
   });
 });
