@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '../client/api_client.ts';
 import { type CaptureOptions, withCaptureOptions } from './capture_options.ts';
+import { answerOrInterrupt } from './answer_or_interrupt.ts';
 import { checkOutput } from './check_output.ts';
-import type { CommandContext } from './command_context.ts';
+import { type CommandContext, note } from './command_context.ts';
+import { exitCode } from './exit_code.ts';
 import { finishCapture } from './finish_capture.ts';
 import { durationValue } from './option_values.ts';
 import { fullRequest, type LimitOptions, withLimitOptions } from './full_request.ts';
@@ -41,8 +43,14 @@ export function registerCaptureFull(parent: Command, context: CommandContext): v
       const request = fullRequest(command, expression, options, config);
       const destination_conf = options.bucket ?? config.bucket ?? (await onlyBucket(client, command));
       const lookback = options.lookback === undefined ? {} : { lookback: options.lookback };
-      const capture = await client.createCapture({ ...request, ...lookback, destination_conf });
-      await finishCapture(client, capture, options, context);
+      const asking = client.createCapture({ ...request, ...lookback, destination_conf });
+      const { answer: capture, interrupted } = await answerOrInterrupt(asking, context);
+      if (capture === undefined) {
+        note(context.io, 'edgetap has not answered: "edgetap list" says whether the capture has begun.');
+        context.end(exitCode.interrupted);
+        return;
+      }
+      await finishCapture(client, capture, options, context, interrupted);
     });
 }
 

@@ -15,17 +15,21 @@ export interface FinishOptions {
   readonly json?: boolean;
 }
 
-/** Follows a capture as far as the user wants: prints it, or waits for its end, or saves its file too. */
+/**
+ * Follows a capture as far as the user wants: prints it, or waits for its end, or saves its file too. One that was interrupted while it was
+ * asked for is stopped.
+ */
 export async function finishCapture(
   client: ApiClient,
   begun: CaptureResponse,
   options: FinishOptions,
   context: CommandContext,
+  interrupted = false,
 ): Promise<void> {
   const { io, end } = context;
   const { output } = options;
-  const waits = options.wait === true || output !== undefined;
-  const capture = waits ? await waitForCapture(client, begun, context) : begun;
+  const waits = options.wait === true || output !== undefined || interrupted;
+  const capture = waits ? await waitForCapture(client, begun, context, interrupted) : begun;
   if (capture === undefined) {
     end(exitCode.interrupted);
     return;

@@ -12,16 +12,19 @@ const poll_most_ms = 1000;
 const away_most_ms = 120_000;
 
 /**
- * Waits until a capture has ended, and shows its progress. Ctrl-C stops a full capture, as it stops tcpdump, and the wait goes on
- * for what it has; a second Ctrl-C, and the first for a look-back, leaves it to itself: then undefined.
+ * Waits until a capture has ended, and shows its progress. Ctrl-C, or SIGTERM, stops a full capture, as it stops tcpdump, and the wait
+ * goes on for what it has; a second one, and the first for a look-back, leaves it to itself: then undefined.
+ *
+ * @param interrupted the first has come already
  */
 export async function waitForCapture(
   client: ApiClient,
   begun: CaptureResponse,
   { io }: CommandContext,
+  interrupted = false,
 ): Promise<CaptureResponse | undefined> {
   const progress = createProgress(io);
-  let interrupts = 0;
+  let interrupts = interrupted ? 1 : 0;
   let wake = (): void => undefined;
   const unsubscribe = io.onInterrupt(() => {
     interrupts += 1;

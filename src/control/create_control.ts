@@ -50,6 +50,8 @@ export interface ControlParts {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** The operator is told. */
   warn(fault: Fault, context: string): void;
+  /** Lines of the log that could not be written so far. */
+  linesDropped(): number;
   /** A defect: the process must not go on. */
   crash(error: unknown): void;
 }
@@ -75,7 +77,7 @@ const buckets_open_max = 64;
 /** Starts a control: answers sensors, keeps captures, takes up what an earlier process left. */
 export function startControl(parts: ControlParts): RunningControl {
   const { db, bus } = parts;
-  const metrics = createMetrics(db);
+  const metrics = createMetrics(db, () => parts.linesDropped());
   const closing = new AbortController();
   const aside = createSetAside();
   let refusing: string | undefined;

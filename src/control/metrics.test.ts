@@ -9,7 +9,7 @@ const refused = { name: 'filter_attach_failed', code: 1504, message: 'The kernel
 test('an interface that is to be sampled and is not is told with the reason, as long as that lasts', async () => {
   const db = await openDatabase({ url: ':memory:', clock: () => 5_000_000_000n });
   try {
-    const metrics = createMetrics(db);
+    const metrics = createMetrics(db, () => 0);
     const described = async (samples: readonly SensorSamples[]): Promise<string> => {
       await db.transaction(async (tx) => {
         const beat = { name: 's1', colo: 'lab01', epoch: 'e', version: 1, last_heard: 5n, interfaces: [], samples };

@@ -11,8 +11,12 @@ export interface Metrics {
   countWarning(fault: string): void;
 }
 
-/** Makes the metrics of a control. What the database knows is read when it is asked for. */
-export function createMetrics(db: Database): Metrics {
+/**
+ * Makes the metrics of a control. What the database knows is read when it is asked for.
+ *
+ * @param linesDropped lines of control's log that could not be written so far
+ */
+export function createMetrics(db: Database, linesDropped: () => number): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
@@ -21,6 +25,11 @@ export function createMetrics(db: Database): Metrics {
     name: 'edgetap_warnings_total',
     help: 'Faults that the operator was warned of',
     labelNames: ['fault'] as const,
+    registers: [registry],
+  });
+  const lines = new Counter({
+    name: 'edgetap_log_lines_dropped_total',
+    help: "Lines of control's log that could not be written",
     registers: [registry],
   });
   const captures = gauge('captures', 'Captures that are kept', ['type', 'status']);
@@ -55,6 +64,8 @@ export function createMetrics(db: Database): Metrics {
       sampleFault,
     ];
     for (const one of [captures, ...perSensor]) one.reset();
+    lines.reset();
+    lines.inc(linesDropped());
     for (const { type, status, count } of await countByStatus(db)) captures.set({ type, status }, count);
     for (const sensor of await listSensors(db)) {
       const { name } = sensor;

@@ -42,6 +42,7 @@ import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
 import { readTls } from './read_tls.ts';
 import type { ServeSettings } from './settings.ts';
+import { standardOutput } from './standard_output.ts';
 import { wallClock } from './wall_clock.ts';
 
 const takeover_ms = 20_000;
@@ -142,6 +143,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
     holder: 'serve',
     sleep: wallClock.sleep,
     warn,
+    linesDropped: () => standardOutput().err.dropped,
     crash,
   });
 

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
+import { exitCode } from '../cli/exit_code.ts';
 import { runCli } from '../cli/run_cli.ts';
 import { registerAccountCommands } from './account_command.ts';
 import { endProcess } from './end_process.ts';
@@ -15,6 +16,9 @@ import { registerTokenCommands } from './token_command.ts';
 import { registerUserCommands } from './user_command.ts';
 
 let serves = false;
+
+const same_signal_ms = 300;
+const unanswered_ms = 1000;
 
 const program = new Command('edgetap')
   .description('Packets from any host of the fleet, on demand: one API, one clean capture file.')
@@ -68,12 +72,21 @@ const code = await runCli(program, process.argv.slice(2), {
   monotonic: () => performance.now(),
   onInterrupt: (handler) => {
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-    for (const signal of signals) process.on(signal, handler);
+    let heard_at = Number.NEGATIVE_INFINITY;
+    const hear = (): void => {
+      // timeout(1) tells its child, and then the group that this is in: that is one signal.
+      const again = performance.now() - heard_at < same_signal_ms;
+      heard_at = performance.now();
+      if (!again) handler();
+    };
+    for (const signal of signals) process.on(signal, hear);
     return () => {
-      for (const signal of signals) process.off(signal, handler);
+      for (const signal of signals) process.off(signal, hear);
     };
   },
 });
 // What serves leaves nothing to be waited for: a reader of its output that stands still would be.
 if (serves) await endProcess(code);
+// What was asked for and has not been answered is waited for no more; what was written has its time.
+if (code === exitCode.interrupted) setTimeout(() => process.exit(code), unanswered_ms).unref();
 process.exitCode = code;

@@ -54,23 +54,38 @@ export interface ServeOptions {
   readonly via?: readonly string[];
   /** In a process group of its own, as a shell's foreground job. */
   readonly detached?: boolean;
+  /** What is run in the place of Node and its program, where they are: `npm start`. */
+  readonly command?: readonly [string, ...string[]];
+  /** Descriptors in the place of the pipes that `output` is read from; where the API listens has to be given then. */
+  readonly written_to?: { readonly stdout: number; readonly stderr: number; readonly port: number };
 }
 
 const token = 'et-test-token-0123456789';
 const account_id = 'a'.repeat(32);
 
+/** The URL, once all works. */
+async function isReady(port: number): Promise<string | undefined> {
+  const url = `http://127.0.0.1:${port}`;
+  const response = await fetch(`${url}/readyz`);
+  const { status } = (await response.json()) as { readonly status: string };
+  return status === 'ok' ? url : undefined;
+}
+
 /** Starts edgetap on a free port and waits until both its children are ready. */
 export async function startServe(options: ServeOptions): Promise<Served> {
   const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
   const { root, node } = options.tree ?? { root: this_root, node: process.execPath };
-  const [command, ...args] = [...(options.via ?? []), node, join(root, 'src/main/edgetap.ts'), 'serve'];
-  const child = spawn(command, args, {
+  const program = options.command ?? [node, join(root, 'src/main/edgetap.ts'), 'serve'];
+  const [command = '', ...args] = [...(options.via ?? []), ...program];
+  const { stdout, stderr, port } = options.written_to ?? { stdout: 'pipe' as const, stderr: 'pipe' as const, port: 0 };
+  const child: ChildProcess = spawn(command, args, {
     detached: options.detached ?? false,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: root,
+    stdio: ['ignore', stdout, stderr],
     env: {
       PATH: process.env['PATH'],
       NODE_COMPILE_CACHE: join(this_root, `.cache/compile-${process.getuid?.()}`),
-      EDGETAP_LISTEN: '127.0.0.1:0',
+      EDGETAP_LISTEN: `127.0.0.1:${port}`,
       EDGETAP_DATA_DIR: data_dir,
       EDGETAP_INTERFACES: options.interfaces.join(','),
       EDGETAP_COLO: options.colo ?? 'lab01',
@@ -86,7 +101,7 @@ export async function startServe(options: ServeOptions): Promise<Served> {
   });
   let written = '';
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => (written += chunk.toString()));
+    stream?.on('data', (chunk: Buffer) => (written += chunk.toString()));
   const exited = once(child, 'exit');
   const remove = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
@@ -96,7 +111,7 @@ export async function startServe(options: ServeOptions): Promise<Served> {
     rmSync(data_dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   };
   const url = await Promise.race([
-    waitFor(() => /URL\s+(\S+)\/client\/v4/.exec(written)?.[1], {
+    waitFor(async () => /URL\s+(\S+)\/client\/v4/.exec(written)?.[1] ?? (port !== 0 && (await isReady(port))), {
       what: 'edgetap serve to be ready',
       limit_ms: 120_000,
     }),
