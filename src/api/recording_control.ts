@@ -134,6 +134,7 @@ export function recordingControl(): RecordingControl {
         id === recorded.capture_id ? recorded.capture : raise('not_found', { what: 'capture' }),
       ),
       stop: method('captures.stop', () => undefined),
+      discard: method('captures.discard', () => undefined),
       download: method('captures.download', () => downloadOf(new Uint8Array(24))),
     },
     estimates: { estimate: method('estimates.estimate', () => recorded.estimate) },

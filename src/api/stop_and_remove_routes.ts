@@ -33,6 +33,24 @@ export function stopAndRemoveRoutes(app: ApiInstance, { control }: ApiOptions): 
 
   app.route({
     method: 'DELETE',
+    url: '/accounts/:account_id/pcaps/:pcap_id',
+    schema: {
+      tags: ['Packet captures'],
+      operationId: 'discardCapture',
+      summary: 'Discard a capture',
+      description:
+        'Ends a capture that has not ended, as `failed`, and removes what edgetap holds of it: what waits for its bucket is not delivered any more. Of a look-back that has ended its file is removed, and it is not listed any more. What is in a bucket already stays. Repeating it changes nothing.',
+      params: CapturePath,
+      response: { 204: NoContent, ...refusals },
+    },
+    handler: async (request, reply) => {
+      await control.captures.discard(callerOf(request), idOr404(request.params.pcap_id, 'capture'));
+      return await reply.code(204).send(null);
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
     url: '/accounts/:account_id/pcaps/ownership/:ownership_id',
     schema: {
       tags: ['Buckets'],

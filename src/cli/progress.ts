@@ -20,7 +20,7 @@ const plain_every_ms = 10_000;
 export function createProgress({ stderr, monotonic }: Pick<CliIo, 'stderr' | 'monotonic'>): Progress {
   const terminal = stderr.isTTY === true;
   let shown = false;
-  let written: { readonly status: string; readonly at: number } | undefined;
+  let written: { readonly status: string; readonly reason: string; readonly at: number } | undefined;
   let last: { readonly packets: number; readonly at: number; readonly rate?: number } | undefined;
   let running_since: number | undefined;
 
@@ -46,6 +46,7 @@ export function createProgress({ stderr, monotonic }: Pick<CliIo, 'stderr' | 'mo
       running && last?.rate !== undefined ? [`${countText(Math.round(last.rate))}/s`] : [],
       left_s === undefined ? [] : [`${durationText(left_s)} left`],
       dropped === undefined ? [] : [`${countText(dropped)} dropped`],
+      reasonsOf(capture).map((reason) => `waiting: ${reason}`),
     ]
       .flat()
       .join('  ');
@@ -59,9 +60,11 @@ export function createProgress({ stderr, monotonic }: Pick<CliIo, 'stderr' | 'mo
         line(text);
         return;
       }
-      const due = written === undefined || written.status !== capture.status || at - written.at >= plain_every_ms;
+      const reason = reasonsOf(capture).join();
+      const changed = written?.status !== capture.status || written.reason !== reason;
+      const due = written === undefined || changed || at - written.at >= plain_every_ms;
       if (!due || isFinal(capture.status)) return;
-      written = { status: capture.status, at };
+      written = { status: capture.status, reason, at };
       stderr.write(`edgetap: ${text}\n`);
     },
     line(text) {
@@ -72,4 +75,16 @@ export function createProgress({ stderr, monotonic }: Pick<CliIo, 'stderr' | 'mo
       shown = false;
     },
   };
+}
+
+/** Nothing more is awaited of these. */
+const over: ReadonlySet<string> = new Set(['failed', 'excluded', 'no_answer']);
+
+/** What holds up a capture that has not ended: the first thing, for there is one line. */
+function reasonsOf({ status, type, sensors = [], ...capture }: CaptureResponse): readonly string[] {
+  if (isFinal(status) || type !== 'full') return [];
+  const told = [capture.error_message, ...sensors.map((one) => (over.has(one.status) ? undefined : one.error))].filter(
+    (text) => text !== undefined,
+  );
+  return told.slice(0, 1);
 }

@@ -33,6 +33,8 @@ export interface ApiClient {
   listCaptures(query?: ListQuery): Promise<CapturePage>;
   getCapture(id: string): Promise<CaptureResponse>;
   stopCapture(id: string): Promise<void>;
+  /** Ends a capture, or removes its file: nothing that edgetap holds of it is kept. */
+  discardCapture(id: string): Promise<void>;
   /** Opens the result file; the bytes come as they are read, and go on after a cut connection. */
   download(id: string, signal?: AbortSignal): Promise<CaptureFile>;
   listOwnerships(): Promise<readonly OwnershipResponse[]>;
@@ -91,6 +93,9 @@ export function createApiClient(
     getCapture: async (id) => (await ask('Capture', read(await at(one(id))))).result,
     stopCapture: async (id) => {
       await transport.send({ method: 'PUT', path: await at(`${one(id)}/stop`), repeatable: true });
+    },
+    discardCapture: async (id) => {
+      await transport.send({ method: 'DELETE', path: await at(one(id)), repeatable: false });
     },
     download: async (id, signal) => await downloadCapture(transport, await at(`${one(id)}/download`), world, signal),
     listOwnerships: async () => (await ask('OwnershipList', read(await at('/ownership')))).result,

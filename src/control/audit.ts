@@ -18,6 +18,7 @@ export type AuditAction =
   | 'bucket.remove'
   | 'capture.create'
   | 'capture.stop'
+  | 'capture.discard'
   | 'capture.download'
   | 'capture.expire';
 

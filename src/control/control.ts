@@ -102,6 +102,11 @@ export interface CaptureControl {
   get(by: Caller, id: string): Promise<Capture>;
   /** Idempotent. @throws {FaultError} `not_stoppable` for a simple capture */
   stop(by: Caller, id: string): Promise<void>;
+  /**
+   * Ends a capture that has not ended as failed, and removes what edgetap holds of it; of a look-back that has ended, its file and its row.
+   * What is in a bucket already stays. Idempotent.
+   */
+  discard(by: Caller, id: string): Promise<void>;
   /** @throws {FaultError} `result_not_ready`, `result_running`, `result_none`, `result_expired`, `bucket_read_failed` */
   download(by: Caller, id: string): Promise<Download>;
 }

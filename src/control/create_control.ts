@@ -116,6 +116,9 @@ export function startControl(parts: ControlParts): RunningControl {
     ...shared,
     keeper,
     changes,
+    endWork: (captureId) => {
+      for (const jobs of [conversions, lookbacks, pasts]) jobs.end(captureId);
+    },
     refusal: () => refusing,
     ahead: (record, sensors) => lookbacks.askAhead(record, sensors),
     claim: async (tx, { id, spec }) => (spec.type === 'simple' ? await lookbacks.claim(tx, id) : undefined),

@@ -90,6 +90,8 @@ export type CaptureEvent =
       readonly past: PartPast;
     }
   | { readonly kind: 'stop'; readonly at: TimeNs; readonly cause: 'stopped' | 'shutdown' }
+  /** Its owner wants nothing of it any more, whatever it has. */
+  | { readonly kind: 'discard'; readonly at: TimeNs; readonly reason: string }
   /** Time passes; `heard` says when each sensor was last heard of. */
   | { readonly kind: 'tick'; readonly at: TimeNs; readonly heard: ReadonlyMap<string, TimeNs> }
   | {

@@ -3,6 +3,7 @@ import type { CaptureEvent } from './capture_event.ts';
 import type { CaptureState, Effect, Step } from './capture_state.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { settleFull } from './settle_full.ts';
+import { takeDiscard } from './take_discard.ts';
 import { takeFull } from './take_full.ts';
 import { takeSimple } from './take_simple.ts';
 import { transitions } from './transitions.ts';
@@ -20,6 +21,7 @@ export function step(state: CaptureState, event: CaptureEvent, times: MachineTim
     effects.push(...next.effects);
     return next.state;
   };
+  if (event.kind === 'discard') return { state: go(state, takeDiscard(state, event)), effects };
   if (state.record.spec.type === 'simple') {
     return { state: go(state, takeSimple(state, event, times)), effects };
   }

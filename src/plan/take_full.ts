@@ -12,7 +12,11 @@ import { seconds } from './seconds.ts';
 import { sensorsOf } from './sensors_of.ts';
 
 /** Takes an event into a full capture's record and parts; what follows for the status is settled after it. */
-export function takeFull(state: CaptureState, event: CaptureEvent, times: MachineTimes): Step {
+export function takeFull(
+  state: CaptureState,
+  event: Exclude<CaptureEvent, { kind: 'discard' }>,
+  times: MachineTimes,
+): Step {
   switch (event.kind) {
     case 'report':
       return takeReport(state, event.at, event.news);

@@ -6,7 +6,11 @@ import { lookbackOutcome } from './lookback_outcome.ts';
 import { seconds } from './seconds.ts';
 
 /** Takes an event into a look-back. */
-export function takeSimple(state: CaptureState, event: CaptureEvent, times: MachineTimes): Step {
+export function takeSimple(
+  state: CaptureState,
+  event: Exclude<CaptureEvent, { kind: 'discard' }>,
+  times: MachineTimes,
+): Step {
   const { record } = state;
   const became = (change: Partial<CaptureRecord>, parts: readonly PartRecord[] = state.parts): Step => ({
     state: { record: { ...record, ...change }, parts },

@@ -32,6 +32,7 @@ const specs: Readonly<Record<'simple' | 'full', CaptureSpec>> = {
 
 let db: Database;
 let captures: CaptureControl;
+let ended: string[] = [];
 let now = 1_800_000_000_000_000_000n;
 
 beforeEach(async () => {
@@ -48,6 +49,7 @@ beforeEach(async () => {
   const consequences = { nudge: nothing, convert: nothing, lookback: nothing, past: nothing, discard: nothing };
   const never = new Proxy({}, { get: unused }) as never;
   changes = new CaptureChanges();
+  ended = [];
   captures = createCaptureControl({
     db,
     random: (count) => new Uint8Array(randomBytes(count)),
@@ -67,6 +69,7 @@ beforeEach(async () => {
     begun: unused,
     buckets: never,
     results: never,
+    endWork: (id) => void ended.push(id),
     keep_ns: 1n,
   });
   return () => db.close();
@@ -128,10 +131,10 @@ test('a file that was kept long enough is gone', async () => {
   await expect(captures.download(by, id)).rejects.toMatchObject({ faults: [{ name: 'result_expired' }] });
 });
 
-describe('a stop', () => {
-  const rows = async (): Promise<readonly string[]> =>
-    (await listAudit(db, account_id, 10)).map((row) => `${row.action} ${row.subject} ${row.detail}`);
+const rows = async (): Promise<readonly string[]> =>
+  (await listAudit(db, account_id, 10)).map((row) => `${row.action} ${row.subject} ${row.detail}`);
 
+describe('a stop', () => {
   test('is written down once, however often it comes, together with what it does', async () => {
     const id = await store('full', 'running');
     await Promise.all([captures.stop(by, id), captures.stop(by, id), captures.stop(by, id)]);
@@ -195,5 +198,22 @@ describe('asking for a look-back', () => {
     ['full', 'running'],
   ] as const)('or a capture that is %s and %s does not wait where nothing is about to come', async (type, status) => {
     expect(await (await asked(await store(type, status))).status).toBe(status);
+  });
+});
+
+describe('a discard', () => {
+  test('ends a full capture once, as failed, is audited, and ends what is under way for it', async () => {
+    const id = await store('full', 'conversion_pending');
+    await captures.discard(by, id);
+    await captures.discard(by, id);
+    expect(await rows()).toEqual([`capture.discard ${id} while conversion_pending`]);
+    expect(await captureById(db, id)).toMatchObject({
+      status: 'failed',
+      error_message: 'It was discarded by its owner before it was delivered.',
+    });
+    expect(ended).toEqual([id]);
+    await expect(captures.discard({ ...by, account_id: 'b'.repeat(32) }, id)).rejects.toMatchObject({
+      faults: [{ name: 'not_found' }],
+    });
   });
 });

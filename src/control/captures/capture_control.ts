@@ -1,13 +1,13 @@
 import type { Bucket } from '../../bucket/bucket.ts';
-import { captureOf, listCaptures } from '../../db/captures.ts';
+import { captureOf, deleteCapture, listCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { partsOfMany } from '../../db/parts.ts';
 import type { Capture } from '../../model/capture.ts';
-import { FaultError, raise } from '../../model/errors/fault.ts';
+import { FaultError, fault, raise } from '../../model/errors/fault.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import { formatTime } from '../../model/time.ts';
-import { writeAudit } from '../audit.ts';
+import { type Actor, writeAudit } from '../audit.ts';
 import type { Caller, CaptureControl, Download } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { resultName } from '../delivery/place_of.ts';
@@ -29,6 +29,8 @@ export interface CaptureControlDeps extends CreateDeps {
   readonly keep_ns: bigint;
   readonly changes: CaptureChanges;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Ends what is under way for a capture that is over. */
+  endWork(captureId: string): void;
 }
 
 /**
@@ -77,7 +79,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       const record = await find(db, by, id);
       if (record.spec.type === 'simple') raise('not_stoppable');
       if (isFinal(record.status) || record.stop_requested !== undefined) return;
-      const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
+      const actor = actorOf(by);
       const at = await db.now();
       await deps.keeper.take(
         [{ capture_id: id, events: [{ kind: 'stop', at, cause: 'stopped' }] }],
@@ -89,8 +91,39 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
         },
       );
     },
+    discard: async (by, id) => {
+      const record = await find(db, by, id);
+      if (!isFinal(record.status)) await discardUnfinished(deps, by, record);
+      else if (record.spec.type === 'simple') await removeLookback(deps, by, record);
+    },
     download: async (by, id) => await download(deps, by, await find(db, by, id)),
   };
+}
+
+async function discardUnfinished(deps: CaptureControlDeps, by: Caller, record: CaptureRecord): Promise<void> {
+  const { id, status } = record;
+  const { message: reason } = fault('capture_discarded');
+  const at = await deps.db.now();
+  await deps.keeper.take([{ capture_id: id, events: [{ kind: 'discard', at, reason }] }], async (tx, states) => {
+    // What had ended meanwhile has its own end.
+    if (states.get(id)?.record.ended_at !== at) return;
+    const entry = { action: 'capture.discard', subject: id, detail: `while ${status}` } as const;
+    await writeAudit(tx, actorOf(by), entry, deps.random);
+  });
+  deps.endWork(id);
+}
+
+async function removeLookback(deps: CaptureControlDeps, by: Caller, record: CaptureRecord): Promise<void> {
+  await deps.results.removeObject(resultName(record));
+  await deps.db.transaction(async (tx) => {
+    await deleteCapture(tx, record.id);
+    const entry = { action: 'capture.discard', subject: record.id, detail: record.status } as const;
+    await writeAudit(tx, actorOf(by), entry, deps.random);
+  });
+}
+
+function actorOf({ account_id, principal, address }: Caller): Actor {
+  return { account_id, principal_id: principal.id, address };
 }
 
 async function find(db: Database, by: Caller, id: string): Promise<CaptureRecord> {
@@ -128,7 +161,7 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
         spec.type === 'simple'
           ? await openResult(bucket, known, range)
           : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range));
-      const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
+      const actor = actorOf(by);
       await deps.db.transaction(async (tx) => {
         await writeAudit(tx, actor, { action: 'capture.download', subject: record.id, detail: filename }, deps.random);
       });

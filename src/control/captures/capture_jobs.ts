@@ -8,6 +8,8 @@ export interface CaptureJobs {
   begin(captureId: string, lease?: Lease): void;
   /** Takes the lease of a capture's work in the transaction that makes the work: `begin` is to have it once that has committed. */
   claim(tx: Transaction, captureId: string): Promise<Lease | undefined>;
+  /** Ends what is under way for a capture that is over. */
+  end(captureId: string): void;
   /** Gives up what is under way; it is begun again by the next control. */
   close(): Promise<void>;
 }
@@ -44,6 +46,7 @@ export function createCaptureJobs(
   const { db } = deps;
   const underWay = new Map<string, Promise<void>>();
   const closing = new AbortController();
+  const ends = new Map<string, AbortController>();
 
   const renew = async (lease: Lease, lost: AbortController, done: AbortSignal): Promise<void> => {
     while (!done.aborted) {
@@ -60,12 +63,14 @@ export function createCaptureJobs(
     if (lease === undefined) return;
     const own: JobLease = { lease, released: false };
     const [lost, done] = [new AbortController(), new AbortController()];
+    ends.set(captureId, lost);
     const renewing = renew(lease, lost, done.signal);
     renewing.catch(() => lost.abort()); // a database that fails: what is not renewed is not held
     try {
       await run(captureId, AbortSignal.any([closing.signal, lost.signal]), own);
     } finally {
       done.abort();
+      ends.delete(captureId);
       await renewing.catch(() => undefined);
       if (!own.released) await releaseLease(db, lease);
     }
@@ -83,6 +88,7 @@ export function createCaptureJobs(
         .finally(() => underWay.delete(captureId));
       underWay.set(captureId, running);
     },
+    end: (captureId) => ends.get(captureId)?.abort(),
     close: async () => {
       closing.abort();
       await Promise.all(underWay.values());

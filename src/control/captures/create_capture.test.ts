@@ -46,6 +46,7 @@ const deps = (): CreateDeps => ({
   },
   limits: { creates_per_minute: 100, running_full: 1 },
   packets_max: 10_000,
+  buckets: { ofCapture: () => raise('not_found', { what: 'bucket' }) },
   refusal: () => (failure === 'shutdown' ? 'it is shutting down' : undefined),
   ahead: ({ id }) => {
     ahead.add(id);

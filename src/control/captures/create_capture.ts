@@ -14,6 +14,7 @@ import type { TimeNs } from '../../model/time.ts';
 import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
+import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import {
   type Admission,
   admitCreate,
@@ -30,6 +31,7 @@ import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 export interface CreateDeps extends CheckDeps {
   readonly random: RandomBytes;
   readonly limits: CreateLimits;
+  readonly buckets: CaptureBuckets;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;
   /**
@@ -87,6 +89,7 @@ async function createNew(
   if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
   const checked = await checkCapture(deps, by, body, wall);
   const { record, parts } = plan(deps, by, checked, received_at);
+  await requireAllowed(deps, record);
   // Not for one that will be refused.
   const room = await hasRoom(db, attemptAt(await db.now()), deps.limits);
   const giveUp = room ? deps.ahead(record, checked.fleet) : undefined;
@@ -133,6 +136,18 @@ async function write(
     const generations = await bumpGeneration(tx, [...new Set(parts.map((part) => part.sensor))]);
     return { ...admission, generations, lease: await deps.claim(tx, record) };
   });
+}
+
+/** A bucket that was allowed when it was added may be so no more: a capture could never be delivered into it. */
+async function requireAllowed({ buckets }: CreateDeps, record: CaptureRecord): Promise<void> {
+  if (record.spec.type !== 'full') return;
+  try {
+    await buckets.ofCapture(record);
+  } catch (error) {
+    if (!(error instanceof FaultError) || kindOf(error.faults[0]).status >= 500) throw error;
+    const [first, ...more] = error.faults;
+    throw new FaultError([{ ...first, pointer: '/destination_conf' }, ...more], { cause: error });
+  }
 }
 
 /** The bucket may have been removed since the check; from here on to the commit it cannot be. */

@@ -198,6 +198,7 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
   return {
     begin: (captureId, lease) => jobs.begin(captureId, lease),
     claim: async (tx, captureId) => await jobs.claim(tx, captureId),
+    end: (captureId) => jobs.end(captureId),
     askAhead: ({ id, spec, scope }, sensors) => {
       if (spec.type !== 'simple') return () => undefined;
       const request = lookbackRequest(spec, scope);

@@ -12,4 +12,10 @@ export const storageFaults = {
     retry: 'no',
     text: 'What sensor {sensor} says of {what} cannot be taken ({reason}): its files stay with the sensor.',
   },
+  capture_discarded: {
+    code: 1621,
+    status: 500,
+    retry: 'no',
+    text: 'It was discarded by its owner before it was delivered.',
+  },
 } as const;
