@@ -147,6 +147,7 @@ describe('good answers have the envelope and the schema that OpenAPI promises', 
 
   test.each([
     ['PUT', `${base}/${capture_id}/stop`, 'captures.stop'],
+    ['DELETE', `${base}/${capture_id}`, 'captures.discard'],
     ['DELETE', `${base}/ownership/${ownership_id}`, 'ownerships.remove'],
   ] as const)('%s %s is 204, whatever body comes with it', async (method, url, called) => {
     const bodies: [object, string | undefined][] = [
@@ -176,6 +177,7 @@ describe('who asks', () => {
     ['POST', `${base}/estimate`],
     ['GET', `${base}/${capture_id}`],
     ['PUT', `${base}/${capture_id}/stop`],
+    ['DELETE', `${base}/${capture_id}`],
     ['GET', `${base}/${capture_id}/download`],
     ['GET', `${base}/ownership`],
     ['POST', `${base}/ownership`],

@@ -56,6 +56,7 @@ describe('the OpenAPI document', () => {
         `get ${account}/{pcap_id}`,
         `post ${account}/estimate`,
         `put ${account}/{pcap_id}/stop`,
+        `delete ${account}/{pcap_id}`,
         `get ${account}/{pcap_id}/download`,
         `get ${account}/ownership`,
         `post ${account}/ownership`,

@@ -71,6 +71,7 @@ export const credentials: readonly BadRequest[] = [
   forbidden('POST', pcaps, simple),
   forbidden('POST', `${pcaps}/estimate`, simple),
   forbidden('PUT', `${pcaps}/{simple}/stop`),
+  forbidden('DELETE', `${pcaps}/{simple}`),
   forbidden('POST', `${pcaps}/ownership`, { destination_conf: '{bucket}' }),
   forbidden('POST', `${pcaps}/ownership/validate`, {}),
   forbidden('DELETE', `${pcaps}/ownership/{ownership}`),

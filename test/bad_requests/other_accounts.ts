@@ -7,6 +7,7 @@ const routes: readonly (readonly [BadRequest['method'], string, unknown?])[] = [
   ['POST', '/estimate', simple],
   ['GET', '/{other_simple}'],
   ['PUT', '/{other_full}/stop'],
+  ['DELETE', '/{other_full}'],
   ['GET', '/{other_simple}/download'],
   ['GET', '/ownership'],
   ['POST', '/ownership', { destination_conf: '{bucket}' }],
@@ -52,6 +53,7 @@ export const otherAccounts: readonly BadRequest[] = [
   missing("another account's full capture", 'GET', '/{other_full}'),
   missing("download another account's look-back", 'GET', '/{other_simple}/download'),
   missing("stop another account's full capture", 'PUT', '/{other_full}/stop'),
+  missing("discard another account's full capture", 'DELETE', '/{other_full}'),
   missing("remove another account's bucket", 'DELETE', '/ownership/{other_ownership}'),
   {
     what: "validate another account's bucket",

@@ -7,6 +7,7 @@ import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
 import { insertOwnership } from '../../db/ownerships.ts';
 import { insertParts } from '../../db/parts.ts';
+import { fault } from '../../model/errors/fault.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import type { Status } from '../../model/status.ts';
@@ -209,7 +210,7 @@ describe('a discard', () => {
     expect(await rows()).toEqual([`capture.discard ${id} while conversion_pending`]);
     expect(await captureById(db, id)).toMatchObject({
       status: 'failed',
-      error_message: 'It was discarded by its owner before it was delivered.',
+      error_message: fault('capture_discarded').message,
     });
     expect(ended).toEqual([id]);
     await expect(captures.discard({ ...by, account_id: 'b'.repeat(32) }, id)).rejects.toMatchObject({
