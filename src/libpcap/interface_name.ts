@@ -1,5 +1,6 @@
 import { type Libpcap, loadLibpcap } from './binding.ts';
-import { lastErrno, nativeBytes, nativeText } from './native_bytes.ts';
+import { nameText } from './name_text.ts';
+import { lastErrno, nativeBytes } from './native_bytes.ts';
 import { raiseErrno } from './native_fault.ts';
 
 // linux/sockios.h, linux/if.h: `struct ifreq` begins with the name, and has the number behind it.
@@ -12,6 +13,9 @@ const ENODEV = 19;
 export function interfaceName(socket: number, ifindex: number, { libc }: Libpcap = loadLibpcap()): string | undefined {
   const request = nativeBytes(ifreqBytes);
   new DataView(request.buffer).setInt32(nameBytes, ifindex, true);
-  if (libc.ioctl(socket, SIOCGIFNAME, request) === 0) return nativeText(request.subarray(0, nameBytes));
+  if (libc.ioctl(socket, SIOCGIFNAME, request) === 0) {
+    const name = request.subarray(0, nameBytes);
+    return nameText(name.subarray(0, name.indexOf(0)));
+  }
   return lastErrno() === ENODEV ? undefined : raiseErrno('ioctl');
 }

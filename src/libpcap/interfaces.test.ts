@@ -129,3 +129,21 @@ test('where no more files can be opened, no interface is called missing: interfa
   });
   expect(said['before']).toBeGreaterThan(0);
 });
+
+test('a name that is no UTF-8, or has control characters, has a text to find it by', () => {
+  // Node passes arguments as UTF-8.
+  const name = `"$(printf 'a\\377\\033${process.pid % 1_000_000}')"`;
+  const sh = (script: string): string => execFileSync('sh', ['-c', script], { encoding: 'utf8' });
+  const text = `a\\xff\\x1b${process.pid % 1_000_000}`;
+  sh(`ip link add ${name} type veth peer name eu${process.pid % 1_000_000}`);
+  try {
+    const found = listInterfaces().find((one) => one.name === text);
+    expect(found?.arphrd).toBe(1);
+    expect(interfaceNamed(text)).toEqual(found);
+    expect(interfaceDrops({ name: text, ifindex: found?.ifindex ?? 0 })).toBe(0n);
+    sh(`ip link set ${name} up && ip route add 198.51.100.78/32 dev ${name}`);
+    expect(hostFiles.read('/proc/net/route')).toContain(`\n${text}\t`);
+  } finally {
+    sh(`ip link del ${name}`);
+  }
+});

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { InterfaceRef } from './live_handle.ts';
+import { nameBytes, nameText } from './name_text.ts';
 import { errnoText } from './native_fault.ts';
 
 const IFF_UP = 0x1;
@@ -18,7 +19,7 @@ export interface HostInterface extends InterfaceRef {
   readonly mac?: string;
 }
 
-/** The files that tell of interfaces: sysfs and procfs, or what a test has in their place. */
+/** The files that tell of interfaces: sysfs and procfs, or what a test has in their place. Names are texts as `nameText` has them. */
 export interface InterfaceFiles {
   /** Names in a directory; empty where there is no such directory. Throws `interfaces_unreadable` where it cannot be read. */
   list(directory: string): readonly string[];
@@ -30,14 +31,14 @@ export interface InterfaceFiles {
 export const hostFiles: InterfaceFiles = {
   list(directory) {
     try {
-      return readdirSync(directory);
+      return readdirSync(directory, { encoding: 'buffer' }).map(nameText);
     } catch (error) {
       return gone(error, []);
     }
   },
   read(path) {
     try {
-      return readFileSync(path, 'utf8');
+      return nameText(readFileSync(Buffer.from(nameBytes(path))));
     } catch (error) {
       return gone(error, undefined);
     }

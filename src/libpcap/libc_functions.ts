@@ -12,6 +12,7 @@ export interface LibcFunctions {
   read(descriptor: number, into: Uint8Array, bytes: number): number | bigint;
   write(descriptor: number, from: Uint8Array, bytes: number): number | bigint;
   close(descriptor: number): number;
+  socket(domain: number, type: number, protocol: number): number;
   fcntl(descriptor: number, command: number, argument: number): number;
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   setsockopt(socket: number, level: number, name: number, value: Uint8Array, bytes: number): number;
@@ -40,6 +41,7 @@ export function libcFunctions(program: LibraryHandle): LibcFunctions {
     read: declare('long read(int fd, void *into, size_t bytes)'),
     write: declare('long write(int fd, const void *from, size_t bytes)'),
     close: declare('int close(int fd)'),
+    socket: declare('int socket(int domain, int type, int protocol)'),
     fcntl: (descriptor, command, argument) => fcntl(descriptor, command, 'int', argument),
     ioctl: (descriptor, request, argument) => ioctl(descriptor, request, 'void *', argument),
     setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t bytes)'),

@@ -1,6 +1,7 @@
 import { raise } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
 import { type InterfaceRef, LiveHandle } from './live_handle.ts';
+import { nameBytes } from './name_text.ts';
 import { nativeBytes, nativeText } from './native_bytes.ts';
 import { checked } from './native_fault.ts';
 import { packetAddress } from './packet_address.ts';
@@ -64,7 +65,10 @@ function open(
   const { pcap } = native;
   const { name } = options.interface;
   const errorText = nativeBytes(error_text_bytes);
-  const pointer = pcap.pcap_create(name, errorText);
+  const device = nameBytes(name);
+  const terminated = nativeBytes(device.length + 1);
+  terminated.set(device);
+  const pointer = pcap.pcap_create(terminated, errorText);
   if (pointer === null) return raise('capture_open_failed', { interface: name, reason: nativeText(errorText) });
   try {
     pcap.pcap_set_snaplen(pointer, options.snaplen_bytes);

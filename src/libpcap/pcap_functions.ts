@@ -8,8 +8,8 @@ import type { DumperPointer, FilePointer, FunctionPointer, PcapPointer } from '.
  */
 export interface PcapFunctions {
   pcap_lib_version(): string;
-  /** Null on failure, then `errorText` (256 bytes) has the reason. */
-  pcap_create(device: string, errorText: Uint8Array): PcapPointer | null;
+  /** `device`: its name and a zero byte. Null on failure, then `errorText` (256 bytes) has the reason. */
+  pcap_create(device: Uint8Array, errorText: Uint8Array): PcapPointer | null;
   pcap_set_snaplen(pcap: PcapPointer, bytes: number): number;
   pcap_set_timeout(pcap: PcapPointer, ms: number): number;
   pcap_set_buffer_size(pcap: PcapPointer, bytes: number): number;
@@ -57,7 +57,7 @@ export function pcapFunctions(library: LibraryHandle): PcapFunctions {
   const declare = (prototype: string) => library.func(prototype);
   return {
     pcap_lib_version: declare('const char *pcap_lib_version()'),
-    pcap_create: declare('void *pcap_create(const char *device, void *errbuf)'),
+    pcap_create: declare('void *pcap_create(const void *device, void *errbuf)'),
     pcap_set_snaplen: declare('int pcap_set_snaplen(void *p, int snaplen)'),
     pcap_set_timeout: declare('int pcap_set_timeout(void *p, int ms)'),
     pcap_set_buffer_size: declare('int pcap_set_buffer_size(void *p, int size)'),

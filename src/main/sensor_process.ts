@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ipcSensorBus } from '../bus/ipc.ts';
 import { createCaptureEngine } from '../capture/capture_engine.ts';
 import { Spool } from '../capture/spool.ts';
+import { alternativeIndex } from '../libpcap/alternative_name.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { defaultRouteInterface } from '../libpcap/default_route.ts';
 import { readHostClock } from '../libpcap/host_clock.ts';
@@ -22,8 +23,8 @@ import { refusedBy, warnBy } from './create_logger.ts';
 import { diskBudgets } from './disk_budgets.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
-import type { ServeSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
+import { wantedInterfaces } from './wanted_interfaces.ts';
 
 const takeover_ms = 20_000;
 const known_ms = 20_000;
@@ -55,13 +56,18 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     own: guardedAgents({ policy: anywhere }),
   };
   const bus = ipcSensorBus(link, settings.sensor);
-  const interfaces = (): readonly HostInterface[] => named(settings).slice(0, limits.interfaces_max);
+  const wanted = wantedInterfaces(settings.interfaces, {
+    list: listInterfaces,
+    defaultRoute: defaultRouteInterface,
+    alternative: alternativeIndex,
+  });
+  const interfaces = (): readonly HostInterface[] => wanted.present().slice(0, limits.interfaces_max);
   const keeper = keepSampling({
     samples,
     rate: settings.sample_rate,
-    present: () => named(settings).map(({ name }) => name),
-    isAwaited: (name) => typeof settings.interfaces !== 'string' && settings.interfaces.includes(name),
-    awaited: typeof settings.interfaces === 'string' ? [] : settings.interfaces,
+    present: () => wanted.present().map(({ name }) => name),
+    isAwaited: (name) => wanted.isAwaited(name),
+    awaited: () => wanted.awaited(),
     warn,
   });
   const sensor = await startSensor({
@@ -89,7 +95,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     crash,
   });
   const sampling = new AbortController();
-  const absent = missing(settings).map((name) => fault('interface_unknown', { interface: name }));
+  const absent = wanted.missing().map((name) => fault('interface_unknown', { interface: name }));
   for (const one of absent) warn(one, 'at the start');
   await keeper.look();
   const looking = (async (): Promise<void> => {
@@ -106,9 +112,12 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     details: {
       interfaces: interfaces().map((port) => port.name),
       warnings: [
-        ...missing(settings).map(
-          (name) => `There is no interface ${name} on this host. It is taken as soon as it is there.`,
-        ),
+        ...wanted
+          .missing()
+          .map(
+            (name) =>
+              `There is no interface ${name} on this host. It is taken as soon as it is there.${patternNote(name)}`,
+          ),
         ...keeper.warnings,
       ],
     },
@@ -124,17 +133,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   };
 });
 
-/** The interfaces that the settings name, as they are now, the oldest first; a name that is not there now may come. */
-function named(settings: ServeSettings): readonly HostInterface[] {
-  const all = listInterfaces().toSorted((one, other) => one.ifindex - other.ifindex);
-  if (settings.interfaces === 'all') return all.filter((port) => port.up);
-  const names = settings.interfaces === 'default' ? [defaultRouteInterface() ?? 'lo'] : settings.interfaces;
-  return all.filter((port) => names.includes(port.name));
-}
-
-/** The interfaces that the settings name and that are not there now. */
-function missing({ interfaces }: ServeSettings): readonly string[] {
-  if (interfaces === 'all' || interfaces === 'default') return [];
-  const there = new Set(listInterfaces().map((port) => port.name));
-  return interfaces.filter((name) => !there.has(name));
+/** A name with such characters may be meant as a pattern. */
+function patternNote(name: string): string {
+  return /[*?[\]]/.test(name) ? ' Patterns are not known here: it is taken as a name.' : '';
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
-import { raise } from '../model/errors/fault.ts';
+import { FaultError, raise } from '../model/errors/fault.ts';
 import { createLogger } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
@@ -18,7 +18,7 @@ const again_ms = 2000;
 
 /** Runs edgetap on one machine until it is told to end. `given` has settings by environment name. */
 export async function serve(given: Readonly<Record<string, string | undefined>>): Promise<void> {
-  const read = readServeSettings(given, hostname().split('.')[0] ?? 'localhost');
+  const read = readServeSettings(given, hostname().split('.')[0] ?? 'localhost', await alternativeNames(given));
   const settings = { ...read, data_dir: resolve(read.data_dir) };
   makeDataDirectory(settings.data_dir);
   const held = holdDirectory(settings.data_dir, 'serve', 0);
@@ -51,6 +51,25 @@ export async function serve(given: Readonly<Record<string, string | undefined>>)
     await supervisor.shutDown();
     held.release();
   }
+}
+
+/**
+ * Says which names are alternative ones of this host's interfaces. Only what cannot be an interface's own name is asked for, and only then is
+ * the native code for it loaded here.
+ */
+async function alternativeNames(
+  given: Readonly<Record<string, string | undefined>>,
+): Promise<(name: string) => boolean> {
+  if (!/[^\s,]{16}|:|\\/.test(given['EDGETAP_INTERFACES'] ?? '')) return () => false;
+  const { alternativeIndex } = await import('../libpcap/alternative_name.ts');
+  return (name) => {
+    try {
+      return alternativeIndex(name) !== undefined;
+    } catch (error) {
+      if (error instanceof FaultError) return false;
+      throw error;
+    }
+  };
 }
 
 function makeDataDirectory(directory: string): void {

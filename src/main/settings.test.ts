@@ -44,6 +44,9 @@ describe('readServeSettings', () => {
   });
 
   test.each([
+    ['INTERFACES', 'any'],
+    ['INTERFACES', 'eth0,a/b'],
+    ['INTERFACES', 'sixteen-bytes-xy'],
     ['LISTEN', '8787'],
     ['LISTEN', '127.0.0.1:99999'],
     ['LISTEN', '::1:80'],

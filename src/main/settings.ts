@@ -1,6 +1,7 @@
 import { raise } from '../model/errors/fault.ts';
 import { isId } from '../model/id.ts';
 import { parseNetwork } from '../model/ip_address.ts';
+import { readInterfaceList } from './interface_list.ts';
 
 /** One setting: a flag and an environment variable of the same name. */
 export interface SettingSpec {
@@ -29,7 +30,11 @@ export const serveSettings: readonly SettingSpec[] = [
   spec('DATA_DIR', 'directory', 'where everything is kept', './data'),
   spec('COLO', 'name', 'the site of this machine, such as ord02', 'local01'),
   spec('SENSOR', 'name', 'the name of this sensor; the host name by default'),
-  spec('INTERFACES', 'list', 'interfaces to capture, separated by commas; "all"; the default route\'s by default'),
+  spec(
+    'INTERFACES',
+    'list',
+    'interfaces to capture, by name or alternative name, separated by commas or blanks; "all"; the default route\'s by default',
+  ),
   spec('ACCOUNT_ID', '32 hex', 'the id of the first account; random by default'),
   spec(
     'BOOTSTRAP_TOKEN',
@@ -103,11 +108,12 @@ export interface ServeSettings {
 
 /**
  * Checks the settings of `serve`. `given` has the values by environment name, from flags and environment.
- * Throws `setting_invalid` for the first wrong one.
+ * `isAlternative` says whether an interface of this host has such an alternative name. Throws `setting_invalid` for the first wrong one.
  */
 export function readServeSettings(
   given: Readonly<Record<string, string | undefined>>,
   host_name: string,
+  isAlternative: (name: string) => boolean = () => false,
 ): ServeSettings {
   const text = (name: string): string | undefined => {
     const value = given[`EDGETAP_${name}`] ?? serveSettings.find((one) => one.name === `EDGETAP_${name}`)?.fallback;
@@ -170,7 +176,7 @@ export function readServeSettings(
   if (sample_rate !== undefined && (given['EDGETAP_SAMPLE_PPS'] ?? '') !== '') {
     wrong('SAMPLE_RATE', 'left out where EDGETAP_SAMPLE_PPS is given: the rate is fixed or adapts');
   }
-  const interfaces = list('INTERFACES');
+  const interfaces = readInterfaceList(text('INTERFACES') ?? '', isAlternative);
   const optional = {
     account_id,
     bootstrap_token,
@@ -188,8 +194,7 @@ export function readServeSettings(
     data_dir: text('DATA_DIR') ?? './data',
     colo: named('COLO', text('COLO') ?? ''),
     sensor: sensorName(text('SENSOR') ?? host_name),
-    interfaces:
-      interfaces.length === 0 ? 'default' : interfaces.length === 1 && interfaces[0] === 'all' ? 'all' : interfaces,
+    interfaces: 'names' in interfaces ? interfaces.names : wrong('INTERFACES', interfaces.expected),
     sample_pps: whole('SAMPLE_PPS', 100, 100_000_000) ?? sample_pps_default,
     packets_max: whole('PACKETS_MAX', 1, 1_000_000_000) ?? 10_000,
     creates_per_minute: whole('CREATES_PER_MINUTE', 1, 1_000_000) ?? 60,

@@ -42,9 +42,7 @@ beforeEach(() => {
     },
     rate: 4,
     present: () => present,
-    get awaited() {
-      return awaited;
-    },
+    awaited: () => awaited,
     isAwaited: (name) => awaited.includes(name),
     warn: ({ name }, context) => void warned.push(`${context}: ${name}`),
   });
@@ -114,7 +112,7 @@ test('a defect is thrown on', async () => {
     },
     rate: undefined,
     present: () => present,
-    awaited: [],
+    awaited: () => [],
     isAwaited: () => false,
     warn: () => undefined,
   });
@@ -144,7 +142,7 @@ test('where the interfaces cannot be read, what is sampled goes on', async () =>
     samples: { status, startSampling: async () => undefined, stopSampling: async (name) => void sampled.delete(name) },
     rate: undefined,
     present: () => raise('interfaces_unreadable', { reason: 'too many open files (EMFILE)' }),
-    awaited: [],
+    awaited: () => [],
     isAwaited: () => false,
     warn: ({ name }, context) => void warned.push(`${context}: ${name}`),
   });

@@ -12,7 +12,7 @@ export interface KeepSamplingDeps {
   /** Is it to be sampled as soon as it is there again, however long it is away? */
   isAwaited(name: string): boolean;
   /** Interfaces that are to be sampled whatever is there: those that the settings name. */
-  readonly awaited: readonly string[];
+  awaited(): readonly string[];
   warn(fault: Fault, context: string): void;
 }
 
@@ -75,7 +75,7 @@ export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
     for (const [name, why] of unsampled) {
       if (!present.has(name) || why.name === 'interface_unknown') unsampled.delete(name);
     }
-    for (const name of deps.awaited) {
+    for (const name of deps.awaited()) {
       if (!present.has(name)) unsampled.set(name, fault('interface_unknown', { interface: name }));
     }
   };

@@ -24,7 +24,7 @@ import {
 } from '../support/take_captures.ts';
 import { testLinkName } from '../support/test_link_name.ts';
 import { waitFor } from '../support/wait_for.ts';
-import { allArmed } from './shown_sensors.ts';
+import { allArmed, sensorsOf } from './shown_sensors.ts';
 import { endsAsCovered } from '../support/ends_as_covered.ts';
 
 const run = promisify(execFile);
@@ -58,6 +58,13 @@ async function start(options: Partial<ServeOptions> = {}): Promise<Served> {
 
 describe('what is set wrongly stops the start with one line that names it', () => {
   test.each<[string, Record<string, string>, RegExp, number?]>([
+    ['any as interface', { INTERFACES: 'eth0 any' }, /EDGETAP_INTERFACES is "eth0 any": it must be .*"any" is none/],
+    ['a path as interface', { INTERFACES: '/sys/class/net/eth0' }, /EDGETAP_INTERFACES is .* cannot be one/],
+    [
+      'an interface with too long a name',
+      { INTERFACES: 'sixteen-bytes-xy' },
+      /EDGETAP_INTERFACES is "sixteen-bytes-xy": it must be .*no alternative name of an interface of this host/,
+    ],
     ['no number', { SAMPLE_RATE: 'often' }, /EDGETAP_SAMPLE_RATE is "often": it must be a whole number/],
     [
       'a data directory below a file',
@@ -311,6 +318,76 @@ test('an interface that is not there yet is told, and sampled and captured once 
     }
   } finally {
     await run('ip', ['link', 'del', near ?? '']);
+  }
+});
+
+test('alternative names, names with a comma and names that are no UTF-8 are captured and sampled under names that are told', async () => {
+  const tag = `${process.pid % 100_000}`;
+  // Node passes arguments as UTF-8, so the shell makes the other name.
+  const sh = async (script: string): Promise<unknown> => await run('sh', ['-c', script]);
+  const [comma, raw, raw_text, long] = [
+    `c,${tag}`,
+    `"$(printf 'r\\377${tag}')"`,
+    `r\\xff${tag}`,
+    `an-alternative-name-${tag}`,
+  ];
+  const far = [`fc${tag}`, `fr${tag}`];
+  await sh(`ip link add '${comma}' type veth peer name ${far[0]} && ip link add ${raw} type veth peer name ${far[1]}`);
+  try {
+    await sh(`ip link property add dev '${comma}' altname ${long}`);
+    for (const name of [`'${comma}'`, raw, ...far]) await sh(`ip link set ${name} arp off up`);
+    for (const list of [`${long} r\\xFF${tag}`, `c\\,${tag},r\\xff${tag} ${long}`, 'all']) {
+      const served = await start({ env: { EDGETAP_INTERFACES: list } });
+      const told = /Sensor .* on (.*)\n/.exec(served.output())?.[1]?.split(', ') ?? [];
+      expect(told).toEqual(list === 'all' ? expect.arrayContaining([comma, raw_text]) : [comma, raw_text]);
+      expect(served.output()).not.toContain('There is no interface');
+      const traffics = far.map((name) =>
+        startNumberedTraffic({ name }, { frames_per_s: 100, frame_bytes: 100, first: 0 }),
+      );
+      try {
+        const destination_conf = await provedFileBucket(served);
+        const made = await createCapture(served, {
+          type: 'full',
+          time_limit: 3600,
+          colo_name: 'lab01',
+          destination_conf,
+        });
+        const counted = await waitFor(
+          async () => {
+            const sensors = sensorsOf(await captureBecomes(served, made.id, ['running']));
+            const of = (name: string): number => sensors.find((one) => one.interface === name)?.packets ?? 0;
+            return of(comma) > 0 && of(raw_text) > 0;
+          },
+          { what: 'packets of both' },
+        );
+        expect(counted).toBe(true);
+        await waitFor(
+          async () => {
+            const metrics = await (await fetch(`${served.url}/metrics`)).text();
+            return [comma, raw_text.replace('\\', '\\\\')].every((name) =>
+              metrics
+                .split('\n')
+                .some(
+                  (line) =>
+                    line.startsWith('edgetap_samples_packets') &&
+                    line.includes(`interface="${name}"`) &&
+                    !line.endsWith(' 0'),
+                ),
+            );
+          },
+          { what: 'samples of both' },
+        );
+        await stopCapture(served, made.id);
+        // With all of them there are others, which come and go.
+        const { status } = await captureBecomes(served, made.id);
+        expect(list === 'all' ? 'success' : status).toBe('success');
+      } finally {
+        for (const traffic of traffics) traffic.stop();
+      }
+      expect(await served.stop()).toBe(0);
+    }
+  } finally {
+    await sh(`ip link del '${comma}'; ip link del ${raw}`);
   }
 });
 
