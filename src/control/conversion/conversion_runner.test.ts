@@ -108,6 +108,32 @@ describe('conversion', () => {
     expect([await openUploads(record), desk.warned, slept, crashed]).toEqual([[], [], [], []]);
   });
 
+  test('a pcapng file that is more than 10,000 pieces of the size that its capture was planned with is delivered', async () => {
+    const record = await desk.store(2, { piece_bytes: 250 }, { format: 'pcapng' });
+    const armed_at = desk.now();
+    const packet = { original: 60, data: new Uint8Array(1) };
+    const many = Array.from({ length: 40_000 }, (_, index) => ({ ...packet, time: armed_at + BigInt(index) }));
+    for (const ordinal of [0, 1]) {
+      const told = {
+        capture_id: record.id,
+        interface: `eth${ordinal}`,
+        sequence: 1,
+        phase: 'armed',
+        armed_at,
+      } as const;
+      await desk.say({ kind: 'report', reports: [told] });
+    }
+    // As it was staged when pieces were planned with what is in the spool alone.
+    await desk.db.query.updateTable('captures').set({ piece_bytes: 8_388_608n }).where('id', '=', record.id).execute();
+    await arrive(record, 0, buildPcap(many), 2, 40_000n);
+    await arrive(record, 1, buildPcap(many), 2, 40_000n);
+    await desk.db.query.updateTable('captures').set({ piece_bytes: 250n }).where('id', '=', record.id).execute();
+    conversions.begin(record.id);
+    await untilEnded(record);
+    expect(await now(record)).toMatchObject({ status: 'success', packets_captured: 80_000n });
+    expect(desk.warned).toEqual([]);
+  });
+
   test('a part that never began has no link type: it makes no Ethernet of the others', async () => {
     const record = await desk.store(2);
     const armed_at = desk.now();

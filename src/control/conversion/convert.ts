@@ -1,6 +1,7 @@
 import type { Bucket, Upload } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { StagedSum } from '../../db/uploads.ts';
+import { convertedFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import type { TimeNs } from '../../model/time.ts';
 import type { CaptureEvent, PartShare } from '../../plan/capture_event.ts';
@@ -113,7 +114,7 @@ async function convertOnce(
   places: ConversionPlaces,
   signal: AbortSignal,
 ): Promise<Converted> {
-  const { spec, piece_bytes } = record;
+  const { spec } = record;
   const arrived = arrivedOf(parts);
   const pasts = pastFiles(record, parts, places.staging, staged.damaged);
   const losses = arrived.map((part) => lossOf(part, staged.damaged.get(stagingName(part))));
@@ -132,7 +133,7 @@ async function convertOnce(
     past_skip: Math.max(0, pasts.reduce((sum, { packets }) => sum + packets, 0) - limits.past_packets_max),
   });
   const stored = await places.target.putStream(resultName(record), merged, {
-    piece_bytes,
+    piece_bytes: pieceBytes(arrived, pasts),
     content_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
     signal,
     started: places.started,
@@ -149,6 +150,14 @@ async function convertOnce(
     })),
     pasts: pastShares(pasts, merged.counts),
   };
+}
+
+/** By what the file is made of: how much that can become is known now, and nothing larger than that is kept in memory. */
+function pieceBytes(arrived: readonly PartRecord[], pasts: readonly PastFile[]): number {
+  const bytes = arrived.reduce((sum, { size_bytes = 0n }) => sum + size_bytes, 0n);
+  // Samples are short: at most 160 bytes, and what stands before them.
+  const samples = pasts.reduce((sum, { packets }) => sum + packets, 0) * 256;
+  return pieceSize(convertedFileBytes(bytes + BigInt(samples)));
 }
 
 function lossOf(part: PartRecord, remains: StagedRemains | undefined): PartShare['lost'] {
