@@ -19,6 +19,8 @@ import { createEstimates } from './estimate/estimates.ts';
 import { listSensors } from '../db/sensors.ts';
 import { tryWriting } from '../db/try_writing.ts';
 import { fleetTroubles } from './fleet/fleet_troubles.ts';
+import { FleetWatch } from './fleet/fleet_watch.ts';
+import { sayGoodBye } from './fleet/say_good_bye.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
@@ -85,8 +87,9 @@ export function startControl(parts: ControlParts): RunningControl {
     metrics.countWarning(fault.name);
     parts.warn(fault, context);
   };
+  const watch = new FleetWatch(() => db.clock.now());
   const buckets = createCaptureBuckets(db, parts.openOwnership, buckets_open_max);
-  const shared = { ...parts, warn, buckets, keeper: () => keeper };
+  const shared = { ...parts, warn, watch, buckets, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
   const lookbacks = createLookbackRunner(shared);
   const pasts = createPastRunner(shared);
@@ -136,7 +139,7 @@ export function startControl(parts: ControlParts): RunningControl {
   };
   bus.serve(async (request) => {
     try {
-      return await answerSensor({ db, keeper, delivery, aside, warn }, request);
+      return await answerSensor({ db, keeper, delivery, watch, aside, warn }, request);
     } catch (error) {
       if (!(error instanceof FaultError)) parts.crash(error);
       throw error;
@@ -145,6 +148,7 @@ export function startControl(parts: ControlParts): RunningControl {
 
   const ticking = (async (): Promise<void> => {
     while (!closing.signal.aborted) {
+      watch.listen();
       try {
         for (const by_ns of await db.clock.keep())
           warn(fault('clock_set', { by_s: (Number(by_ns) / 1e9).toFixed(3) }), 'the clock');
@@ -215,6 +219,7 @@ export function startControl(parts: ControlParts): RunningControl {
       await Promise.all([conversions.close(), lookbacks.close(), pasts.close(), ticking, clearing]);
       await parts.authenticator.flushUses();
       await bus.close();
+      await sayGoodBye(db, watch, warn);
     },
   };
 }

@@ -24,6 +24,7 @@ import { createKeeper, type Keeper } from './captures/keeper.ts';
 import { createConversionRunner } from './conversion/conversion_runner.ts';
 import type { CaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery, type PartDelivery } from './delivery/part_delivery.ts';
+import { FleetWatch } from './fleet/fleet_watch.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
 
 const second = 1_000_000_000n;
@@ -39,6 +40,7 @@ export interface TestDesk {
   readonly results: Bucket;
   readonly buckets: CaptureBuckets;
   readonly keeper: Keeper;
+  readonly watch: FleetWatch;
   readonly delivery: PartDelivery;
   readonly conversions: CaptureJobs;
   readonly warned: Fault[];
@@ -60,7 +62,7 @@ export interface TestDesk {
 
 type Question = SensorRequest extends infer Each
   ? Each extends SensorRequest
-    ? Omit<Each, 'version' | 'sensor' | 'epoch'>
+    ? Omit<Each, 'version' | 'sensor' | 'epoch' | 'sensor_id'>
     : never
   : never;
 
@@ -118,6 +120,7 @@ export async function startDesk(before?: TestDesk, holder = 'control'): Promise<
     },
     machineTimes,
   );
+  const watch = new FleetWatch(() => db.clock.now());
   const desk: TestDesk = {
     db,
     folder,
@@ -127,6 +130,7 @@ export async function startDesk(before?: TestDesk, holder = 'control'): Promise<
     results,
     buckets,
     keeper,
+    watch,
     delivery,
     conversions,
     warned,
@@ -139,7 +143,7 @@ export async function startDesk(before?: TestDesk, holder = 'control'): Promise<
     store: async (parts, change = {}, spec = {}) => await store(desk, parts, change, spec),
     say: async (request, sensor = 's0', epoch = 'e1') =>
       await answerSensor(
-        { db, keeper, delivery },
+        { db, keeper, delivery, watch, warn: jobs.warn },
         {
           ...request,
           version: wireVersion,

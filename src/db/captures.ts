@@ -9,7 +9,8 @@ import type { Patch } from './patch.ts';
 import type { Tables } from './tables.ts';
 
 const finalStatuses = statuses.filter(isFinal);
-const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
+/** Of captures that go on. */
+export const unfinishedStatuses: readonly Status[] = statuses.filter((status) => !isFinal(status));
 
 /** What of a capture may change after it was made. */
 export type CapturePatch = Patch<

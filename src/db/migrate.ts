@@ -7,6 +7,7 @@ import { lookBackReach } from './migrations/look_back_reach.ts';
 import { stagedSums } from './migrations/staged_sums.ts';
 import { whatIsMissing } from './migrations/what_is_missing.ts';
 import { packetsEstimated } from './migrations/packets_estimated.ts';
+import { sensorIdentity } from './migrations/sensor_identity.ts';
 import type { Tables } from './tables.ts';
 
 /** Every migration, by its name; names sort in the order of running and are never changed once released. */
@@ -18,6 +19,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005_look_back_reach': lookBackReach,
   '0006_staged_sums': stagedSums,
   '0007_beginning_of_parts': beginningOfParts,
+  '0008_sensor_identity': sensorIdentity,
 };
 
 /**

@@ -1,13 +1,11 @@
 import type { Selectable } from 'kysely';
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
-import { isFinal, statuses } from '../model/status.ts';
 import { captureOfRow } from './capture_rows.ts';
+import { unfinishedStatuses } from './captures.ts';
 import { builtInsert, builtByShape, builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { type PartPatch, partChanges, partColumns, partOfRow, partRow } from './part_rows.ts';
 import type { PartsTable } from './tables.ts';
-
-const unfinishedStatuses = statuses.filter((status) => !isFinal(status));
 
 /** Which part. */
 export type PartKey = Pick<PartRecord, 'capture_id' | 'sensor' | 'interface'>;
@@ -91,17 +89,17 @@ const keysOfMany = builtByShape(placesFor, inPlaces, (query, ids: readonly strin
 );
 const ids_at_once = 512;
 
-/** The parts of a sensor among those named that there are rows of, whatever became of them. */
+/** The parts of a sensor, by any of its names, among those named that there are rows of, whatever became of them. */
 export async function knownParts(
   db: Queries,
-  sensor: string,
+  names: readonly string[],
   named: readonly Pick<PartKey, 'capture_id'>[],
 ): Promise<readonly PartKey[]> {
   const ids = [...new Set(named.map((part) => part.capture_id))];
   const found: PartKey[] = [];
   for (let at = 0; at < ids.length; at += ids_at_once) {
     const rows = await keysOfMany(db, ids.slice(at, at + ids_at_once));
-    found.push(...rows.filter((row) => row.sensor === sensor));
+    found.push(...rows.filter((row) => names.includes(row.sensor)));
   }
   return found;
 }

@@ -39,15 +39,26 @@ export interface SensorRecord {
   readonly samples: readonly SensorSamples[];
   readonly spool_used_bytes: bigint;
   readonly spool_limit_bytes: bigint;
+  /** 32 hex characters that stay when it is called otherwise; absent of one that does not tell it. */
+  readonly sensor_id?: string;
+  /** What it was called before: parts of captures that had ended by then are known by that. */
+  readonly earlier_names?: readonly string[];
+  /** When it said good-bye, by the database's clock; absent while it is not known to be away. */
+  readonly left_at?: TimeNs;
 }
 
-/** Takes a heartbeat down; the generation is control's own and stays (0 for a new sensor). Returns the generation. */
-export async function upsertSensor(tx: Transaction, sensor: Omit<SensorRecord, 'generation'>): Promise<bigint> {
+/** Takes a heartbeat down: it is there. The generation is control's own and stays (0 for a new sensor). Returns the generation. */
+export async function upsertSensor(
+  tx: Transaction,
+  sensor: Omit<SensorRecord, 'generation' | 'left_at' | 'earlier_names'>,
+): Promise<bigint> {
   const { name, ...described } = {
     ...sensor,
     version: BigInt(sensor.version),
     interfaces: toJsonText(sensor.interfaces),
     samples: toJsonText(sensor.samples),
+    sensor_id: sensor.sensor_id ?? null,
+    left_at: null,
   };
   const { generation } = await tx.query
     .insertInto('sensors')
@@ -62,6 +73,23 @@ export async function upsertSensor(tx: Transaction, sensor: Omit<SensorRecord, '
 export async function sensorByName(db: Queries, name: string): Promise<SensorRecord | undefined> {
   const row = await db.query.selectFrom('sensors').selectAll().where('name', '=', name).executeTakeFirst();
   return row === undefined ? undefined : sensorOfRow(row);
+}
+
+/** The sensor of an identity. */
+export async function sensorById(db: Queries, id: string): Promise<SensorRecord | undefined> {
+  const row = await db.query.selectFrom('sensors').selectAll().where('sensor_id', '=', id).executeTakeFirst();
+  return row === undefined ? undefined : sensorOfRow(row);
+}
+
+/** The sensor of this name is of that identity from now on. */
+export async function setSensorId(tx: Transaction, name: string, sensor_id: string): Promise<void> {
+  await tx.query.updateTable('sensors').set({ sensor_id }).where('name', '=', name).execute();
+}
+
+/** These sensors have said good-bye. */
+export async function sensorsLeft(tx: Transaction, names: readonly string[], left_at: TimeNs): Promise<void> {
+  if (names.length === 0) return;
+  await tx.query.updateTable('sensors').set({ left_at }).where('name', 'in', names).execute();
 }
 
 const allRows = builtOnce((query) => query.selectFrom('sensors').selectAll().orderBy('name'));
@@ -84,9 +112,12 @@ export async function bumpGeneration(tx: Transaction, names: readonly string[]):
   return new Map(rows.map((row) => [row.name, row.generation]));
 }
 
-function sensorOfRow(row: Selectable<SensorsTable>): SensorRecord {
+function sensorOfRow({ sensor_id, earlier_names, left_at, ...row }: Selectable<SensorsTable>): SensorRecord {
   return {
     ...row,
+    ...(sensor_id === null ? {} : { sensor_id }),
+    ...(earlier_names === null ? {} : { earlier_names: fromJsonText(earlier_names) as readonly string[] }),
+    ...(left_at === null ? {} : { left_at }),
     version: Number(row.version),
     interfaces: fromJsonText(row.interfaces) as readonly SensorInterface[],
     samples: fromJsonText(row.samples) as readonly SensorSamples[],

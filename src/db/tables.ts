@@ -163,6 +163,12 @@ export interface SensorsTable {
   samples: string;
   spool_used_bytes: bigint;
   spool_limit_bytes: bigint;
+  /** What stays when it is called otherwise; null for one that has not told it. */
+  sensor_id: string | null;
+  /** JSON; null of one that was never called otherwise. */
+  earlier_names: string | null;
+  /** When it said good-bye; null once it is heard of again. */
+  left_at: bigint | null;
 }
 
 /** What was done by whom: rows are only ever added. */

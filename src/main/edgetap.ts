@@ -10,6 +10,7 @@ import { errorStream } from './error_stream.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { registerKeyCommands } from './key_command.ts';
+import { registerSensorCommands } from './sensor_command.ts';
 import { serve } from './serve.ts';
 import { serveSettings } from './settings.ts';
 import { registerTokenCommands } from './token_command.ts';
@@ -48,6 +49,7 @@ registerAccountCommands(program, operator);
 registerTokenCommands(program, operator);
 registerUserCommands(program, operator);
 registerKeyCommands(program, operator);
+registerSensorCommands(program, operator);
 
 /** `EDGETAP_DATA_DIR` is `--data-dir`. */
 function flagOf(name: string): string {

@@ -7,11 +7,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthenticator } from '../control/accounts/authenticator.ts';
 import { ensureBootstrap } from '../control/accounts/ensure_bootstrap.ts';
 import type { Database } from '../db/database.ts';
+import { insertCapture } from '../db/captures.ts';
 import { openDatabase } from '../db/open_database.ts';
+import { insertParts, partsOf } from '../db/parts.ts';
+import { plainCapture } from '../db/suite/samples.ts';
+import { fault } from '../model/errors/fault.ts';
+import { listSensors, sensorsLeft, upsertSensor } from '../db/sensors.ts';
 import type { Principal } from '../model/principal.ts';
 import { formatTime } from '../model/time.ts';
 import { registerAccountCommands } from './account_command.ts';
 import { databasePath } from './operator_command.ts';
+import { registerSensorCommands } from './sensor_command.ts';
 import { registerTokenCommands } from './token_command.ts';
 import { registerUserCommands } from './user_command.ts';
 
@@ -58,6 +64,7 @@ async function edgetap(...args: readonly string[]): Promise<Ran> {
   registerAccountCommands(program, deps);
   registerTokenCommands(program, deps);
   registerUserCommands(program, deps);
+  registerSensorCommands(program, deps);
   const silence = (command: Command): void => {
     command.exitOverride().configureOutput(quiet);
     command.commands.forEach(silence);
@@ -229,5 +236,79 @@ test('where nothing was ever started, no database is made', async () => {
   await rm(databasePath(data_dir));
   await expect(edgetap('account', 'list')).rejects.toMatchObject({
     faults: [{ name: 'database_missing', message: expect.stringContaining(databasePath(data_dir)) as string }],
+  });
+});
+
+describe('edgetap sensor', () => {
+  const heard = async (name: string, ago_s: bigint): Promise<void> =>
+    void (await serving.transaction(
+      async (tx) =>
+        await upsertSensor(tx, {
+          name,
+          colo: 'lab01',
+          epoch: 'e1',
+          version: 1,
+          last_heard: now - ago_s * second,
+          interfaces: [{ name: 'eth0', index: 2, up: true }],
+          samples: [],
+          spool_used_bytes: 0n,
+          spool_limit_bytes: 1n,
+          sensor_id: name.padEnd(32, '0'),
+        }),
+    ));
+  const names = async (): Promise<readonly string[]> => (await listSensors(serving)).map(({ name }) => name);
+
+  test('list says how each of them is', async () => {
+    for (const [name, ago_s] of [
+      ['aa', 29n],
+      ['bb', 30n],
+      ['cc', 5n],
+    ] as const)
+      await heard(name, ago_s);
+    await serving.transaction(async (tx) => await sensorsLeft(tx, ['cc'], now - second));
+    const { out } = await edgetap('sensor', 'list');
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toMatchObject([
+      ['NAME', 'COLO', 'STATUS', 'LAST HEARD', 'INTERFACES', 'ID'],
+      ['aa', 'lab01', 'at work', expect.anything(), 'eth0', 'aa'.padEnd(32, '0')],
+      ['bb', 'lab01', 'silent', expect.anything(), 'eth0', 'bb'.padEnd(32, '0')],
+      ['cc', 'lab01', 'left', expect.anything(), 'eth0', 'cc'.padEnd(32, '0')],
+      [''],
+    ]);
+    const listed = JSON.parse((await edgetap('sensor', 'list', '--json')).out) as readonly unknown[];
+    expect(listed).toMatchObject([
+      { name: 'aa', status: 'at_work' },
+      { status: 'silent' },
+      { left_at: expect.stringMatching(/Z$/) as string },
+    ]);
+  });
+
+  test('remove forgets one that is gone, and none that is at work', async () => {
+    const capture_id = 'c'.repeat(32);
+    await serving.transaction(async (tx) => {
+      await insertCapture(tx, plainCapture(first, { id: capture_id, status: 'running' }));
+      const part = { capture_id, sensor: 'gone', interface: 'eth0', colo: 'lab01', ordinal: 0, sequence: 1 };
+      await insertParts(tx, [{ ...part, phase: 'armed' }]);
+    });
+    await heard('gone', 10n);
+    await heard('left', 0n);
+    await heard('there', 9n);
+    await serving.transaction(async (tx) => await sensorsLeft(tx, ['left'], now));
+    const { err } = await edgetap('sensor', 'remove', 'gone');
+    expect(err).toBe('The sensor gone is forgotten. Started again, it is known again.\n');
+    expect((await edgetap('sensor', 'remove', 'left', '--json')).out).toContain('"removed"');
+    expect(await names()).toEqual(['there']);
+    expect((await partsOf(serving, capture_id)).map(({ phase, error }) => [phase, error])).toEqual([
+      ['lost', fault('sensor_removed', { sensor: 'gone' }).message],
+    ]);
+    await expect(edgetap('sensor', 'remove', 'gone')).rejects.toMatchObject({ faults: [{ name: 'sensor_unknown' }] });
+    await expect(edgetap('sensor', 'remove', 'there')).rejects.toMatchObject({
+      faults: [
+        {
+          name: 'sensor_at_work',
+          message: expect.stringMatching(/heard of 9 s ago\. Stop it, then remove it after 10 s/) as string,
+        },
+      ],
+    });
+    expect(await names()).toEqual(['there']);
   });
 });

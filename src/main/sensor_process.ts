@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ipcSensorBus } from '../bus/ipc.ts';
 import { createCaptureEngine } from '../capture/capture_engine.ts';
@@ -23,6 +23,7 @@ import { refusedBy, warnBy } from './create_logger.ts';
 import { diskBudgets } from './disk_budgets.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
+import { sensorIdentity } from './sensor_identity.ts';
 import { wallClock } from './wall_clock.ts';
 import { wantedInterfaces } from './wanted_interfaces.ts';
 
@@ -37,6 +38,8 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   makeDirectory(directory);
   // An earlier supervisor's sensor may still be sealing what it has.
   const held = holdDirectory(directory, 'sensor', takeover_ms);
+  const identity = await sensorIdentity(directory, (count) => new Uint8Array(randomBytes(count)));
+  if (identity.trouble !== undefined) warn(identity.trouble, 'at the start');
   const [spool_directory, samples_directory] = [join(directory, 'spool'), join(directory, 'samples')];
   const budgets = await diskBudgets(spool_directory, samples_directory);
   const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
@@ -71,7 +74,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     warn,
   });
   const sensor = await startSensor({
-    who: { sensor: settings.sensor, colo: settings.colo, epoch: randomUUID() },
+    who: { sensor: settings.sensor, sensor_id: identity.sensor_id, colo: settings.colo, epoch: randomUUID() },
     bus,
     engine,
     compiler,

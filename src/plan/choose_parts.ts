@@ -10,6 +10,8 @@ export interface FleetMember {
   readonly interfaces: readonly { readonly name: string; readonly linktype?: number }[];
   /** How the sampling of its interfaces goes, also of those that it waits for. */
   readonly samples?: readonly { readonly interface: string; readonly fault?: { readonly name: string } }[];
+  /** Why it cannot be asked for anything now. */
+  readonly absent?: string;
 }
 
 /** The interfaces that a sensor serves: those that are there, and those that its settings name and that are away. */
@@ -17,6 +19,12 @@ export function servedInterfaces({ interfaces, samples = [] }: FleetMember): rea
   const there = interfaces.map((port) => port.name);
   const away = samples.filter((one) => one.fault?.name === 'interface_unknown').map((one) => one.interface);
   return [...there, ...away.filter((name) => !there.includes(name))];
+}
+
+/** Where a capture looks for packets; of an absent sensor whose interfaces nobody knows, too, it is told that it is missing. */
+function placesOf(member: FleetMember): readonly string[] {
+  const served = servedInterfaces(member);
+  return served.length === 0 && member.absent !== undefined ? ['*'] : served;
 }
 
 /** The sensors that a scope lets an account see. */
@@ -36,7 +44,10 @@ export function sensorsOfColo<Member extends FleetMember>(
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
-/** One part for every interface of every sensor of the colo, in the total order: sensor name, then the sensor's own order. */
+/**
+ * One part for every interface of every sensor of the colo, in the total order: sensor name, then the sensor's own order. Those of a sensor
+ * that cannot be asked are lost from the start, so that nobody waits for them.
+ */
 export function chooseParts(
   capture_id: string,
   colo_name: string,
@@ -44,14 +55,14 @@ export function chooseParts(
   scope: Scope,
 ): readonly PartRecord[] {
   return sensorsOfColo(colo_name, fleet, scope)
-    .flatMap((member) => servedInterfaces(member).map((name) => ({ member, interface: name })))
-    .map(({ member, interface: name }, ordinal) => ({
+    .flatMap((member) => placesOf(member).map((name) => ({ member, interface: name })))
+    .map(({ member: { name: sensor, colo, absent }, interface: name }, ordinal) => ({
       capture_id,
-      sensor: member.name,
+      sensor,
       interface: name,
-      colo: member.colo,
+      colo,
       ordinal,
-      phase: 'assigned',
+      ...(absent === undefined ? { phase: 'assigned' } : { phase: 'lost', error: absent }),
       sequence: 0,
     }));
 }

@@ -2,10 +2,10 @@ import type { SensorBus } from '../bus/bus.ts';
 import { FaultError, faultNamed, raise } from '../model/errors/fault.ts';
 import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 
-/** A request without what every one has: version, sensor and epoch. */
+/** A request without what every one has: version, sensor, epoch and identity. */
 export type Question = SensorRequest extends infer Each
   ? Each extends SensorRequest
-    ? Omit<Each, 'version' | 'sensor' | 'epoch'>
+    ? Omit<Each, 'version' | 'sensor' | 'epoch' | 'sensor_id'>
     : never
   : never;
 
@@ -18,6 +18,8 @@ export type AskControl = <Kind extends ControlReply['kind']>(
 /** Who asks. */
 export interface Identity {
   readonly sensor: string;
+  /** 32 hex characters that stay when it is called otherwise. */
+  readonly sensor_id: string;
   readonly colo: string;
   /** New with every start of the process. */
   readonly epoch: string;
@@ -26,8 +28,8 @@ export interface Identity {
 /** Binds the questions of one sensor to its bus. What control refuses is thrown, with control's own words. */
 export function askControl(bus: SensorBus, who: Identity, version: number, timeout_ms: number): AskControl {
   return async (question, kind) => {
-    const { sensor, epoch } = who;
-    const request: SensorRequest = { ...question, version, sensor, epoch };
+    const { sensor, sensor_id, epoch } = who;
+    const request: SensorRequest = { ...question, version, sensor, sensor_id, epoch };
     const reply = await bus.request(request, { timeout_ms });
     if (isKind(reply, kind)) return reply;
     if (reply.kind === 'refused') throw new FaultError([faultNamed(reply.fault)]);

@@ -13,7 +13,13 @@ import {
 
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
-const from = { version: Type.Integer(), sensor: name, epoch: Type.String({ minLength: 1, maxLength: 64 }) };
+const from = {
+  version: Type.Integer(),
+  sensor: name,
+  epoch: Type.String({ minLength: 1, maxLength: 64 }),
+  /** What it is, whatever it is called. A sensor of before leaves it out. */
+  sensor_id: Type.Optional(id),
+};
 
 /** How the samples of one interface are. */
 export const SampleState = Type.Object({

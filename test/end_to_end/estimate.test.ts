@@ -6,6 +6,7 @@ import { controlAddress, sensorAddress } from '../../src/bus/address.ts';
 import { ipcControlBus, ipcSensorBus } from '../../src/bus/ipc.ts';
 import { createRelay } from '../../src/bus/relay.ts';
 import { linkPair } from '../../src/bus/test_link_pair.ts';
+import { FleetWatch } from '../../src/control/fleet/fleet_watch.ts';
 import { createEstimates } from '../../src/control/estimate/estimates.ts';
 import { insertAccount } from '../../src/db/accounts.ts';
 import { openDatabase } from '../../src/db/open_database.ts';
@@ -235,6 +236,7 @@ describe('at rate 1 in 10 it is near the truth', () => {
       send();
       const estimates = createEstimates({
         db,
+        watch: new FleetWatch(() => db.clock.now()),
         bus,
         checkFilter: async () => ({ ok: true, value: [] }),
         packets_max: 10_000,

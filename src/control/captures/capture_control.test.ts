@@ -14,6 +14,7 @@ import type { Status } from '../../model/status.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
 import type { Caller, CaptureControl } from '../control.ts';
 import { CaptureChanges } from './capture_changes.ts';
+import { FleetWatch } from '../fleet/fleet_watch.ts';
 import { createCaptureControl } from './capture_control.ts';
 import { createKeeper } from './keeper.ts';
 
@@ -52,6 +53,7 @@ beforeEach(async () => {
   changes = new CaptureChanges();
   ended = [];
   captures = createCaptureControl({
+    watch: new FleetWatch(() => db.clock.now()),
     db,
     random: (count) => new Uint8Array(randomBytes(count)),
     keeper: createKeeper(db, consequences, machineTimes, changes),

@@ -14,18 +14,20 @@ import { checkCaptureRequest, checkEstimateRequest, type RequestContext } from '
 import { visibleSensors } from '../../plan/choose_parts.ts';
 import { type CaptureBodyCheck, checkCaptureBody, checkEstimateBody } from '../../wire/http/check_capture_body.ts';
 import type { Caller } from '../control.ts';
+import type { FleetWatch } from '../fleet/fleet_watch.ts';
 import { heardOf } from '../fleet/heard_of.ts';
 import type { CheckFilter } from './check_filter.ts';
 
 /** What checking requests takes. */
 export interface CheckDeps {
   readonly db: Database;
+  readonly watch: FleetWatch;
   readonly checkFilter: CheckFilter;
   /** The highest packet_limit that the operator allows. */
   readonly packets_max: number;
 }
 
-/** A checked request, what its account may see, and the sensors of that. */
+/** A checked request, what its account may see, and the sensors of that, also such as are not there: `membersSince` tells. */
 export interface Checked<Spec> {
   readonly spec: Spec;
   readonly scope: Scope;
@@ -67,8 +69,10 @@ async function check<Spec extends EstimateSpec>(
   const { scope } = account;
   const fleet = visibleSensors(heardOf(await listSensors(db), await db.now()), scope);
   const ownerships = await listOwnerships(db, by.account_id);
-  const colos = [...new Set(fleet.map((sensor) => sensor.colo))].toSorted();
-  const oldest = fleet.flatMap((sensor) => sensor.samples.flatMap((one) => one.oldest ?? []));
+  // Of one that has said good-bye there is nothing to be had from now on.
+  const present = fleet.filter((sensor) => deps.watch.of(sensor) !== 'left');
+  const colos = [...new Set(present.map((sensor) => sensor.colo))].toSorted();
+  const oldest = present.flatMap((sensor) => sensor.samples.flatMap((one) => one.oldest ?? []));
   const [samples_from] = oldest.toSorted((one, other) => (one < other ? -1 : 1));
   const spec = judge({ now, colos, ownerships, scope, ...(samples_from === undefined ? {} : { samples_from }) });
   const faults: Fault[] = spec.ok ? [] : [...spec.faults];

@@ -6,6 +6,7 @@ import type { Database } from '../../db/database.ts';
 import { acquireLease } from '../../db/leases.ts';
 import { openDatabase } from '../../db/open_database.ts';
 import { fault, raise } from '../../model/errors/fault.ts';
+import { FleetWatch } from '../fleet/fleet_watch.ts';
 import type { Caller } from '../control.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 
@@ -38,6 +39,7 @@ beforeEach(async () => {
 
 const deps = (): CreateDeps => ({
   db,
+  watch: new FleetWatch(() => now),
   random: (count) => new Uint8Array(randomBytes(count)),
   checkFilter: async () => {
     if (failure === 'defect') throw new TypeError('a defect');

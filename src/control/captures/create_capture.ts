@@ -24,6 +24,7 @@ import {
   hasRoom,
 } from '../creates/admit_create.ts';
 import { bodyHash } from '../creates/body_hash.ts';
+import { membersSince } from '../fleet/members.ts';
 import { captureView } from './capture_view.ts';
 import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 
@@ -169,8 +170,15 @@ function plan(
   submitted: TimeNs,
 ): { readonly record: CaptureRecord; readonly parts: readonly PartRecord[] } {
   const id = idFrom(deps.random(16));
-  const parts = spec.type === 'full' ? chooseParts(id, spec.colo_name, fleet, scope) : [];
-  const space_bytes = fleet.reduce((sum, sensor) => sum + sensor.spool_limit_bytes, 0n);
+  const members = membersSince(fleet, undefined, deps).map(({ sensor, absent }) => ({
+    ...sensor,
+    ...(absent === undefined ? {} : { absent: absent.message }),
+  }));
+  const parts = spec.type === 'full' ? chooseParts(id, spec.colo_name, members, scope) : [];
+  const asked = new Set(parts.map((part) => part.sensor));
+  const space_bytes = fleet
+    .filter(({ name }) => asked.has(name))
+    .reduce((sum, { spool_limit_bytes }) => sum + spool_limit_bytes, 0n);
   const largest = largestFileBytes({ ...spec, space_bytes });
   const record: CaptureRecord = {
     id,

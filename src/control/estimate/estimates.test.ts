@@ -7,12 +7,14 @@ import { linkPair } from '../../bus/test_link_pair.ts';
 import { insertAccount } from '../../db/accounts.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
-import { upsertSensor } from '../../db/sensors.ts';
+import { sensorsLeft, upsertSensor } from '../../db/sensors.ts';
 import { fault, raise } from '../../model/errors/fault.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { EstimateOrder, EstimateReply, InterfaceTally } from '../../wire/control_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
 import type { Caller } from '../control.ts';
+import { formatTime } from '../../model/time.ts';
+import { FleetWatch } from '../fleet/fleet_watch.ts';
 import { createEstimates, type EstimateDeps } from './estimates.ts';
 
 const account_id = 'a'.repeat(32);
@@ -28,6 +30,7 @@ const full = { type: 'full', system: 'magic-transit', time_limit: 60, colo_name:
 const nobody = new AbortController().signal;
 
 let db: Database;
+let watch: FleetWatch;
 let relay: Relay;
 let bus: ControlBus;
 let closing: AbortController;
@@ -37,6 +40,7 @@ let now = 0n;
 beforeEach(async () => {
   now = 1_800_000_000n * second;
   db = await openDatabase({ url: ':memory:', clock: () => (now += 1000n) });
+  watch = new FleetWatch(() => db.clock.now());
   relay = createRelay();
   const [end, hub] = linkPair();
   relay.attach(controlAddress, hub);
@@ -51,6 +55,7 @@ afterEach(async () => {
 
 const deps = (over: Partial<EstimateDeps> = {}): EstimateDeps => ({
   db,
+  watch,
   bus,
   checkFilter: async () => ({ ok: true, value: [] }),
   packets_max: 10_000,
@@ -220,6 +225,39 @@ describe('an estimate', () => {
     expect(found.error_message).toMatch(/^away\/eth0: .*closed.*; away\/eth1: .*; ill\/eth0: .*EIO$/);
     expect(found.shares[3]).toMatchObject({ error: 'no VLAN support' });
     expect(found.shares[4]?.coverage).toMatch(/^no samples from .*not sampled/);
+  });
+
+  test('who is silent, or has left since, is named and not waited for; who left before that is neither', async () => {
+    await account(everything);
+    const never = (): Promise<EstimateReply> => new Promise(() => undefined);
+    const begun = now;
+    await sensor('silent', 'ord01', ['eth0'], never);
+    now += 3600n * second;
+    for (const name of ['left-before', 'left-since']) await sensor(name, 'ord01', ['eth0'], never);
+    await sensor('well', 'ord01', ['eth0'], async (order) => await tally([tallyOf(order, 'eth0', 10n)]));
+    await db.transaction(async (tx) => {
+      await sensorsLeft(tx, ['left-before'], now - 90n * second);
+      await sensorsLeft(tx, ['left-since'], now - 30n * second);
+    });
+    watch.heard('well');
+    const found = await createEstimates(deps()).estimate(by, { ...simple, time_limit: 60 }, nobody);
+    expect(asked.map((one) => one.sensor)).toEqual(['well']);
+    expect(found.shares).toMatchObject([
+      {
+        sensor: 'left-since',
+        status: 'no_answer',
+        error: expect.stringMatching(/was shut down at .*: start it again/) as string,
+      },
+      {
+        sensor: 'silent',
+        status: 'no_answer',
+        error: expect.stringContaining(formatTime(begun).slice(0, 16)) as string,
+      },
+      { sensor: 'well', status: 'done', packets: 10n },
+    ]);
+    // What begins now has nothing to do with who has left.
+    const ahead = await createEstimates(deps()).estimate(by, full, nobody);
+    expect(ahead.shares.map((one) => one.sensor)).toEqual(['silent', 'well']);
   });
 
   test('a link type that has changed is told apart; an unknown rate leaves the estimate out', async () => {

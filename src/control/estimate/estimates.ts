@@ -2,7 +2,7 @@ import { joinFilter } from '../../filter/join_filter.ts';
 import { raise } from '../../model/errors/fault.ts';
 import type { Estimate, EstimateSpec } from '../../model/estimate.ts';
 import type { TimeNs } from '../../model/time.ts';
-import { sensorsOfColo, visibleSensors } from '../../plan/choose_parts.ts';
+import { sensorsOfColo } from '../../plan/choose_parts.ts';
 import { estimateCapture } from '../../plan/estimate_capture.ts';
 import { observedWindow } from '../../plan/observed_window.ts';
 import type { EstimateOrder } from '../../wire/control_messages.ts';
@@ -10,6 +10,7 @@ import { wireVersion } from '../../wire/version.ts';
 import { type CheckDeps, type Checked, checkEstimate } from '../captures/check_capture.ts';
 import { Turns } from '../../model/turns.ts';
 import type { EstimateControl } from '../control.ts';
+import { membersSince } from '../fleet/members.ts';
 import { type AskTallyDeps, askTally } from './ask_tally.ts';
 import { observedShares } from './observed_shares.ts';
 
@@ -37,7 +38,8 @@ export function createEstimates(deps: EstimateDeps): EstimateControl {
     signal: AbortSignal,
   ): Promise<Estimate> => {
     const window = observedWindow(spec, now);
-    const sensors = spec.type === 'full' ? sensorsOfColo(spec.colo_name, fleet, scope) : visibleSensors(fleet, scope);
+    const sensors = spec.type === 'full' ? sensorsOfColo(spec.colo_name, fleet, scope) : fleet;
+    const members = membersSince(sensors, spec.type === 'full' ? undefined : window.from, deps);
     const order: EstimateOrder = {
       kind: 'estimate',
       version: wireVersion,
@@ -45,12 +47,13 @@ export function createEstimates(deps: EstimateDeps): EstimateControl {
       ...window,
     };
     const shares = await Promise.all(
-      sensors
-        .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-        .map(async (sensor) => {
-          const outcome = await askTally(deps, sensor.name, order, signal);
-          return observedShares(spec.type, sensor, outcome, window);
-        }),
+      members.map(async ({ sensor, absent }) => {
+        const outcome =
+          absent === undefined
+            ? await askTally(deps, sensor.name, order, signal)
+            : ({ kind: 'silent', fault: absent } as const);
+        return observedShares(spec.type, sensor, outcome, window);
+      }),
     );
     if (signal.aborted) raise('unavailable', { what: 'The estimate', reason: 'it was given up' });
     return estimateCapture(spec, window, shares.flat());

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { captureById } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
-import { bumpGeneration, sensorByName } from '../../db/sensors.ts';
+import { bumpGeneration, listSensors, sensorByName } from '../../db/sensors.ts';
+import type { Fault } from '../../model/errors/fault.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
 import type { PartReport } from '../../wire/bus_fields.ts';
 import type { SensorRequest } from '../../wire/sensor_messages.ts';
@@ -11,11 +12,14 @@ import { fault } from '../../model/errors/fault.ts';
 import { createKeeper } from '../captures/keeper.ts';
 import { createSetAside } from '../set_aside.ts';
 import { startDesk } from '../test_desk.ts';
+import { FleetWatch } from './fleet_watch.ts';
 import { answerSensor, type SensorDesk } from './answer_sensor.ts';
 
 let db: Database;
 let desk: SensorDesk;
+let warned: Fault[];
 beforeEach(async () => {
+  warned = [];
   db = await openDatabase({ url: ':memory:', clock: () => 5_000_000_000n });
   const nothing = (): void => undefined;
   const unused = (): never => {
@@ -23,6 +27,8 @@ beforeEach(async () => {
   };
   desk = {
     db,
+    watch: new FleetWatch(() => db.clock.now()),
+    warn: (told) => void warned.push(told),
     keeper: createKeeper(
       db,
       { nudge: nothing, convert: nothing, lookback: nothing, past: nothing, discard: nothing },
@@ -195,4 +201,42 @@ test('the greatest counts of many parts have a sum that can be kept', async () =
   } finally {
     await held.close();
   }
+});
+
+test('what it held of a capture that had ended by then is over, whatever the sensor is called', async () => {
+  const held = await startDesk();
+  try {
+    const ended = await held.store(1, { status: 'failed', ended_at: held.now() });
+    const holds = [{ capture_id: ended.id, interface: 'eth0' }];
+    const sensor_id = 'd'.repeat(32);
+    for (const sensor of ['s0', 'x', 'y']) {
+      await answerSensor(held, { ...heartbeat, sensor, sensor_id });
+      const told = await answerSensor(held, {
+        kind: 'desired',
+        version: wireVersion,
+        sensor,
+        epoch: 'e',
+        sensor_id,
+        holds,
+      });
+      expect(told).toMatchObject({ over: holds });
+    }
+    const other = { sensor: 'z', sensor_id: 'e'.repeat(32) };
+    await answerSensor(held, { ...heartbeat, ...other });
+    expect(await held.say({ kind: 'desired', holds }, 'z')).toMatchObject({ over: [] });
+  } finally {
+    await held.close();
+  }
+});
+
+test('a sensor that is called otherwise is told of its work before its first heartbeat, and the operator of its name', async () => {
+  const sensor_id = 'd'.repeat(32);
+  await answerSensor(desk, { ...heartbeat, sensor_id });
+  await db.transaction(async (tx) => await bumpGeneration(tx, ['s1']));
+  const renamed = { ...from, sensor: 's2', sensor_id };
+  expect(await answerSensor(desk, { kind: 'desired', ...renamed })).toMatchObject({ generation: 1n });
+  expect(warned).toMatchObject([{ name: 'sensor_renamed', code: 1830 }]);
+  expect(await answerSensor(desk, { ...heartbeat, ...renamed })).toEqual({ kind: 'heartbeat_ok', generation: 1n });
+  expect((await listSensors(db)).map(({ name }) => name)).toEqual(['s2']);
+  expect(warned).toHaveLength(1);
 });

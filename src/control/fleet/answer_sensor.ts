@@ -1,5 +1,6 @@
 import type { Database } from '../../db/database.ts';
 import { knownParts, partsOfSensor } from '../../db/parts.ts';
+import { settleSensorName } from '../../db/settle_sensor_name.ts';
 import { sensorByName, upsertSensor } from '../../db/sensors.ts';
 import { type Fault, FaultError, fault, raise } from '../../model/errors/fault.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
@@ -11,12 +12,14 @@ import type { Keeper } from '../captures/keeper.ts';
 import type { PartDelivery } from '../delivery/part_delivery.ts';
 import type { SetAside } from '../set_aside.ts';
 import { assignmentsOf } from './assignments_of.ts';
+import type { FleetWatch } from './fleet_watch.ts';
 
 /** What answering sensors takes. */
 export interface SensorDesk {
   readonly db: Database;
   readonly keeper: Keeper;
   readonly delivery: PartDelivery;
+  readonly watch: FleetWatch;
   /** Where what is set aside is told. */
   readonly aside?: SetAside;
   /** The operator is told. */
@@ -28,6 +31,7 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
   if (!accepts(request.version)) {
     raise('wire_version', { peer: request.sensor, found: request.version, known: wireVersion });
   }
+  await settleName(desk, request);
   switch (request.kind) {
     case 'heartbeat':
       return await heartbeat(desk, request);
@@ -43,12 +47,21 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
   }
 }
 
+/** Before anything is looked up by its name: a sensor that is called otherwise now is the same one. */
+async function settleName(desk: SensorDesk, { sensor, sensor_id }: SensorRequest): Promise<void> {
+  const { db, watch } = desk;
+  if (sensor_id === undefined || watch.nameOf(sensor_id) === sensor) return;
+  const before = await db.transaction(async (tx) => await settleSensorName(tx, sensor_id, sensor));
+  watch.called(sensor_id, sensor);
+  if (before !== undefined) desk.warn?.(fault('sensor_renamed', { before, sensor }), 'the fleet');
+}
+
 async function heartbeat(
-  { db, aside }: SensorDesk,
+  { db, watch, aside }: SensorDesk,
   request: Extract<SensorRequest, { kind: 'heartbeat' }>,
 ): Promise<ControlReply> {
   aside?.tell(request.sensor, request.set_aside ?? []);
-  const { sensor, colo, epoch, version, interfaces, samples, spool_used_bytes, spool_limit_bytes } = request;
+  const { sensor_id, sensor, colo, epoch, version, interfaces, samples, spool_used_bytes, spool_limit_bytes } = request;
   const last_heard = await db.now();
   const generation = await db.transaction(
     async (tx) =>
@@ -62,8 +75,10 @@ async function heartbeat(
         samples,
         spool_used_bytes,
         spool_limit_bytes,
+        ...(sensor_id === undefined ? {} : { sensor_id }),
       }),
   );
+  watch.heard(sensor);
   return { kind: 'heartbeat_ok', generation };
 }
 
@@ -74,7 +89,7 @@ async function desired(desk: SensorDesk, request: Extract<SensorRequest, { kind:
     const work = await partsOfSensor(tx, sensor);
     const wanted = new Set(work.map(({ part }) => keyOf(part)));
     const held = holds.filter((part) => !wanted.has(keyOf(part)));
-    const mine = new Set((await knownParts(tx, sensor, held)).map(keyOf));
+    const mine = new Set((await knownParts(tx, [sensor, ...(known?.earlier_names ?? [])], held)).map(keyOf));
     return {
       kind: 'work',
       generation: known?.generation ?? 0n,

@@ -11,7 +11,10 @@ export interface FleetTroubles {
 
 /** Gathers what sensors that were heard of lately say of their interfaces. */
 export function fleetTroubles(sensors: readonly SensorRecord[], now: bigint): FleetTroubles {
-  const heard = sensors.filter((sensor) => sensor.last_heard > now - BigInt(limits.unknown_after_s) * 1_000_000_000n);
+  const heard = sensors.filter(
+    ({ last_heard, left_at }) =>
+      left_at === undefined && last_heard > now - BigInt(limits.unknown_after_s) * 1_000_000_000n,
+  );
   const reasons = heard.flatMap(({ name, interfaces, samples }) => [
     ...(interfaces.length === 0 ? [`${name}: it has no interface that could be captured on`] : []),
     ...samples.flatMap((one) => (one.fault === undefined ? [] : [`${name}/${one.interface}: ${one.fault.message}`])),

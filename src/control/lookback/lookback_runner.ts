@@ -2,7 +2,7 @@ import type { Bucket, StreamedObject } from '../../bucket/bucket.ts';
 import type { ControlBus } from '../../bus/bus.ts';
 import { captureById } from '../../db/captures.ts';
 import { releaseLease } from '../../db/leases.ts';
-import { listSensors } from '../../db/sensors.ts';
+import { listSensors, type SensorRecord } from '../../db/sensors.ts';
 import { FaultError } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
 import type { CaptureRecord } from '../../model/record.ts';
@@ -15,7 +15,9 @@ import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease
 import type { Keeper } from '../captures/keeper.ts';
 import { Turns } from '../../model/turns.ts';
 import { resultName } from '../delivery/place_of.ts';
+import type { FleetWatch } from '../fleet/fleet_watch.ts';
 import { heardOf } from '../fleet/heard_of.ts';
+import { type Member, membersSince } from '../fleet/members.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText, missingText } from './coverage_text.ts';
 import { EarlyAnswers } from './early_answers.ts';
@@ -31,6 +33,7 @@ import { shareName } from './share_name.ts';
 export interface LookbackDeps extends CaptureJobDeps {
   readonly keeper: () => Keeper;
   readonly bus: ControlBus;
+  readonly watch: FleetWatch;
   /** Where result files are kept. */
   readonly results: Bucket;
   readonly application: string;
@@ -52,7 +55,7 @@ export interface LookbackRunner extends CaptureJobs {
    * Asks the sensors of a capture that is about to be made, while that is being written down: `begin` goes on with what they say.
    * Returns how to give it up where the capture is not made.
    */
-  askAhead(record: CaptureRecord, sensors: readonly FleetMember[]): () => void;
+  askAhead(record: CaptureRecord, sensors: readonly SensorRecord[]): () => void;
 }
 
 /** What one sensor said. */
@@ -97,15 +100,16 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
   };
 
   const askAll = async (
-    sensors: readonly FleetMember[],
+    members: readonly Member[],
     request: LookbackRequest,
     signal: AbortSignal,
     answered: (left: number) => Promise<void>,
   ): Promise<readonly HeardAnswer[]> => {
-    let awaited = sensors.length;
+    let awaited = members.length;
     return await Promise.all(
-      sensors.map(async (sensor) => {
-        const one = await askPatiently(sensor.name, request, signal);
+      members.map(async ({ sensor, absent }) => {
+        const one: SensorAnswer =
+          absent === undefined ? await askPatiently(sensor.name, request, signal) : { kind: 'silent', fault: absent };
         awaited -= 1;
         if (one.kind === 'answered') await answered(awaited);
         return { sensor, answer: one };
@@ -118,9 +122,9 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     request: LookbackRequest,
     signal: AbortSignal,
   ): Promise<readonly HeardAnswer[]> => {
-    const sensors = byName(visibleSensors(heardOf(await listSensors(db), await db.now()), scope));
+    const fleet = visibleSensors(heardOf(await listSensors(db), await db.now()), scope);
     let answering = false;
-    return await askAll(sensors, request, signal, async (left) => {
+    return await askAll(membersSince(fleet, request.from, deps), request, signal, async (left) => {
       // The last one's answer is taken together with what follows it.
       if (left === 0 || answering) return;
       answering = true;
@@ -203,7 +207,9 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       if (spec.type !== 'simple') return () => undefined;
       const request = lookbackRequest(spec, scope);
       const ask = (signal: AbortSignal): Promise<readonly HeardAnswer[]> =>
-        turns.take(async () => await askAll(byName(sensors), request, signal, async () => undefined));
+        turns.take(
+          async () => await askAll(membersSince(sensors, request.from, deps), request, signal, async () => undefined),
+        );
       return early.begin(id, ask);
     },
     close: async () => {
@@ -211,10 +217,6 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       await jobs.close();
     },
   };
-}
-
-function byName(sensors: readonly FleetMember[]): readonly FleetMember[] {
-  return sensors.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

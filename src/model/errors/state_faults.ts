@@ -64,6 +64,48 @@ export const stateFaults = {
     retry: 'no',
     text: 'The database {path} is missing or empty, and {left} has files of an earlier one, which would be removed. Put the database back, with its -wal file, or move {left} away to begin anew.',
   },
+  sensor_renamed: {
+    code: 1830,
+    status: 500,
+    retry: 'no',
+    text: 'The sensor {before} is called {sensor} now. What it has and has to do, and what is granted on it, has the new name.',
+  },
+  sensor_silent: {
+    code: 1831,
+    status: 503,
+    retry: 'soon',
+    text: 'The sensor {sensor} is silent: it was last heard of at {since}. Start it, or see why it does not reach edgetap; "edgetap sensor remove" forgets it.',
+  },
+  sensor_left: {
+    code: 1832,
+    status: 503,
+    retry: 'soon',
+    text: 'The sensor {sensor} was shut down at {since}: start it again; "edgetap sensor remove" forgets it.',
+  },
+  sensor_unknown: {
+    code: 1833,
+    status: 500,
+    retry: 'no',
+    text: 'There is no sensor {sensor}: "edgetap sensor list" names them.',
+  },
+  sensor_at_work: {
+    code: 1834,
+    status: 500,
+    retry: 'no',
+    text: 'The sensor {sensor} is at work: it was heard of {ago_s} s ago. Stop it, then remove it after {wait_s} s.',
+  },
+  sensor_removed: {
+    code: 1836,
+    status: 500,
+    retry: 'no',
+    text: 'The sensor {sensor} was removed by the operator.',
+  },
+  sensor_id_untold: {
+    code: 1835,
+    status: 500,
+    retry: 'no',
+    text: 'The identity of this sensor, {path}, cannot be read or kept: {reason}. It is known by its name: let EDGETAP_SENSOR be what it was.',
+  },
   database_unwritable: {
     code: 1810,
     status: 503,
