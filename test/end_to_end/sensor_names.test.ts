@@ -167,7 +167,7 @@ describe('a sensor that was called otherwise, or is no more', () => {
     const gone = await start('gone');
     gone.process.kill('SIGKILL');
     await once(gone.process, 'exit');
-    await waitFor(() => holds(join(data_dir, 'sensor')), { what: 'the sensor to end' });
+    await waitFor(() => holds(data_dir, 'sensor') && holds(data_dir, 'control'), { what: 'the children to end' });
     becomeAnother();
     heardLongAgo('gone');
     const now = await start('there');
@@ -187,9 +187,9 @@ describe('a sensor that was called otherwise, or is no more', () => {
   }, 300_000);
 });
 
-/** Can nobody else be at work in this directory? */
-function holds(directory: string): boolean {
-  const held = holdDirectory(directory, 'sensor', 0);
+/** Is nobody else at work there any more? Throws where somebody is. */
+function holds(data_dir: string, name: string): boolean {
+  const held = holdDirectory(join(data_dir, name), name, 0);
   held.release();
   return true;
 }
