@@ -5,13 +5,14 @@ import { watchInterfaces } from '../libpcap/watch_interfaces.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import { Turns } from '../model/turns.ts';
+import { captureRings } from './capture_rings.ts';
 import type { ArmRequest, Part } from './part.ts';
 import { type OpenOrder, PendingRing } from './pending_ring.ts';
-import { RingBudget } from './ring_budget.ts';
+import { RingBudget } from '../model/ring_budget.ts';
 import type { RingSeat } from './ring_seat.ts';
 import { RunningPart } from './running_part.ts';
 import type { Spool, SpoolFile } from './spool.ts';
-import { TrafficShares } from './traffic_shares.ts';
+import { TrafficShares } from '../model/traffic_shares.ts';
 import { WorkerPool } from './worker_pool.ts';
 import type { FromRing, ToRing } from './worker_messages.ts';
 
@@ -81,7 +82,7 @@ export interface CaptureEngine {
 /** Starts an engine with its workers ready. */
 export async function createCaptureEngine(options: CaptureEngineOptions): Promise<CaptureEngine> {
   const { spool, workers_max = 8, workers_warm = 2 } = options;
-  const memory = new RingBudget(options.memory_bytes ?? default_memory_bytes);
+  const memory = new RingBudget(options.memory_bytes ?? default_memory_bytes, captureRings);
   const pool = new WorkerPool({ workers_max, workers_warm, memory, budget: spool.budget });
   const traffic = new TrafficShares();
   /** Rings that are neither armed nor given up yet. */

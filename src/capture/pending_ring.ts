@@ -1,5 +1,5 @@
 import { FaultError, type Fault } from '../model/errors/fault.ts';
-import type { RingWish } from './ring_budget.ts';
+import type { RingWish } from '../model/ring_budget.ts';
 import type { RingSeat } from './ring_seat.ts';
 import type { OpenOptions } from './worker_messages.ts';
 import type { WorkerPool } from './worker_pool.ts';

@@ -1,6 +1,6 @@
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { CaptureThread } from './capture_thread.ts';
-import type { RingBudget, RingGrant, RingWish } from './ring_budget.ts';
+import type { RingBudget, RingGrant, RingWish } from '../model/ring_budget.ts';
 import type { RingSeat } from './ring_seat.ts';
 import type { SpoolBudget } from './spool_budget.ts';
 

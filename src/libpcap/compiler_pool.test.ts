@@ -291,9 +291,20 @@ describe('many requests', () => {
     await compiler.close();
   });
 
+  test('for the same at one time, as of a capture of many interfaces, are one', async () => {
+    const compiler = createFilterCompiler({ queue_max: 1 });
+    const all = await Promise.all(
+      Array.from({ length: 256 }, () => compiler.compile({ filter: filter('tcp port 80'), linktype: 1, live: true })),
+    );
+    expect(all.every((one) => one.ok && one.value.kind === 'program')).toBe(true);
+    await compiler.close();
+  });
+
   test('more than may wait are refused', async () => {
     const compiler = createFilterCompiler({ queue_max: 1 });
-    const all = await Promise.all([1, 2, 3].map(() => compiler.check({ filter: filter('ip'), linktypes: [1] })));
+    const all = await Promise.all(
+      [1, 2, 3].map((number) => compiler.check({ filter: filter(`ip proto ${number}`), linktypes: [1] })),
+    );
     expect(all.map((one) => one.ok)).toEqual([true, true, false]);
     expect(all[2]?.ok === false ? all[2].faults[0]?.message : '').toContain('1 filters wait already');
     await compiler.close();

@@ -79,13 +79,22 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
     idle.push(child);
   };
   const compiled = new Map<string, CompilerOutcome>();
+  /** A capture of many interfaces asks for the same program for each of them, all at once. */
+  const underway = new Map<string, Promise<CompilerOutcome>>();
+  const runOnce = (key: string, request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> => {
+    const same = underway.get(key);
+    if (same !== undefined) return same;
+    const running = runAnew(request).finally(() => underway.delete(key));
+    underway.set(key, running);
+    return running;
+  };
   /** The same filter is the same program every time: what was compiled last is kept. */
   const run = async (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> => {
     if (closed) return await runAnew(request);
     const { expression_text, any_tags_text, any_tags_parts, own_tags_text } = request.filter;
     const { linktypes, live } = request;
     const key = JSON.stringify([expression_text, any_tags_text, any_tags_parts, own_tags_text, linktypes, live]);
-    const outcome = compiled.get(key) ?? (await runAnew(request));
+    const outcome = compiled.get(key) ?? (await runOnce(key, request));
     compiled.delete(key);
     if (outcome.kind === 'compiled') compiled.set(key, outcome);
     const [oldest] = compiled.keys();

@@ -1,10 +1,7 @@
-import { closeSync, writeSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
-import { startThread } from '../libpcap/start_thread.ts';
-import { wakeBytes } from '../libpcap/waiter.ts';
 import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import { OpenSegments, type OpenSegment, type OpenSegmentsPorts } from './open_segments.ts';
+import type { SampleThreads, SamplerSeat } from './sample_threads.ts';
 import type { FromSampler, SamplerOrder, ToSampler } from './sampler_messages.ts';
 import { SamplerState, type SamplerPhase } from './sampler_state.ts';
 import { segmentLabel } from './segment_label.ts';
@@ -17,6 +14,8 @@ export interface SamplingOptions {
   readonly rate?: number;
   /** The kernel's ring: what can be held while the disk is slow. */
   readonly ring_bytes: number;
+  /** Memories that what is read out of the ring at once fills at most. */
+  readonly memories: number;
   /** See packets that are addressed to others, as on a mirror port. */
   readonly promiscuous: boolean;
   readonly segment_age_ms: number;
@@ -45,6 +44,7 @@ export interface SamplingStatus {
 
 /** What a sampler needs of the store. */
 export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 'vacated'> {
+  readonly threads: SampleThreads;
   /** Makes what the stream needs on the disk, as often as it is called. */
   openStream(interface_name: string, linktype: number): Promise<Stream>;
   segmentLimit(): number;
@@ -54,7 +54,7 @@ export interface InterfaceSamplerPorts extends Omit<OpenSegmentsPorts, 'rate' | 
 
 const retry_ms = 1000;
 
-/** Samples one interface: a worker thread that captures, and here the files that it writes into. */
+/** Samples one interface: a sampler in a thread, and here the files that it writes into. */
 export class InterfaceSampler {
   readonly #options: SamplingOptions;
   readonly #ports: InterfaceSamplerPorts;
@@ -64,9 +64,8 @@ export class InterfaceSampler {
   #settled = false;
   #state = new SamplerState();
   #budget_pps: number;
-  #worker: Worker | undefined;
+  #seat: SamplerSeat | undefined;
   #exited: Promise<void> = Promise.resolve();
-  #wake_descriptor: number | undefined;
   #generation = 0;
   #stream: Stream | undefined;
   #linktype: number | undefined;
@@ -157,7 +156,7 @@ export class InterfaceSampler {
   async close(): Promise<void> {
     this.#closing = true;
     this.#state.stop();
-    this.#wake();
+    this.#seat?.wake();
     await this.#exited;
     while (this.#work.size > 0) await Promise.all(this.#work);
   }
@@ -168,38 +167,28 @@ export class InterfaceSampler {
     this.#state.rate = rate;
     if (this.adapts) this.#state.budget_pps = this.#budget_pps;
     const order: SamplerOrder = { ...this.#options, rate, first: !this.#settled, state: this.#state.buffer };
-    let worker: Worker;
+    const exited = Promise.withResolvers<void>();
+    this.#exited = exited.promise;
+    const gone = (failure: string | undefined): void => {
+      this.#seat = undefined;
+      this.#do(this.#afterExit(failure));
+      exited.resolve();
+    };
     try {
-      worker = startThread(new URL('./sample_worker.ts', import.meta.url), { workerData: order, execArgv: [] });
+      this.#seat = this.#ports.threads.begin(order, { said: (message) => this.#hear(message), gone });
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#exited = Promise.resolve();
-      return this.#do(this.#afterExit(error.message));
+      gone(error.message);
     }
-    this.#worker = worker;
-    this.#wake_descriptor = undefined;
-    worker.on('message', (message: FromSampler) => this.#hear(message));
-    let failure: unknown;
-    worker.on('error', (error) => {
-      failure = error;
-    });
-    this.#exited = new Promise((resolve) => {
-      worker.on('exit', () => {
-        this.#worker = undefined;
-        if (this.#wake_descriptor !== undefined) closeSync(this.#wake_descriptor);
-        this.#do(this.#afterExit(failure));
-        resolve();
-      });
-    });
   }
 
-  /** The worker says `ended` before it goes; one that does not has failed, and another takes its place. */
-  async #afterExit(failure: unknown): Promise<void> {
+  /** A sampler says `ended` before it goes; one that does not has failed, and another takes its place. */
+  async #afterExit(failure: string | undefined): Promise<void> {
     const ended = this.#state.phase === 'ended' || this.#closing;
     this.#state.phase = ended ? 'ended' : 'interrupted';
     await this.#segments.salvage();
     if (ended) return;
-    const params = { interface: this.#options.interface, reason: String(failure) };
+    const params = { interface: this.#options.interface, reason: failure ?? 'its thread has ended' };
     this.#trouble(fault('sampling_interrupted', params));
     this.#begun.resolve();
     await this.#ports.clock.sleep(retry_ms);
@@ -208,10 +197,6 @@ export class InterfaceSampler {
 
   #hear(message: FromSampler): void {
     switch (message.kind) {
-      case 'ready':
-        this.#wake_descriptor = message.wake_descriptor;
-        if (this.#closing) this.#wake();
-        return;
       case 'opened':
         this.#generation = message.generation;
         this.#linktype = message.linktype;
@@ -294,7 +279,7 @@ export class InterfaceSampler {
       this.#unprepared = false;
       if (segment === undefined) return;
       this.#wanted = false;
-      if (generation === this.#generation && !this.#closing && this.#worker !== undefined) {
+      if (generation === this.#generation && !this.#closing && this.#seat !== undefined) {
         this.#give(segment, generation);
       } else {
         await this.#segments.discard(segment);
@@ -328,12 +313,7 @@ export class InterfaceSampler {
   }
 
   #tell(message: ToSampler): void {
-    this.#worker?.postMessage(message);
-    this.#wake();
-  }
-
-  #wake(): void {
-    if (this.#worker !== undefined && this.#wake_descriptor !== undefined) writeSync(this.#wake_descriptor, wakeBytes);
+    this.#seat?.tell(message);
   }
 
   /** Says the same thing once. */

@@ -16,13 +16,15 @@ export interface LiveSourceOptions {
   /** 1 in this many packets is kept at first. */
   readonly rate: number;
   readonly ring_bytes: number;
+  /** Memories of 128 KiB that one `drain` fills at most; 8 by default. */
+  readonly memories?: number;
   /** Absent: a packet can be taken out as soon as it has come; see `LiveOptions`. */
   readonly block_timeout_ms?: number;
   readonly promiscuous: boolean;
 }
 
-/** Written out once so much has gathered. */
-const fill_bytes = 1 << 20;
+/** Written out once so much has gathered, for each memory. */
+const memory_fill_bytes = 128 << 10;
 
 /** The sampled packets of one interface, as they come: the first 160 bytes of 1 in N, chosen by the kernel. */
 export class LiveSource {
@@ -32,6 +34,7 @@ export class LiveSource {
   readonly #memory: BatchMemory;
   readonly #name: string;
   readonly #loopback: boolean;
+  readonly #fill_bytes: number;
   #read = 0n;
 
   /**
@@ -43,6 +46,8 @@ export class LiveSource {
     const found = named(options.interface);
     this.#name = options.interface;
     this.#loopback = found.loopback;
+    const fill_bytes = memory_fill_bytes * (options.memories ?? 8);
+    this.#fill_bytes = fill_bytes;
     const snaplen_bytes = limits.sample_snaplen_bytes;
     this.#handle = openLive({ ...options, interface: found, snaplen_bytes });
     let memory: BatchMemory | undefined;
@@ -71,13 +76,13 @@ export class LiveSource {
   }
 
   /**
-   * Takes packets out of the ring until it is empty (true) or about 1 MiB has gathered (false).
+   * Takes packets out of the ring until it is empty (true) or its memory is full (false).
    *
    * @throws FaultError `capture_read_failed`, `batch_inconsistent`; `bytes` then has what came before.
    */
   drain(): boolean {
     this.#memory.rewind();
-    while (this.#memory.length < fill_bytes) {
+    while (this.#memory.length < this.#fill_bytes) {
       const got = this.#memory.append();
       if (got === 0) return true;
       if (got === -1) raise('capture_read_failed', { interface: this.#name, reason: this.#handle.error });

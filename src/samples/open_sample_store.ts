@@ -1,3 +1,8 @@
+import { interfaceBytes } from '../libpcap/interface_traffic.ts';
+import { RingBudget, type RingGrant } from '../model/ring_budget.ts';
+import { TrafficShares } from '../model/traffic_shares.ts';
+import { sample_ring_most_bytes, sampleRings } from './sample_rings.ts';
+import { SampleThreads } from './sample_threads.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,7 +42,10 @@ import type {
 } from './sample_store.ts';
 
 /** 122,000 packets, whatever their sizes: four minutes of 500 a second, a tenth of a second of a million. */
-const default_ring_bytes = 28 << 20;
+/** The memory of rings where nothing else is said: 256 interfaces have one of the least size at least. */
+const default_memory_bytes = 512 << 20;
+/** Threads that sample: each interface of the first ones has one of its own. */
+const threads_max = 4;
 const segment_most_bytes = 64 << 20;
 const segment_least_bytes = 64 << 10;
 const room_bytes = 4 << 20;
@@ -73,6 +81,10 @@ class DiskStore implements SampleStore {
   #prepared: Promise<void> | undefined;
   readonly #opened: Stream[] = [];
   readonly #samplers = new Map<string, InterfaceSampler>();
+  readonly #threads = new SampleThreads(threads_max);
+  readonly #memory: RingBudget;
+  /** The memory of each sampler's ring. */
+  readonly #grants = new Map<InterfaceSampler, RingGrant>();
   readonly #lookbacks = new Set<Promise<unknown>>();
   /** What counts on after look-backs have been answered. */
   readonly #counting = new Set<Promise<unknown>>();
@@ -83,6 +95,7 @@ class DiskStore implements SampleStore {
 
   constructor(options: SampleStoreOptions) {
     this.#options = options;
+    this.#memory = new RingBudget(options.memory_bytes ?? default_memory_bytes, sampleRings);
     this.#full_reported = options.clock.monotonic() - full_report_interval_ns - 1n;
     const age_limit_ns = BigInt((options.age_limit_s ?? limits.lookback_max_s) + age_margin_s) * second_ns;
     this.#ring = new SegmentRing({ age_limit_ns, byte_budget: options.byte_budget });
@@ -151,17 +164,25 @@ class DiskStore implements SampleStore {
     if (rate !== undefined && (!Number.isInteger(rate) || rate < 1 || rate >= 2 ** 32))
       throw new RangeError(`a rate of 1 in ${rate} cannot be`);
     if (this.#samplers.has(what.interface)) raise('sampling_twice', { interface: what.interface });
+    const { ring_bytes: most_bytes = sample_ring_most_bytes, among = [what.interface], ...manners } = what;
+    const share = TrafficShares.ever(interfaceBytes()).shareOf(what.interface, among);
+    const grant = this.#memory.take({ most_bytes, share });
+    if (grant === undefined) {
+      const { rings_max: limit, limit_bytes } = this.#memory;
+      return raise('sampling_memory_exhausted', { interface: what.interface, limit, limit_bytes });
+    }
     const options: SamplingOptions = {
-      ring_bytes: default_ring_bytes,
       promiscuous: true,
       segment_age_ms: 60_000,
-      ...what,
+      ...manners,
+      ...grant,
       ...(rate === undefined ? {} : { rate }),
     };
     const { clock, report } = this.#options;
     const sampler = new InterfaceSampler(options, this.#options.budget_pps ?? 0, {
       clock,
       report,
+      threads: this.#threads,
       boot: this.#boot,
       makeRoom: () => this.#makeRoom(),
       sealed: (stream, segment) => {
@@ -174,13 +195,14 @@ class DiskStore implements SampleStore {
       segmentLimit: () => this.#segmentLimit(),
     });
     this.#samplers.set(what.interface, sampler);
+    this.#grants.set(sampler, grant);
     this.#shareBudget();
     try {
       await sampler.begun;
     } catch (error) {
       this.#samplers.delete(what.interface);
       this.#shareBudget();
-      await sampler.close();
+      await this.#end(sampler);
       throw error;
     }
   }
@@ -188,9 +210,17 @@ class DiskStore implements SampleStore {
   async stopSampling(interface_name: string): Promise<void> {
     const sampler = this.#samplers.get(interface_name);
     if (sampler === undefined) return;
-    await sampler.close();
+    await this.#end(sampler);
     this.#samplers.delete(interface_name);
     this.#shareBudget();
+  }
+
+  /** Its ring is gone then: another can have the memory. */
+  async #end(sampler: InterfaceSampler): Promise<void> {
+    await sampler.close();
+    const grant = this.#grants.get(sampler);
+    if (grant !== undefined) this.#memory.giveBack(grant);
+    this.#grants.delete(sampler);
   }
 
   async query(query: LookbackQuery): Promise<LookbackAnswer> {

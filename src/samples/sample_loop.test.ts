@@ -63,6 +63,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
         if (message.kind === 'taken') offer(generation);
       },
       open: more.open ?? ((source) => new LiveSource({ ...source, ...more.ring })),
+      waited: () => undefined,
       receive: () => {
         const message = inbox.shift();
         if (message === undefined) round(++count, clock, state);
@@ -72,6 +73,7 @@ describe.skipIf(withoutRoot('sampling'))('the sampling loop', () => {
     const order = {
       rate: 1,
       ring_bytes: more.ring_bytes ?? 1 << 20,
+      memories: 8,
       promiscuous: true,
       segment_age_ms: 60_000,
       first: more.first ?? true,

@@ -1,5 +1,6 @@
 import { type Fault, fault, FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
+import { go_on, type Rest, type RingTask, runAlone } from '../libpcap/ring_turns.ts';
 import type { Waiter } from '../libpcap/waiter.ts';
 import { adaptRate, fresh_rate_state } from './adapt_rate.ts';
 import type { SampleSource } from './live_source.ts';
@@ -9,8 +10,9 @@ import { SegmentSink } from './segment_sink.ts';
 import { joinTime } from './split_time.ts';
 import { Watermark } from './watermark.ts';
 
-/** What the loop runs on. It blocks: it is the only thing that its thread does. */
+/** What a loop runs on. */
 export interface SampleLoopPorts {
+  /** Where it cannot go on without an answer of the store, its whole thread waits. */
   readonly waiter: Pick<Waiter, 'wait'>;
   /** Unix time in nanoseconds, at most a millisecond behind the clock that stamps packets and never ahead of it. */
   now(): TimeNs;
@@ -20,6 +22,8 @@ export interface SampleLoopPorts {
   open(order: SamplerOrder): SampleSource;
   /** The next message of the store; undefined where none is there. Never waits. */
   receive(): ToSampler | undefined;
+  /** Its thread has waited for the store's answer: a wake that came meanwhile may have been another one's. */
+  waited(): void;
 }
 
 const ms = 1_000_000n;
@@ -51,8 +55,16 @@ const refusing: readonly string[] = ['capture_denied', 'libpcap_missing'];
 /** Different words for an interface that is not there under its name; one that is just going away is read in vain first. */
 const away: readonly string[] = ['interface_unknown', 'interface_removed', 'interface_renamed', 'capture_read_failed'];
 
-/** Samples one interface until the store says stop; see `SamplerOrder`. Everything that it has to say goes through `send`. */
+/** `sampleLoop` in a thread of its own. */
 export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void {
+  runAlone(sampleLoop(order, ports), ports.waiter);
+}
+
+/**
+ * Samples one interface until the store says stop; see `SamplerOrder`. Everything that it has to say goes through `send`. Shares its thread
+ * with others: it rests where it waits for packets.
+ */
+export function* sampleLoop(order: SamplerOrder, ports: SampleLoopPorts): RingTask<void> {
   const state = new SamplerState(order.state);
   const loop = new SampleLoop(order, ports, state);
   let wait_ms = reopen_first_ms;
@@ -61,7 +73,7 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
     let most_ms = reopen_most_ms;
     if (!('name' in source)) {
       wait_ms = reopen_first_ms;
-      loop.sample(source);
+      yield* loop.sample(source);
     } else if (first && refusing.includes(source.name)) {
       state.phase = 'ended';
       return ports.send({ kind: 'ended', fault: source });
@@ -69,7 +81,7 @@ export function runSampleLoop(order: SamplerOrder, ports: SampleLoopPorts): void
       if (!away.includes(source.name)) most_ms = retry_most_ms;
       loop.interrupted(source);
     }
-    if (!state.stopping) loop.pause(Math.min(wait_ms, most_ms));
+    if (!state.stopping) yield* loop.pause(Math.min(wait_ms, most_ms));
     wait_ms = Math.min(2 * wait_ms, most_ms);
   }
   state.phase = 'ended';
@@ -130,7 +142,7 @@ class SampleLoop {
   }
 
   /** Samples until the source fails or the store says stop. Closes the source. */
-  sample(source: SampleSource): void {
+  *sample(source: SampleSource): RingTask<void> {
     this.#watermark = this.#beginWatermark();
     this.#level = undefined;
     this.#rate_state = fresh_rate_state;
@@ -143,9 +155,9 @@ class SampleLoop {
       while (!this.#state.stopping) {
         this.#receive();
         const before = source.read;
-        if (!this.#step(source)) this.#rest(source, Number(source.read - before));
+        yield this.#step(source) ? go_on : this.#rest(source, Number(source.read - before));
       }
-      this.#end(source);
+      yield* this.#end(source);
       this.#sink.finish('shutdown', this.#watermark.time);
     } catch (error) {
       this.#countLast(source);
@@ -173,29 +185,34 @@ class SampleLoop {
   }
 
   /** Waits until it is time to try again, or to stop. */
-  pause(wait_ms: number): void {
-    this.#waitUntil(this.#ports.monotonic() + BigInt(wait_ms) * ms, () => this.#state.stopping);
+  *pause(wait_ms: number): RingTask<void> {
+    const deadline = this.#ports.monotonic() + BigInt(wait_ms) * ms;
+    this.#receive();
+    for (let left = deadline - this.#ports.monotonic(); left > 0n && !this.#state.stopping; ) {
+      yield { descriptor: -1, ms: Number(left / ms) + 1 };
+      this.#receive();
+      left = deadline - this.#ports.monotonic();
+    }
   }
 
   /**
    * Sleeps until it is worth to look again. A packet wakes it only where none had come: each would otherwise, and cost as much as
    * hundreds of them.
    */
-  #rest(source: SampleSource, packets: number): void {
-    const { waiter } = this.#ports;
+  #rest(source: SampleSource, packets: number): Rest {
     const looked = this.#looked_at;
     this.#looked_at = this.#ports.monotonic();
     if (packets === 0 || !this.#sink.open) {
       this.#nap_ms = 1;
       // Without a segment only an offer of one is worth waking up for.
-      if (!this.#sink.open) return waiter.wait(-1, idle_wait_ms);
+      if (!this.#sink.open) return { descriptor: -1, ms: idle_wait_ms };
       const lively = this.#looked_at - this.#packets_at < lively_ns;
-      return waiter.wait(source.descriptor, lively ? nap_most_ms : idle_wait_ms);
+      return { descriptor: source.descriptor, ms: lively ? nap_most_ms : idle_wait_ms };
     }
     this.#packets_at = this.#looked_at;
     const expected_ms = (Number(this.#looked_at - looked) / 1e6) * (look_packets / packets);
     this.#nap_ms = Math.max(1, Math.min(nap_most_ms, 2 * this.#nap_ms, Math.floor(expected_ms)));
-    waiter.wait(-1, this.#nap_ms);
+    return { descriptor: -1, ms: this.#nap_ms };
   }
 
   /** One round; true where more may be there at once. */
@@ -328,7 +345,7 @@ class SampleLoop {
   }
 
   /** Ends without a loss: nothing more comes in, and what is in the ring comes out. */
-  #end(source: SampleSource): void {
+  *#end(source: SampleSource): RingTask<void> {
     if (!this.#sink.open) return;
     source.rejectAll();
     const [closed, begun] = [this.#ports.now(), this.#ports.monotonic()];
@@ -338,7 +355,7 @@ class SampleLoop {
       // A packet that was just passing the filter may still be on its way into the ring.
       if (emptied && late >= settle_ns && source.read >= this.#count(source)) return this.#watermark.reach(closed);
       if (late >= end_patience_ns) return;
-      if (emptied) this.#ports.waiter.wait(source.descriptor, 2);
+      yield emptied ? { descriptor: source.descriptor, ms: 2 } : go_on;
     }
   }
 
@@ -360,17 +377,14 @@ class SampleLoop {
   #makeRoom(): boolean {
     this.#room = undefined;
     this.#ports.send({ kind: 'full' });
-    this.#waitUntil(this.#ports.monotonic() + room_wait_ns, () => this.#room !== undefined);
-    return this.#room === true;
-  }
-
-  #waitUntil(deadline: bigint, done: () => boolean): void {
+    const deadline = this.#ports.monotonic() + room_wait_ns;
     this.#receive();
-    for (let left = deadline - this.#ports.monotonic(); left > 0n && !done(); ) {
+    for (let left = room_wait_ns; left > 0n && this.#room === undefined; left = deadline - this.#ports.monotonic()) {
       this.#ports.waiter.wait(-1, Number(left / ms) + 1);
       this.#receive();
-      left = deadline - this.#ports.monotonic();
     }
+    this.#ports.waited();
+    return this.#room === true;
   }
 }
 

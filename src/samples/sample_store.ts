@@ -15,6 +15,8 @@ export interface SampleStoreOptions {
   readonly budget_pps?: number;
   /** How far back samples can be asked for; they are kept 6 minutes longer, for windows that end there. 24 h by default. */
   readonly age_limit_s?: number;
+  /** Memory for the rings of all interfaces, and what is read out of them; 512 MiB by default. See `RingBudget`. */
+  readonly memory_bytes?: number;
   readonly clock: SampleClock;
   /** Look-backs at one time; 4 by default. */
   readonly lookback_limit?: number;
@@ -29,8 +31,10 @@ export interface StartSampling {
   readonly interface: string;
   /** 1 in this many packets is kept. By default the rate adapts to the interface's share of the store's budget. */
   readonly rate?: number;
-  /** 28 MiB by default. */
+  /** The ring is not larger than this; 28 MiB by default. How large it is depends on the memory that is left. */
   readonly ring_bytes?: number;
+  /** The names of all interfaces that are to be sampled: by their traffic they share the memory. This one by default. */
+  readonly among?: readonly string[];
   /** True by default. */
   readonly promiscuous?: boolean;
   /** 60 s by default. */
@@ -66,7 +70,7 @@ export interface SampleStore {
    * Samples an interface from now on. Returns when the first attempt to open it has ended; where the interface is not there, or goes
    * away, it is tried again until `stopSampling` or `close`, and its status says so.
    *
-   * @throws FaultError `sampling_twice`, `samples_closed`; `capture_denied`, `libpcap_missing`, where
+   * @throws FaultError `sampling_twice`, `samples_closed`, `sampling_memory_exhausted`; `capture_denied`, `libpcap_missing`, where
    * trying again cannot help.
    */
   startSampling(what: StartSampling): Promise<void>;

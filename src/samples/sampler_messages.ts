@@ -7,6 +7,8 @@ export interface SamplerOrder {
   /** 1 in this many packets is kept at first, and for ever where the state has no budget. */
   readonly rate: number;
   readonly ring_bytes: number;
+  /** Memories that what is read out of the ring at once fills at most. */
+  readonly memories: number;
   readonly promiscuous: boolean;
   /** A segment is full once it is so old. */
   readonly segment_age_ms: number;
@@ -38,8 +40,6 @@ export type ToSampler =
 
 /** What a sampler says to the store. */
 export type FromSampler =
-  /** Write 8 bytes to this descriptor to wake it. */
-  | { readonly kind: 'ready'; readonly wake_descriptor: number }
   /** The interface is open: segments of this link type are wanted. */
   | { readonly kind: 'opened'; readonly generation: number; readonly linktype: number }
   /** It writes into this segment now: the next one can be made ready. */
@@ -60,3 +60,17 @@ export type FromSampler =
   | { readonly kind: 'trouble'; readonly fault: Fault }
   /** Its last word. With a fault where it cannot sample at all. */
   | { readonly kind: 'ended'; readonly fault?: Fault };
+
+/** To a thread of samplers: one more of a number that is never used again, what one is told, or that none will come any more. */
+export type ToSampleThread =
+  | { readonly kind: 'begin'; readonly sampler: number; readonly order: SamplerOrder }
+  | { readonly kind: 'tell'; readonly sampler: number; readonly message: ToSampler }
+  | { readonly kind: 'end' };
+
+/** From a thread of samplers. */
+export type FromSampleThread =
+  /** Write 8 bytes to this descriptor to wake it. */
+  | { readonly kind: 'ready'; readonly wake_descriptor: number }
+  | { readonly kind: 'said'; readonly sampler: number; readonly message: FromSampler }
+  /** It is over with this sampler; where it failed, by what. */
+  | { readonly kind: 'gone'; readonly sampler: number; readonly failure?: string };

@@ -152,6 +152,7 @@ export class SampledHost {
       ring_bytes: 1,
       promiscuous: true,
       first: true,
+      memories: 1,
       state: this.#state.buffer,
     };
     try {
@@ -224,6 +225,7 @@ export class SampledHost {
         return this.time;
       },
       send: (message) => this.#hear(message),
+      waited: () => undefined,
       receive: () => {
         this.#pass(1000n);
         return this.#inbox.shift();

@@ -41,9 +41,9 @@ export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
     warnings.add(one.message);
   };
 
-  const start = async (name: string): Promise<void> => {
+  const start = async (name: string, among: readonly string[]): Promise<void> => {
     try {
-      await samples.startSampling({ interface: name, ...(rate === undefined ? {} : { rate }) });
+      await samples.startSampling({ interface: name, among, ...(rate === undefined ? {} : { rate }) });
       unsampled.delete(name);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
@@ -98,7 +98,7 @@ export function keepSampling(deps: KeepSamplingDeps): SamplingKeeper {
       if (fresh.length > room) tell(fault('interfaces_too_many', { limit: limits.interfaces_max }), 'sampling');
       noteAway(present);
       // All at once: from then on an answer says what is missing of each.
-      await Promise.all(fresh.slice(0, Math.max(0, room)).map(start));
+      await Promise.all(fresh.slice(0, Math.max(0, room)).map((name) => start(name, [...present])));
     },
   };
 }

@@ -98,6 +98,12 @@ export const captureFaults = {
     retry: 'soon',
     text: 'This sensor is ending: it begins no capture any more.',
   },
+  sampling_memory_exhausted: {
+    code: 1519,
+    status: 500,
+    retry: 'soon',
+    text: 'There is no memory to sample {interface}: this sensor has {limit_bytes} bytes for that, enough for {limit} interfaces. Raise EDGETAP_MEMORY_BYTES, or name fewer in EDGETAP_INTERFACES.',
+  },
   thread_unstarted: {
     code: 1516,
     status: 500,

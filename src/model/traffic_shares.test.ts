@@ -27,3 +27,10 @@ test('the share follows the traffic, leaves something to the idle, and adds up t
   expect(of()[2]).toBeGreaterThan(0.8);
   expect(of()[0]).toBeCloseTo(of()[1] ?? 0, 3);
 });
+
+test('at the beginning they can go by all that ever came', () => {
+  const shares = TrafficShares.ever(counts(8e9, 1e9, 0));
+  expect(shares.shareOf('eth0', all)).toBeGreaterThan(0.7);
+  expect(shares.shareOf('eth2', all)).toBeLessThan(0.1);
+  expect(shares.shareOf('eth2', ['eth2'])).toBe(1);
+});

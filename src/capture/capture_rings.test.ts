@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RingBudget, type RingGrant } from './ring_budget.ts';
+import { RingBudget, type RingGrant } from '../model/ring_budget.ts';
+import { captureRings } from './capture_rings.ts';
 
 const MiB = 1 << 20;
 const most_bytes = 64 * MiB;
@@ -12,7 +13,7 @@ function bytesOf({ ring_bytes, memories }: RingGrant): number {
 
 describe('the memory of rings', () => {
   test('one capture has the largest ring, and so has the eighth of eight', () => {
-    const budget = new RingBudget(1536 * MiB);
+    const budget = new RingBudget(1536 * MiB, captureRings);
     for (let count = 0; count < 8; count += 1) {
       expect(budget.take({ most_bytes, share: 1 })).toEqual({ ring_bytes: most_bytes, memories: 8 });
     }
@@ -24,7 +25,7 @@ describe('the memory of rings', () => {
     });
     fc.assert(
       fc.property(fc.integer({ min: 16, max: 4096 }), steps, (limit_MiB, all) => {
-        const budget = new RingBudget(limit_MiB * MiB);
+        const budget = new RingBudget(limit_MiB * MiB, captureRings);
         const held: RingGrant[] = [];
         for (const { share, back } of all) {
           const grant = budget.take({ most_bytes, share });
@@ -38,7 +39,7 @@ describe('the memory of rings', () => {
         for (const one of held) budget.giveBack(one);
         expect(budget.rings).toBe(0);
         expect(budget.take({ most_bytes, share: 1 })).toEqual(
-          new RingBudget(limit_MiB * MiB).take({ most_bytes, share: 1 }),
+          new RingBudget(limit_MiB * MiB, captureRings).take({ most_bytes, share: 1 }),
         );
       }),
     );
@@ -49,7 +50,7 @@ describe('the memory of rings', () => {
       [50, 0.2],
       [80, 1 / 80],
     ] as const) {
-      const budget = new RingBudget(768 * MiB);
+      const budget = new RingBudget(768 * MiB, captureRings);
       for (let ring = 0; ring < rings; ring += 1) {
         expect(budget.take({ most_bytes, share })?.ring_bytes).toBeGreaterThanOrEqual(2 * MiB);
       }
@@ -57,7 +58,7 @@ describe('the memory of rings', () => {
   });
 
   test('where the traffic is, the ring is larger', () => {
-    const budget = new RingBudget(768 * MiB);
+    const budget = new RingBudget(768 * MiB, captureRings);
     const quiet = Array.from({ length: 79 }, () => budget.take({ most_bytes, share: 0.001 })?.ring_bytes ?? 0);
     const busy = budget.take({ most_bytes, share: 0.92 })?.ring_bytes ?? 0;
     expect(Math.max(...quiet)).toBeLessThan(4 * MiB);
@@ -65,7 +66,7 @@ describe('the memory of rings', () => {
   });
 
   test('what is given back twice counts once', () => {
-    const budget = new RingBudget(32 * MiB);
+    const budget = new RingBudget(32 * MiB, captureRings);
     const one = budget.take({ most_bytes, share: 1 });
     if (one === undefined) throw new Error('there is room for one');
     budget.giveBack(one);

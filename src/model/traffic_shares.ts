@@ -9,6 +9,13 @@ export class TrafficShares {
   #counted: ReadonlyMap<string, number> = new Map();
   #busy = new Map<string, number>();
 
+  /** The shares by all that interfaces have had since they exist. */
+  static ever(counted: ReadonlyMap<string, number>): TrafficShares {
+    const shares = new TrafficShares();
+    shares.#busy = new Map(counted);
+    return shares;
+  }
+
   /** Takes the counts of bytes since each interface exists, by name; a second after the ones before. */
   look(counted: ReadonlyMap<string, number>): void {
     const busy = new Map<string, number>();
