@@ -422,9 +422,26 @@ describe('operations', () => {
   test('health, readiness, metrics need no credentials', async () => {
     expect(JSON.parse((await ask('GET', '/healthz', {})).text)).toEqual({ status: 'ok', reasons: [] });
     expect((await ask('GET', '/readyz', {})).status).toBe(200);
-    control.answers.set('readiness', () => ({ ready: false, reasons: ['no sensor'] }));
+    const parts = [
+      { name: 'database', reasons: [] },
+      { name: 'sensors', reasons: ['no sensor'] },
+    ];
+    control.answers.set('readiness', () => ({ ready: false, parts, reasons: ['no sensor'] }));
     const ready = await app.inject('/readyz');
-    expect([ready.statusCode, ready.json()]).toEqual([503, { status: 'not_ready', reasons: ['no sensor'] }]);
+    expect([ready.statusCode, ready.json()]).toEqual([
+      503,
+      {
+        status: 'not_ready',
+        reasons: ['no sensor'],
+        parts: [
+          { name: 'database', ok: true, reasons: [] },
+          { name: 'sensors', ok: false, reasons: ['no sensor'] },
+        ],
+      },
+    ]);
+    control.answers.set('readiness', () => ({ ready: true, parts, reasons: ['no sensor'] }));
+    const degraded = await app.inject('/readyz');
+    expect([degraded.statusCode, degraded.json()]).toMatchObject([200, { status: 'degraded', reasons: ['no sensor'] }]);
     await ask('GET', base);
     const metrics = await ask('GET', '/metrics', {});
     expect(metrics.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');

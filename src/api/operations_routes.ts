@@ -25,10 +25,13 @@ export function operationsRoutes(app: ApiInstance, { control }: ApiOptions, metr
       response: { 200: HealthResponse, 503: HealthResponse },
     },
     handler: async (_request, reply) => {
-      const { ready, reasons } = await control.readiness();
-      return await reply
-        .code(ready ? 200 : 503)
-        .send({ status: ready ? ('ok' as const) : ('not_ready' as const), reasons: [...reasons] });
+      const { ready, reasons, parts } = await control.readiness();
+      const served = reasons.length === 0 ? ('ok' as const) : ('degraded' as const);
+      return await reply.code(ready ? 200 : 503).send({
+        status: ready ? served : ('not_ready' as const),
+        reasons: [...reasons],
+        parts: parts.map(({ name, reasons: own }) => ({ name, ok: own.length === 0, reasons: [...own] })),
+      });
     },
   });
 

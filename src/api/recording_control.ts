@@ -144,7 +144,7 @@ export function recordingControl(): RecordingControl {
       validate: method('ownerships.validate', () => ({ ...recorded.ownership, status: 'success', validated: 1n })),
       remove: method('ownerships.remove', () => undefined),
     },
-    readiness: method('readiness', () => ({ ready: true, reasons: [] })),
+    readiness: method('readiness', () => ({ ready: true, parts: [], reasons: [] })),
     metrics: method('metrics', () => '# HELP edgetap_test Of the tests.\n# TYPE edgetap_test gauge\nedgetap_test 1\n'),
   };
 }

@@ -156,9 +156,18 @@ export interface TokenInfo {
   readonly expires_on?: TimeNs;
 }
 
-/** Can requests be served, and if not, why. */
+/** Can requests be served, and what does not work. */
 export interface Readiness {
   readonly ready: boolean;
+  /** Every part that was looked at. */
+  readonly parts: readonly ReadinessPart[];
+  /** Those of all parts. */
+  readonly reasons: readonly string[];
+}
+
+/** A part of edgetap, and what is wrong with it. */
+export interface ReadinessPart {
+  readonly name: string;
   readonly reasons: readonly string[];
 }
 

@@ -16,9 +16,7 @@ import type { CreateLimits } from './creates/admit_create.ts';
 import { createCaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery } from './delivery/part_delivery.ts';
 import { createEstimates } from './estimate/estimates.ts';
-import { listSensors } from '../db/sensors.ts';
 import { tryWriting } from '../db/try_writing.ts';
-import { fleetTroubles } from './fleet/fleet_troubles.ts';
 import { FleetWatch } from './fleet/fleet_watch.ts';
 import { sayGoodBye } from './fleet/say_good_bye.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
@@ -26,6 +24,7 @@ import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
 import type { Ownerships } from './ownership/ownerships.ts';
 import { createPastRunner } from './past/past_runner.ts';
+import { type HostPart, readReadiness } from './readiness.ts';
 import { createSetAside } from './set_aside.ts';
 
 /** What a control is made of; main builds it all. */
@@ -52,6 +51,10 @@ export interface ControlParts {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** The operator is told. */
   warn(fault: Fault, context: string): void;
+  /** The sensors that belong to it. */
+  readonly sensors: readonly string[];
+  /** What the host knows of the parts of edgetap. */
+  readonly host: readonly HostPart[];
   /** Lines of the log that could not be written so far. */
   linesDropped(): number;
   /** A defect: the process must not go on. */
@@ -177,22 +180,14 @@ export function startControl(parts: ControlParts): RunningControl {
     captures,
     estimates,
     ownerships: parts.ownerships,
-    readiness: async () => {
-      if (refusing !== undefined) return { ready: false, reasons: [refusing] };
-      try {
-        await unfinishedCaptures(db);
-        const { reasons, blind } = fleetTroubles(await listSensors(db), await db.now());
-        const trouble = db.trouble();
-        // An interface that is away leaves the others to be asked.
-        return {
-          ready: trouble === undefined && !blind,
-          reasons: [...(trouble === undefined ? [] : [trouble.message]), ...reasons, ...aside.reasons()],
-        };
-      } catch (error) {
-        if (!(error instanceof FaultError)) throw error;
-        return { ready: false, reasons: [error.message] };
-      }
-    },
+    readiness: async () =>
+      await readReadiness({
+        db,
+        expected: parts.sensors,
+        refusing: () => refusing,
+        setAside: () => aside.reasons(),
+        host: parts.host,
+      }),
     metrics: async () => await metrics.text(),
   };
 

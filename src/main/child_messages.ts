@@ -7,6 +7,10 @@ export type ToChild =
   | { readonly edgetap: 'child'; readonly kind: 'shut_down' }
   /** Ending it takes too long: what is not delivered yet is left to the next start. */
   | { readonly edgetap: 'child'; readonly kind: 'hurry' }
+  /** How the process of the sensor is: to control, at every change. `trouble` is why it is not there. */
+  | { readonly edgetap: 'child'; readonly kind: 'sensor_process'; readonly trouble?: string }
+  /** What does not work? To control. */
+  | { readonly edgetap: 'child'; readonly kind: 'ask_troubles' }
   /** It is to read certificates again. */
   | { readonly edgetap: 'child'; readonly kind: 'reload' };
 
@@ -15,6 +19,8 @@ export type FromChild =
   | { readonly edgetap: 'child'; readonly kind: 'ready'; readonly details: ReadyDetails }
   /** It cannot start, and starting it again would not help. */
   | { readonly edgetap: 'child'; readonly kind: 'refused'; readonly fault: Fault }
+  /** What does not work, for people: the answer to `ask_troubles`. */
+  | { readonly edgetap: 'child'; readonly kind: 'troubles'; readonly reasons: readonly string[] }
   /** Somebody sent it SIGTERM: when is its turn to end? */
   | { readonly edgetap: 'child'; readonly kind: 'told_to_end' };
 

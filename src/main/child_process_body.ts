@@ -16,6 +16,8 @@ export interface ChildWork {
   shutDown(hurry: AbortSignal): Promise<void>;
   /** Reads again what the settings name and what may have changed: certificates. */
   reload?(): void;
+  /** What does not work, for people. */
+  troubles?(): Promise<readonly string[]>;
 }
 
 /** What beginning its work is given. */
@@ -24,6 +26,8 @@ export interface ChildWorld {
   readonly logger: Logger;
   /** A defect: the process must not go on. */
   readonly crash: (error: unknown) => never;
+  /** What the supervisor has said of the sensor's process: why it is not there; undefined where it is. */
+  readonly sensorTrouble: () => string | undefined;
   /** Fires when the work is to end, also while it is only beginning. */
   readonly ending: AbortSignal;
 }
@@ -45,6 +49,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
   const hurry = new AbortController();
   let logger = createLogger(name, 'info');
   let work: Promise<ChildWork> | undefined;
+  let sensor_trouble: string | undefined;
   const crash = (error: unknown): never => {
     // A thread that hangs would keep it from exiting.
     guard.endWithin(end_s);
@@ -74,7 +79,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
   const start = async (settings: ServeSettings): Promise<void> => {
     logger = createLogger(name, settings.log_level);
     try {
-      work = begin({ settings, logger, crash, ending: ending.signal });
+      work = begin({ settings, logger, crash, sensorTrouble: () => sensor_trouble, ending: ending.signal });
       say({ edgetap: 'child', kind: 'ready', details: (await work).details }, () => undefined);
       // Now, because a process that is killed writes nothing.
       flushCompileCache();
@@ -87,11 +92,18 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     }
   };
 
+  const tellTroubles = async (): Promise<void> => {
+    const reasons = (await (await work)?.troubles?.()) ?? [];
+    say({ edgetap: 'child', kind: 'troubles', reasons }, () => undefined);
+  };
+
   process.on('message', (message) => {
     if (!isChildMessage(message)) return;
     if (message.kind === 'begin') void start(message.settings);
     if (message.kind === 'shut_down') end().catch(crash);
     if (message.kind === 'hurry') hurry.abort();
+    if (message.kind === 'sensor_process') sensor_trouble = message.trouble;
+    if (message.kind === 'ask_troubles') tellTroubles().catch(crash);
     if (message.kind === 'reload')
       void work?.then(
         (begun) => begun.reload?.(),

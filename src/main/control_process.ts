@@ -37,6 +37,7 @@ import { matchIdentity } from './data_identity.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { bucketsPart, diskPart } from './host_part.ts';
 import { leftBehind } from './left_behind.ts';
 import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
@@ -53,7 +54,7 @@ const day_ns = 86_400_000_000_000n;
 
 const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 
-childProcess('control', async ({ settings, logger, crash }) => {
+childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   const warn = warnBy(logger);
   // From the first moment: what a sensor says before control can answer waits here.
   const link = busLink();
@@ -143,6 +144,12 @@ childProcess('control', async ({ settings, logger, crash }) => {
     holder: 'serve',
     sleep: wallClock.sleep,
     warn,
+    sensors: [settings.sensor],
+    host: [
+      diskPart(settings.data_dir),
+      bucketsPart(directories.buckets),
+      { name: 'bus', look: async () => await Promise.resolve(sensorTrouble()) },
+    ],
     linesDropped: () => standardOutput().err.dropped,
     crash,
   });
@@ -190,6 +197,7 @@ childProcess('control', async ({ settings, logger, crash }) => {
       ...(given === undefined ? {} : { given }),
       warnings: warnings.map((one) => one.message),
     },
+    troubles: async () => (await running.control.readiness()).reasons,
     reload: () => {
       if (settings.tls === undefined) return;
       try {

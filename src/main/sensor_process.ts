@@ -122,6 +122,9 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
               `There is no interface ${name} on this host. It is taken as soon as it is there.${patternNote(name)}`,
           ),
         ...keeper.warnings,
+        ...samples.status().interfaces.flatMap(({ interface: name, sampling }) => {
+          return sampling?.fault === undefined ? [] : [`${name}: ${sampling.fault.message}`];
+        }),
       ],
     },
     shutDown: async (hurry) => {

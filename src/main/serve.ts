@@ -39,7 +39,10 @@ export async function serve(given: Readonly<Record<string, string | undefined>>)
   process.on('SIGHUP', on_terminal ? ask : () => supervisor.reload());
   try {
     const started = await Promise.race([supervisor.started, told.promise]);
-    if (started !== undefined) out.write(welcome(settings, started.control, started.sensor));
+    if (started !== undefined) {
+      const troubles = await Promise.race([supervisor.troubles(), told.promise]);
+      out.write(welcome(settings, started.control, started.sensor, troubles ?? []));
+    }
     await told.promise;
     out.write('\nedgetap is ending: running captures are closed and delivered (once more to wait for nothing).\n');
   } catch (error) {

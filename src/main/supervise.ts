@@ -27,6 +27,8 @@ export interface Supervisor {
   details(name: ChildName): ReadyDetails | undefined;
   /** Ends both in order, the control first: it needs the sensor to bring in what it has. Also before they have started. */
   shutDown(): Promise<void>;
+  /** What does not work, for people; to be asked once started. */
+  troubles(): Promise<readonly string[]>;
   /** Shutting down is to wait for nothing more. */
   hurry(): void;
   /** What the settings name and what may have changed is read again: certificates. */
@@ -46,6 +48,8 @@ const killed_ms = 500;
 const told_ms = 500;
 /** A process that the system has no threads for aborts, and finds some later perhaps. */
 const abort_signals: readonly (NodeJS.Signals | null)[] = ['SIGABRT', 'SIGTRAP', 'SIGILL'];
+/** Control looks at what may hang for 2 s. */
+const troubles_ms = 10_000;
 /** Refusals that pass. */
 const passing: readonly FaultName[] = ['thread_unstarted'];
 
@@ -74,11 +78,21 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     sensor: { failures: 0, first: Promise.withResolvers() },
   };
   let ending = false;
+  /** Why there is no process of the sensor, or that it does not work yet. */
+  let sensor_trouble: string | undefined = 'the sensor process has not started yet';
+  let answered = Promise.withResolvers<readonly string[]>();
+  const tellSensor = (trouble: string | undefined): void => {
+    sensor_trouble = trouble;
+    const { process: control } = children.control;
+    const said = { edgetap: 'child', kind: 'sensor_process', ...(trouble === undefined ? {} : { trouble }) } as const;
+    if (control !== undefined) tell(control, said);
+  };
 
   const again = (name: ChildName, why: string, ended: Readonly<Record<string, unknown>>): void => {
     const child = children[name];
     const wait_ms = child.failures === 0 ? 0 : Math.min(restart_first_ms * 2 ** (child.failures - 1), restart_most_ms);
     logger.error({ child: name, ...ended, wait_ms }, `the ${name} process ${why}`);
+    if (name === 'sensor') tellSensor(`the sensor process ${why}`);
     child.restart = setTimeout(() => launch(name), wait_ms);
   };
 
@@ -117,7 +131,10 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       } else if (said.kind === 'ready') {
         ready_at = performance.now();
         child.details ??= said.details;
+        if (name === 'sensor') tellSensor(undefined);
         child.first.resolve(said.details);
+      } else if (said.kind === 'troubles') {
+        answered.resolve(said.reasons);
       } else if (said.kind === 'told_to_end') {
         setTimeout(() => {
           if (!ending) tell(forked, { edgetap: 'child', kind: 'shut_down' });
@@ -133,6 +150,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       child.failures = steady ? 0 : child.failures + 1;
       again(name, `ended and is started again${refusal === undefined ? '' : `: ${refusal.message}`}`, { code, signal });
     });
+    if (name === 'control') tellSensor(sensor_trouble);
     tell(forked, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
   };
 
@@ -181,6 +199,13 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       // Children of a supervisor that is told twice, or of one whose control hangs, end at the same time.
       if (!(await isOver(Promise.race([control, hurried.promise]), turn_ms))) hurry();
       await Promise.all([control, end('sensor')]);
+    },
+    troubles: async () => {
+      answered = Promise.withResolvers();
+      const { process } = children.control;
+      if (process !== undefined) tell(process, { edgetap: 'child', kind: 'ask_troubles' });
+      if (!(await isOver(answered.promise, troubles_ms))) return ['the control process does not answer'];
+      return await answered.promise;
     },
     hurry,
     reload: () => {

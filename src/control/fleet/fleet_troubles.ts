@@ -5,7 +5,7 @@ import { limits } from '../../model/limits.ts';
 export interface FleetTroubles {
   /** Each with sensor, interface, cause and what to do. */
   readonly reasons: readonly string[];
-  /** There are sensors, and none of them has an interface that works. */
+  /** No sensor that was heard of lately has an interface that works. */
   readonly blind: boolean;
 }
 
@@ -21,5 +21,5 @@ export function fleetTroubles(sensors: readonly SensorRecord[], now: bigint): Fl
   ]);
   const works = ({ interfaces, samples }: SensorRecord): boolean =>
     interfaces.some((port) => samples.every((one) => one.interface !== port.name || one.fault === undefined));
-  return { reasons, blind: heard.length > 0 && !heard.some(works) };
+  return { reasons, blind: !heard.some(works) };
 }

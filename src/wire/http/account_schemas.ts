@@ -23,8 +23,24 @@ export const TokenResponse = Type.Object(
 
 /** Whether requests can be served. */
 export const HealthResponse = Type.Object(
-  { status: Type.Enum(['ok', 'not_ready'], { type: 'string' }), reasons: Type.Array(Type.String()) },
-  { title: 'Health', additionalProperties: false, description: '`reasons` say what is not ready.' },
+  {
+    status: Type.Enum(['ok', 'degraded', 'not_ready'], { type: 'string' }),
+    reasons: Type.Array(Type.String()),
+    parts: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { name: Type.String(), ok: Type.Boolean(), reasons: Type.Array(Type.String()) },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
+  },
+  {
+    title: 'Health',
+    additionalProperties: false,
+    description:
+      '`reasons` say what does not work, `parts` where. `degraded`: requests are served, and something does not work; `not_ready`: nothing can be served.',
+  },
 );
 
 /** An account that the credentials reach. */
