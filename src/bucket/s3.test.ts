@@ -366,6 +366,14 @@ describe('servers that are not what they should be', () => {
     expect(await answering(redirect, (bucket) => bucket.writeObject('x.txt', Buffer.from('x')))).toBe('bucket_region');
     expect(await answering(redirect, (bucket) => bucket.startUpload('x.txt', piece_bytes))).toBe('bucket_region');
     expect(requests).toHaveLength(1);
+    expect(
+      await answering(redirect, async (bucket) => {
+        await bucket.writeObject('x.txt', Buffer.from('x')).catch((cause: unknown) => {
+          expect(String(cause)).toContain('write region=eu-west-9 into the URI');
+          throw cause;
+        });
+      }),
+    ).toBe('bucket_region');
     trap.close();
   });
 

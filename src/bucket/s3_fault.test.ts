@@ -29,6 +29,26 @@ describe('what the SDK throws becomes', () => {
     [sdkError('Unknown', 307), 'bucket_region', 'HTTP 307'],
     [sdkError('AuthorizationHeaderMalformed', 400, { Region: 'eu-west-1' }), 'bucket_region', 'region eu-west-1'],
     [sdkError('AuthorizationHeaderMalformed', 400, { Region: 'x\ny' }), 'bucket_region', 'HTTP 400 Auth'],
+    [
+      sdkError('AuthorizationHeaderMalformed', 400, { Region: 'eu-west-1' }),
+      'bucket_region',
+      'write region=eu-west-1 into',
+    ],
+    [
+      sdkError('PermanentRedirect', 301, { $response: { headers: { 'x-amz-bucket-region': 'ap-south-2' } } }),
+      'bucket_region',
+      '(region ap-south-2): write region=ap-south-2 into',
+    ],
+    [
+      sdkError('PermanentRedirect', 301, { $response: { headers: { 'x-amz-bucket-region': '<script>' } } }),
+      'bucket_region',
+      'write region=… (or endpoint=…) into',
+    ],
+    [
+      sdkError('RequestTimeTooSkewed', 403),
+      'bucket_unreachable',
+      'clock of this machine is wrong (HTTP 403 RequestTimeTooSkewed): set the clock',
+    ],
     [sdkError('SlowDown', 503), 'bucket_unreachable', 'HTTP 503 SlowDown'],
     [sdkError('InternalError', 500), 'bucket_unreachable', 'HTTP 500 InternalError'],
     [sdkError('RequestTimeout', 400), 'bucket_unreachable', 'HTTP 400 RequestTimeout'],

@@ -31,6 +31,8 @@ const passing = new Set([
   'TimeoutError',
   'ServerBusy',
 ]);
+/** What a signature is too old or too new for: right again with the clock. */
+const skewed = new Set(['RequestTimeTooSkewed', 'RequestInTheFuture', 'RequestExpired']);
 const altered = new Set(['BadDigest', 'InvalidDigest', 'InvalidPart', 'IncompleteBody', 'XAmzContentSHA256Mismatch']);
 
 /**
@@ -49,7 +51,12 @@ function choose({ code, status, region }: Traits, destination: string, key: stri
     return fault('bucket_region', {
       destination,
       reason: region === undefined ? said(code, status) : `region ${region}`,
+      write: region === undefined ? 'region=… (or endpoint=…)' : `region=${region}`,
     });
+  }
+  if (skewed.has(code)) {
+    const reason = `it says that the clock of this machine is wrong (${said(code, status)}): set the clock, for example with NTP`;
+    return fault('bucket_unreachable', { destination, reason });
   }
   if (altered.has(code)) return fault('bucket_checksum', { destination });
   if (
@@ -90,7 +97,8 @@ function traitsOf(error: unknown): Traits {
   const code = candidates.find(
     (one) => typeof one === 'string' && /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(one) && one !== 'Error',
   );
-  const region = told['Region'] ?? told['region'];
+  const headers = record(record(told['$response'])['headers']);
+  const region = told['Region'] ?? headers['x-amz-bucket-region'] ?? told['region'];
   return {
     code: typeof code === 'string' ? code : 'Unknown',
     status: typeof status === 'number' ? status : undefined,

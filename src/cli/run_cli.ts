@@ -2,6 +2,7 @@ import { type Command, CommanderError } from 'commander';
 import { ApiError } from '../client/api_error.ts';
 import type { FaultName } from '../model/errors/catalogue.ts';
 import { FaultError } from '../model/errors/fault.ts';
+import { cliWords } from './cli_words.ts';
 import type { CliIo } from './cli_io.ts';
 import { exitCode, type ExitCode } from './exit_code.ts';
 import { plainText } from './human.ts';
@@ -56,7 +57,7 @@ function pathOf(command: Command): string {
 function tell(error: unknown): { readonly lines: readonly string[]; readonly code: ExitCode } | undefined {
   if (error instanceof ApiError) {
     const lines = error.errors.map(({ code, message, pointer }) => {
-      return `${message} (${code}${pointer === undefined || pointer === '' ? '' : `, ${pointer}`})`;
+      return `${cliWords(message)} (${code}${pointer === undefined || pointer === '' ? '' : `, ${pointer}`})`;
     });
     return { lines, code: exitCode.refused };
   }
@@ -72,6 +73,7 @@ const faultCodes: ReadonlyMap<FaultName, ExitCode> = new Map([
   ['url_missing', exitCode.usage],
   ['config_unreadable', exitCode.usage],
   ['setting_invalid', exitCode.usage],
+  ['setting_unknown', exitCode.usage],
   ['server_unreachable', exitCode.unreachable],
   ['answer_unreadable', exitCode.unreachable],
 ]);

@@ -200,3 +200,19 @@ test('naming vlan', () => {
   expect(namesVlan('ip')).toBe(false);
   expect(namesVlan('ether proto \\vlan')).toBe(false);
 });
+
+test.each(['vxlan', 'VXLAN', 'udp and vxlan', 'not (gre or tcp)', 'gtp and host 10.0.0.1', 'vxlan 5', 'ipip'])(
+  '%s: a tunnel that is no word points to match_inner',
+  (expression) => {
+    const found = checkExpression(expression, '/filter_expression');
+    const messages = found.ok ? [] : found.faults.filter((one) => one.name === 'expression_unsupported');
+    expect(messages.map((one) => one.message).join()).toMatch(
+      /"match_inner": true \(--match-inner\).*write "(?:udp port|ip proto) \d+"/,
+    );
+  },
+);
+
+test('a host of such a name is still a name to look up', () => {
+  const found = checkExpression('host vxlan', '/filter_expression');
+  expect(found.ok ? [] : found.faults.map((one) => one.name)).toEqual(['expression_word']);
+});

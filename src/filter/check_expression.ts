@@ -2,7 +2,7 @@ import { type Fault, fault } from '../model/errors/fault.ts';
 import { limits } from '../model/limits.ts';
 import { ok, type Result, refused } from '../model/result.ts';
 import { type Token, tokenize } from './expression_tokens.ts';
-import { unsupportedReason } from './expression_words.ts';
+import { tunnelReason, unsupportedReason } from './expression_words.ts';
 import { NameContext } from './name_context.ts';
 import { protocolNumbers } from './protocol_numbers.ts';
 
@@ -60,7 +60,7 @@ interface Finding {
 
 function inspect(token: Token, use: NameContext['use'], previous: Token | undefined): Finding | undefined {
   const { kind, text } = token;
-  if (kind === 'name' || kind === 'escaped') return inspectName(token, use);
+  if (kind === 'name' || kind === 'escaped') return inspectName(token, use, previous);
   if (kind === 'gateway') return { fault: 'expression_word', reason: '' };
   // `rnr` is also a frame type of LLC.
   if (kind === 'unsupported' && !(text === 'rnr' && previous?.text === 'llc')) {
@@ -70,7 +70,7 @@ function inspect(token: Token, use: NameContext['use'], previous: Token | undefi
   return { fault: 'expression_syntax', reason: `"${text}" at ${token.offset + 1} has no meaning in a filter` };
 }
 
-function inspectName(token: Token, use: NameContext['use']): Finding | undefined {
+function inspectName(token: Token, use: NameContext['use'], previous: Token | undefined): Finding | undefined {
   const name = token.kind === 'escaped' ? token.text.slice(1) : token.text;
   if (use === 'own_table') return undefined;
   if (use === 'port_range' && /^[0-9]{1,5}-[0-9]{1,5}$/.test(name)) return undefined;
@@ -78,7 +78,15 @@ function inspectName(token: Token, use: NameContext['use']): Finding | undefined
     const number = protocolNumbers.get(name);
     if (number !== undefined) return { reason: '', replacement: String(number) };
   }
-  return { fault: 'expression_word', reason: '' };
+  const tunnel = use === 'lookup' && !isQualified(previous) ? tunnelReason(name) : undefined;
+  return tunnel === undefined
+    ? { fault: 'expression_word', reason: '' }
+    : { fault: 'expression_unsupported', reason: tunnel };
+}
+
+/** Does this word say what the name after it is: a host, a port? */
+function isQualified(previous: Token | undefined): boolean {
+  return /^(?:host|net|port|portrange|gateway|src|dst)$/.test(previous?.text ?? '');
 }
 
 /** What is wrong with the parentheses and brackets. */

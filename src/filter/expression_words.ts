@@ -61,6 +61,29 @@ export function wordKind(word: string): WordKind | undefined {
   return kinds.get(word);
 }
 
+/** Tunnels that libpcap has no word for: without this they would be taken for names of hosts. */
+const tunnels: ReadonlyMap<string, string> = new Map([
+  ['vxlan', 'udp port 4789'],
+  ['vxlan-gpe', 'udp port 4790'],
+  ['gtp', 'udp port 2152'],
+  ['gtpu', 'udp port 2152'],
+  ['gtp-u', 'udp port 2152'],
+  ['teredo', 'udp port 3544'],
+  ['gre', 'ip proto 47'],
+  ['nvgre', 'ip proto 47'],
+  ['erspan', 'ip proto 47'],
+  ['ipip', 'ip proto 4'],
+  ['sit', 'ip proto 41'],
+  ['6in4', 'ip proto 41'],
+]);
+
+/** Why a tunnel's name is no word of a filter, and what to write; undefined for other names. */
+export function tunnelReason(name: string): string | undefined {
+  const outside = tunnels.get(name.toLowerCase());
+  if (outside === undefined) return undefined;
+  return `filters have no such word. For what is inside, a look-back takes "match_inner": true (--match-inner); for the tunnel's own packets write "${outside}"`;
+}
+
 /** Why a word of the language cannot be used here. */
 export function unsupportedReason(word: string): string {
   if (word === 'protochain') return 'the kernel does not run filters that follow a chain of headers; use "proto"';

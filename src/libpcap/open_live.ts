@@ -1,5 +1,6 @@
 import { raise } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
+import { captureHint, surroundings } from './capture_hint.ts';
 import { type InterfaceRef, LiveHandle } from './live_handle.ts';
 import { nameBytes } from './name_text.ts';
 import { nativeBytes, nativeText } from './native_bytes.ts';
@@ -102,7 +103,7 @@ function open(
 function raiseActivation({ pcap }: Libpcap, pointer: PcapPointer, name: string, status: number): never {
   if (status === PCAP_ERROR_NO_SUCH_DEVICE) raise('interface_unknown', { interface: name });
   if (status === PCAP_ERROR_PERM_DENIED || status === PCAP_ERROR_PROMISC_PERM_DENIED) {
-    raise('capture_denied', { hint: 'sudo npm start' });
+    raise('capture_denied', { hint: captureHint(surroundings()) });
   }
   const [text, more] = [pcap.pcap_statustostr(status), pcap.pcap_geterr(pointer)];
   return raise('capture_open_failed', { interface: name, reason: more === '' ? text : `${text}: ${more}` });

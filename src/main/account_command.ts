@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { createAccount, grantScope } from '../control/accounts/manage_accounts.ts';
 import { readNetworks, readSensors } from '../control/accounts/read_scope.ts';
 import { type AccountRecord, listAccounts } from '../db/accounts.ts';
-import { raise } from '../model/errors/fault.ts';
+import type { Database } from '../db/database.ts';
+import { listSensors } from '../db/sensors.ts';
+import { fault, raise } from '../model/errors/fault.ts';
 import type { Scope } from '../model/scope.ts';
 import {
   jsonText,
@@ -26,9 +28,11 @@ export function registerAccountCommands(program: Command, deps: OperatorDeps): v
   withScopeOptions(account.command('create <name>').description('make an account; it sees what it is granted'))
     .addHelpText('after', scopeHelp)
     .action(async (name: string, options: ScopeOptions) => {
-      const made = await onDatabase(options, deps, (db) =>
-        createAccount(db, { name, scope: scopeOf(options) }, deps.random),
-      );
+      const made = await onDatabase(options, deps, async (db) => {
+        const account = await createAccount(db, { name, scope: scopeOf(options) }, deps.random);
+        await noteUnseen(db, account.scope, deps);
+        return account;
+      });
       deps.print(options.json ? jsonText(made) : `${made.id}\n`);
       if (!options.json) deps.note(noteOf(made));
     });
@@ -55,7 +59,11 @@ export function registerAccountCommands(program: Command, deps: OperatorDeps): v
       if (Object.keys(change).length === 0) {
         raise('setting_invalid', { setting: '--sensors', value: '', expected: 'given, or --networks, or both' });
       }
-      const granted = await onDatabase(options, deps, (db) => grantScope(db, id, change, deps.random));
+      const granted = await onDatabase(options, deps, async (db) => {
+        const account = await grantScope(db, id, change, deps.random);
+        await noteUnseen(db, change, deps);
+        return account;
+      });
       if (options.json) deps.print(jsonText(granted));
       else deps.note(noteOf(granted));
     });
@@ -78,6 +86,16 @@ function scopeOf({ sensors, networks }: ScopeOptions): Partial<Scope> {
     ...(sensors === undefined ? {} : { sensors: readSensors(sensors) }),
     ...(networks === undefined ? {} : { networks: readNetworks(networks) }),
   };
+}
+
+/** Names the sensors of a scope that have never been seen: they may come, and they may be misspelt. */
+async function noteUnseen(db: Database, { sensors }: Partial<Scope>, deps: OperatorDeps): Promise<void> {
+  if (sensors === undefined || sensors === 'all') return;
+  const seen = (await listSensors(db)).map(({ name }) => name);
+  const known = seen.length === 0 ? 'none is known yet' : `known: ${seen.join(', ')}`;
+  for (const sensor of sensors.filter((name) => !seen.includes(name))) {
+    deps.note(`edgetap: ${fault('sensor_unseen', { sensor, known }).message}\n`);
+  }
 }
 
 function noteOf({ id, name, scope }: AccountRecord): string {

@@ -1,10 +1,10 @@
 import { flushCompileCache } from 'node:module';
 import type { Logger } from 'pino';
 import { guardProcessEnd } from '../libpcap/process_end.ts';
-import { FaultError } from '../model/errors/fault.ts';
 import { type FromChild, isChildMessage, type ReadyDetails } from './child_messages.ts';
 import { createLogger } from './create_logger.ts';
 import type { ServeSettings } from './settings.ts';
+import { startFault } from './start_fault.ts';
 
 /** A child's work, once begun. */
 export interface ChildWork {
@@ -84,11 +84,11 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
       // Now, because a process that is killed writes nothing.
       flushCompileCache();
     } catch (error) {
-      if (!(error instanceof FaultError)) return crash(error);
       // The supervisor tells it, in one line.
-      logger.debug({ err: error }, error.message);
+      const told = startFault(error);
+      logger.debug({ err: error }, told.message);
       guard.endWithin(end_s);
-      say({ edgetap: 'child', kind: 'refused', fault: error.faults[0] }, () => process.exit(78));
+      say({ edgetap: 'child', kind: 'refused', fault: told }, () => process.exit(78));
     }
   };
 

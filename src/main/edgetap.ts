@@ -11,7 +11,10 @@ import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { registerKeyCommands } from './key_command.ts';
 import { registerSensorCommands } from './sensor_command.ts';
+import { FaultError } from '../model/errors/fault.ts';
+import { startFault } from './start_fault.ts';
 import { serve } from './serve.ts';
+import { checkSettingNames } from './setting_names.ts';
 import { serveSettings } from './settings.ts';
 import { registerTokenCommands } from './token_command.ts';
 import { registerUserCommands } from './user_command.ts';
@@ -30,8 +33,13 @@ const serving = program
   .description('run edgetap on this machine: the API and one sensor')
   .action(async (options: Readonly<Record<string, string | undefined>>) => {
     const given = serveSettings.map(({ name }) => [name, options[attributeName(name)] ?? process.env[name]] as const);
+    checkSettingNames(process.env);
     serves = true;
-    await serve(Object.fromEntries(given));
+    try {
+      await serve(Object.fromEntries(given));
+    } catch (error) {
+      throw error instanceof FaultError ? error : new FaultError([startFault(error)], { cause: error });
+    }
   });
 for (const { name, value_name, help, fallback, environment_only } of serveSettings) {
   if (environment_only === true) continue;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -49,5 +49,23 @@ describe('holdDirectory', () => {
     ]);
     const [code] = (await once(waiter, 'exit')) as [number];
     expect(code).toBe(0);
+  });
+
+  test.each([
+    ['text', 'this is no database, '.repeat(50)],
+    ['zero bytes', '\0'.repeat(8192)],
+    ['the beginning of one', `SQLite format 3\0${'x'.repeat(4000)}`],
+  ])('a lock file that is damaged (%s) is named: lock_file_damaged', (_what, content) => {
+    const own = mkdtempSync(join(directory, 'damaged-'));
+    writeFileSync(join(own, 'serve.lock'), content);
+    expect(() => holdDirectory(own, 'serve', 0)).toThrow(`The lock file ${join(own, 'serve.lock')} is damaged`);
+    unlinkSync(join(own, 'serve.lock'));
+    holdDirectory(own, 'serve', 0).release();
+  });
+
+  test('a directory in its place is named', () => {
+    const own = mkdtempSync(join(directory, 'taken-'));
+    mkdirSync(join(own, 'serve.lock'));
+    expect(() => holdDirectory(own, 'serve', 0)).toThrow(join(own, 'serve.lock'));
   });
 });

@@ -6,6 +6,8 @@ import { makeDirectory } from './make_directory.ts';
 
 // sqlite3.h
 const sqlite_busy = 5;
+/** `SQLITE_CORRUPT` and `SQLITE_NOTADB`. */
+const no_database: readonly number[] = [11, 26];
 
 /** What is held: a database that nobody knows any more would be collected, and its lock with it. */
 const holding = new Set<DatabaseSync>();
@@ -31,7 +33,9 @@ export function holdDirectory(directory: string, name: string, wait_ms: number):
   } catch (cause) {
     database?.close();
     if (isBusy(cause)) raise('data_dir_locked', { directory, pid: holder(pid) }, { cause });
-    const expected = `a directory that can be written (${cause instanceof Error ? cause.message : String(cause)})`;
+    if (isNoDatabase(cause)) raise('lock_file_damaged', { path: lock, reason: textOf(cause) }, { cause });
+    const where = database === undefined ? `, ${lock}` : '';
+    const expected = `a directory that can be written (${textOf(cause)}${where})`;
     raise('setting_invalid', { setting: 'EDGETAP_DATA_DIR', value: directory, expected }, { cause });
   }
   const held = database;
@@ -42,6 +46,14 @@ export function holdDirectory(directory: string, name: string, wait_ms: number):
       held.close();
     },
   };
+}
+
+function isNoDatabase(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && no_database.includes(Number(error.errcode) & 0xff);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function isBusy(error: unknown): boolean {

@@ -160,13 +160,17 @@ describe('edgetap account', () => {
     now += 1n * second;
     const { out, err } = await edgetap('account', 'create', 'team', '--sensors', 'ord-1,ord-2');
     const id = out.trim();
+    const unseen = (sensor: string): string =>
+      `edgetap: No sensor named ${sensor} is known (none is known yet): the grant is kept, and counts once there is one of this name.\n`;
     expect(err).toBe(
-      `Account "team" (${id}): sensors ord-1,ord-2, networks none.\n` +
+      `${unseen('ord-1')}${unseen('ord-2')}Account "team" (${id}): sensors ord-1,ord-2, networks none.\n` +
         'It sees no packet yet: grant it both with "edgetap account grant".\n',
     );
     expect((await edgetap('account', 'grant', id, '--networks', '10.1.2.3/8,2001:DB8::/32')).err).toBe(
       `Account "team" (${id}): sensors ord-1,ord-2, networks 10.0.0.0/8,2001:db8::/32.\n`,
     );
+    // Only what a grant names now is told: sensor_unseen.
+    expect((await edgetap('account', 'grant', id, '--sensors', 'ord-1,ord-2')).err).toContain(unseen('ord-2'));
     const { out: listed } = await edgetap('account', 'list');
     expect(listed.split('\n').slice(0, 3)).toEqual([
       expect.stringMatching(/^ID +NAME +CREATED +SENSORS +NETWORKS$/),

@@ -10,6 +10,7 @@ import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { busOf, child_stdio } from './bus_link.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
 import { memory_environment, memory_options } from './memory_options.ts';
+import { endText, oomKills } from './out_of_memory.ts';
 import type { ServeSettings } from './settings.ts';
 import { worker_options } from './worker_options.ts';
 
@@ -118,6 +119,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       if (forked.pid === undefined) unstarted(error);
     });
     if (forked.pid === undefined) return;
+    const kills = oomKills();
     let ready_at: number | undefined;
     let refusal: Fault | undefined;
     child.process = forked;
@@ -142,13 +144,16 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       }
     });
     forked.once('exit', (code, signal) => {
-      const reason = signal ?? `exit code ${code}`;
+      const reason = endText(code, signal, kills, oomKills());
       const passes = abort_signals.includes(signal) || (refusal !== undefined && passing.includes(refusal.name));
       if (!passes) child.first.reject(new FaultError([fault('process_ended', { name, reason })]));
       if (ending || (child.details === undefined && !passes)) return;
       const steady = ready_at !== undefined && performance.now() - ready_at > steady_ms;
       child.failures = steady ? 0 : child.failures + 1;
-      again(name, `ended and is started again${refusal === undefined ? '' : `: ${refusal.message}`}`, { code, signal });
+      again(name, `ended (${reason}) and is started again${refusal === undefined ? '' : `: ${refusal.message}`}`, {
+        code,
+        signal,
+      });
     });
     if (name === 'control') tellSensor(sensor_trouble);
     tell(forked, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });

@@ -4,8 +4,8 @@ export type TimeNs = bigint;
 const shape = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,30}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/;
 
 /**
- * Reads an RFC 3339 date-time (section 5.6) to the nanosecond; finer digits are cut. A leap second (`:60`) is taken as
- * the second after it. Undefined when the text is not one or names a day that does not exist.
+ * Reads an RFC 3339 date-time (section 5.6) to the nanosecond; finer digits are cut. A leap second, which is
+ * 23:59:60 UTC and no other, is taken as the second after it. Undefined when the text is not one or names a day that does not exist.
  */
 export function parseTime(text: string): TimeNs | undefined {
   const found = shape.exec(text);
@@ -20,6 +20,7 @@ export function parseTime(text: string): TimeNs | undefined {
   if (midnight.getUTCMonth() !== month - 1 || midnight.getUTCDate() !== day) return undefined;
   const sign = found[9] === '-' ? 1 : -1;
   const seconds = hour * 3600 + minute * 60 + second + sign * (offsetHour * 3600 + offsetMinute * 60);
+  if (second === 60 && seconds % 86_400 !== 0) return undefined;
   const fraction = BigInt((found[7] ?? '').padEnd(9, '0').slice(0, 9));
   return BigInt(midnight.getTime()) * 1_000_000n + BigInt(seconds) * 1_000_000_000n + fraction;
 }

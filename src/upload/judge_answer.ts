@@ -20,7 +20,7 @@ const passing = new Set([
   'Throttling',
   'OperationAborted',
 ]);
-const expired = new Set(['RequestExpired', 'ExpiredRequest', 'ExpiredToken', 'RequestTimeTooSkewed']);
+const expired = new Set(['RequestExpired', 'ExpiredRequest', 'ExpiredToken']);
 
 /** Judges what a bucket (S3's error codes, which edgetap's own intake speaks too) answered to a PUT of a piece. */
 export function judgeAnswer({ status, etag, text }: PieceAnswer): Verdict {
@@ -30,6 +30,12 @@ export function judgeAnswer({ status, etag, text }: PieceAnswer): Verdict {
     return etag === '' ? { is: 'passing', reason: `${reason} without an ETag` } : { is: 'done', etag };
   }
   if (code === 'NoSuchUpload') return { is: 'gone' };
+  if (code === 'RequestTimeTooSkewed') {
+    return {
+      is: 'expired',
+      reason: `${reason}: the clock of edgetap is wrong, set it, as by NTP`,
+    };
+  }
   if (expired.has(code) || (code === 'AccessDenied' && /expired/i.test(text))) return { is: 'expired', reason };
   if (status >= 500 || status === 408 || status === 425 || status === 429 || passing.has(code)) {
     return { is: 'passing', reason };

@@ -22,7 +22,7 @@ describe.skipIf(withoutRoot('an interface of its own'))('an interface', () => {
     const { name } = pair.near;
     served = await startServe({ interfaces: [name], via: ['setpriv', '--bounding-set', '-net_raw'] });
     const at = served;
-    const told = new RegExp(`s1/${name}: .*CAP_NET_RAW.*sudo npm start`);
+    const told = new RegExp(`s1/${name}: .*CAP_NET_RAW.*--cap-add NET_RAW`);
     await waitFor(
       async () => {
         const response = await fetch(`${at.url}/readyz`);

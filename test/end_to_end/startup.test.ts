@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { captureHint, surroundings } from '../../src/libpcap/capture_hint.ts';
 import { fault } from '../../src/model/errors/fault.ts';
 import { failedStart } from '../support/failed_start.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
@@ -30,6 +31,13 @@ import { endsAsCovered } from '../support/ends_as_covered.ts';
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'edgetap-startup-'));
 const file = (name: string): string => join(folder, name);
+/** A data directory in which this file is damaged. */
+const damaged = (name: string): string => {
+  const data = mkdtempSync(file('damaged-'));
+  mkdirSync(join(data, name, '..'), { recursive: true });
+  writeFileSync(join(data, name), 'nothing that anybody can read '.repeat(100));
+  return data;
+};
 const servers: Served[] = [];
 let pair: NamespacePair;
 
@@ -58,6 +66,24 @@ async function start(options: Partial<ServeOptions> = {}): Promise<Served> {
 
 describe('what is set wrongly stops the start with one line that names it', () => {
   test.each<[string, Record<string, string>, RegExp, number?]>([
+    [
+      'a setting that there is not',
+      { INTERFACE: 'eth0' },
+      /EDGETAP_INTERFACE is not a setting of edgetap: did you mean EDGETAP_INTERFACES\?/,
+      2,
+    ],
+    [
+      'a damaged lock file',
+      { DATA_DIR: damaged('serve.lock') },
+      /The lock file .*\/serve\.lock is damaged \(.*\): see that no edgetap works/,
+      1,
+    ],
+    [
+      "a damaged lock file of the sensor's",
+      { DATA_DIR: damaged('sensor/sensor.lock') },
+      /The lock file .*\/sensor\/sensor\.lock is damaged/,
+      1,
+    ],
     ['any as interface', { INTERFACES: 'eth0 any' }, /EDGETAP_INTERFACES is "eth0 any": it must be .*"any" is none/],
     ['a path as interface', { INTERFACES: '/sys/class/net/eth0' }, /EDGETAP_INTERFACES is .* cannot be one/],
     [
@@ -211,7 +237,9 @@ describe('the first token', () => {
 
 test('without CAP_NET_RAW the API runs, says in one line what to do, and a full capture fails with that reason', async () => {
   const served = await start({ via: ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'] });
-  const line = 'This process may not capture packets: give it CAP_NET_RAW, for example with "sudo npm start".';
+  const line = fault('capture_denied', { hint: captureHint(surroundings()) }).message;
+  expect(line).toContain('--cap-add NET_RAW');
+  expect(line).not.toContain('sudo');
   expect(
     served
       .output()
@@ -391,13 +419,29 @@ test('alternative names, names with a comma and names that are no UTF-8 are capt
   }
 });
 
-test('a process that dies before it is ready ends the start, and is named', async () => {
-  const data_dir = mkdtempSync(join(tmpdir(), 'edgetap-startup-'));
-  // What no setting is wrong about and no fault foresees: a file where a directory is to be made.
-  writeFileSync(join(data_dir, 'sensor'), '');
+test('what no setting is wrong about and no fault foresees is told in one line, without a stack', async () => {
+  const data_dir = mkdtempSync(file('unforeseen-'));
+  writeFileSync(join(data_dir, 'sensor'), 'a file where a directory is to be made');
   const failed = await failedStart({ EDGETAP_DATA_DIR: data_dir });
-  const told = fault('process_ended', { name: 'sensor', reason: 'exit code 70' }).message;
+  expect(failed).toMatchObject({ code: 1, stdout: '' });
+  expect(failed.stderr).toMatch(/^edgetap: The start failed: [^\n]*\/sensor[^\n]*\n$/);
+});
+
+test('a process that is killed before it is ready ends the start, and is named', async () => {
+  const data_dir = mkdtempSync(file('killed-'));
+  const failing = failedStart({ EDGETAP_DATA_DIR: data_dir });
+  // Held from the first moment of its start on.
+  const pidFile = join(data_dir, 'control', 'control.pid');
+  const pid = await waitFor(
+    () => Number(/^(\d+)\n/.exec(readFileSync(pidFile, 'utf8'))?.[1] ?? Number.NaN) || undefined,
+    {
+      what: 'the control process',
+      every_ms: 1,
+    },
+  );
+  process.kill(pid, 'SIGKILL');
+  const failed = await failing;
+  const told = fault('process_ended', { name: 'control', reason: 'SIGKILL' }).message;
   expect(failed.stderr).toContain(`edgetap: ${told}`);
   expect(failed).toMatchObject({ code: 1, stdout: '' });
-  rmSync(data_dir, { recursive: true });
 });

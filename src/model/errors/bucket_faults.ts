@@ -115,7 +115,7 @@ export const bucketFaults = {
     code: 1219,
     status: 400,
     retry: 'no',
-    text: '{destination} is in another region or behind another endpoint ({reason}): write region=… (or endpoint=…) into the URI. Redirects are not followed.',
+    text: '{destination} is in another region or behind another endpoint ({reason}): write {write} into the URI. Redirects are not followed.',
   },
   bucket_refused: { code: 1220, status: 500, retry: 'no', text: '{destination} refused the request: {reason}' },
   upload_gone: {

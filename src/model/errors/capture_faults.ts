@@ -16,7 +16,7 @@ export const captureFaults = {
     code: 1502,
     status: 500,
     retry: 'no',
-    text: 'This process may not capture packets: give it CAP_NET_RAW, for example with "{hint}".',
+    text: 'This process may not capture packets: give it CAP_NET_RAW, {hint}.',
   },
   capture_open_failed: {
     code: 1503,

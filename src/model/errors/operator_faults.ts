@@ -67,4 +67,28 @@ export const operatorFaults = {
     retry: 'no',
     text: '{setting} has a token that is there already and {lacks}: choose another text, or make a token with "edgetap token create".',
   },
+  setting_unknown: {
+    code: 1933,
+    status: 500,
+    retry: 'no',
+    text: '{setting} is not a setting of edgetap: {advice}.',
+  },
+  sensor_unseen: {
+    code: 1934,
+    status: 500,
+    retry: 'no',
+    text: 'No sensor named {sensor} is known ({known}): the grant is kept, and counts once there is one of this name.',
+  },
+  lock_file_damaged: {
+    code: 1935,
+    status: 500,
+    retry: 'no',
+    text: 'The lock file {path} is damaged ({reason}): see that no edgetap works in its directory, remove the file and start again.',
+  },
+  start_failed: {
+    code: 1936,
+    status: 500,
+    retry: 'no',
+    text: 'The start failed: {reason}',
+  },
 } as const;
