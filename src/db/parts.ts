@@ -126,6 +126,26 @@ export async function updateParts(
   for (const { key, patch } of changes) await updatePart(tx, key, patch);
 }
 
+const capturingPhases = ['assigned', 'armed'] as const;
+const capturedRows = builtByShape(
+  () => 'the only one',
+  () => [...capturingPhases, ...unfinishedStatuses],
+  (query) =>
+    query
+      .selectFrom('parts')
+      .innerJoin('captures', 'captures.id', 'parts.capture_id')
+      .select('parts.sensor')
+      .select((row) => row.fn.countAll().as('count'))
+      .where('parts.phase', 'in', [...capturingPhases])
+      .where('captures.status', 'in', unfinishedStatuses)
+      .groupBy('parts.sensor'),
+);
+
+/** How many parts each sensor captures, or is about to, by its name. */
+export async function partsCaptured(db: Queries): Promise<ReadonlyMap<string, number>> {
+  return new Map((await capturedRows(db, undefined)).map(({ sensor, count }) => [sensor, Number(count)]));
+}
+
 /**
  * A sensor's desired work: its parts that are assigned, armed or ended (not yet delivered) of captures that are not final,
  * each with its capture, oldest capture first.

@@ -39,6 +39,10 @@ export interface SensorRecord {
   readonly samples: readonly SensorSamples[];
   readonly spool_used_bytes: bigint;
   readonly spool_limit_bytes: bigint;
+  /** So many rings fit into its memory, one for each interface of each capture; absent of one that does not tell it. */
+  readonly rings_max?: number;
+  /** It serves whatever interface comes. */
+  readonly serves_all?: boolean;
   /** 32 hex characters that stay when it is called otherwise; absent of one that does not tell it. */
   readonly sensor_id?: string;
   /** What it was called before: parts of captures that had ended by then are known by that. */
@@ -52,10 +56,12 @@ export async function upsertSensor(
   tx: Transaction,
   sensor: Omit<SensorRecord, 'generation' | 'left_at' | 'earlier_names'>,
 ): Promise<bigint> {
+  const { rings_max, serves_all, interfaces, ...columns } = sensor;
   const { name, ...described } = {
-    ...sensor,
+    ...columns,
     version: BigInt(sensor.version),
-    interfaces: toJsonText(sensor.interfaces),
+    // One column has all that is said of what can be captured.
+    interfaces: toJsonText({ ports: interfaces, rings_max, serves_all }),
     samples: toJsonText(sensor.samples),
     sensor_id: sensor.sensor_id ?? null,
     left_at: null,
@@ -112,6 +118,15 @@ export async function bumpGeneration(tx: Transaction, names: readonly string[]):
   return new Map(rows.map((row) => [row.name, row.generation]));
 }
 
+type Capturable = Pick<SensorRecord, 'interfaces' | 'rings_max' | 'serves_all'>;
+
+/** What a row says of what can be captured; one that was written before the rest was told has the interfaces alone. */
+function capturable(text: unknown): Capturable {
+  if (Array.isArray(text)) return { interfaces: text as readonly SensorInterface[] };
+  const { ports, ...more } = text as Omit<Capturable, 'interfaces'> & { readonly ports: readonly SensorInterface[] };
+  return { interfaces: ports, ...more };
+}
+
 function sensorOfRow({ sensor_id, earlier_names, left_at, ...row }: Selectable<SensorsTable>): SensorRecord {
   return {
     ...row,
@@ -119,7 +134,7 @@ function sensorOfRow({ sensor_id, earlier_names, left_at, ...row }: Selectable<S
     ...(earlier_names === null ? {} : { earlier_names: fromJsonText(earlier_names) as readonly string[] }),
     ...(left_at === null ? {} : { left_at }),
     version: Number(row.version),
-    interfaces: fromJsonText(row.interfaces) as readonly SensorInterface[],
+    ...capturable(fromJsonText(row.interfaces)),
     samples: fromJsonText(row.samples) as readonly SensorSamples[],
   };
 }

@@ -23,6 +23,7 @@ import { refusedBy, warnBy } from './create_logger.ts';
 import { diskBudgets } from './disk_budgets.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
+import { memoryBudgets, memoryOfHost } from './memory_budgets.ts';
 import { sensorIdentity } from './sensor_identity.ts';
 import { wallClock } from './wall_clock.ts';
 import { wantedInterfaces } from './wanted_interfaces.ts';
@@ -43,12 +44,14 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const [spool_directory, samples_directory] = [join(directory, 'spool'), join(directory, 'samples')];
   const budgets = await diskBudgets(spool_directory, samples_directory);
   const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
+  const memory = memoryBudgets(settings.memory_bytes, memoryOfHost());
   const compiler = createFilterCompiler();
-  const engine = await createCaptureEngine({ spool });
+  const engine = await createCaptureEngine({ spool, memory_bytes: memory.capture_bytes });
   const samples = await openSampleStore({
     directory: samples_directory,
     byte_budget: settings.sample_bytes ?? budgets.sample_bytes,
     budget_pps: settings.sample_pps,
+    memory_bytes: memory.sample_bytes,
     clock: systemClock,
     report: (fault) => warn(fault, 'samples'),
   });
@@ -93,6 +96,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     random: Math.random,
     clockOffset: () => readHostClock().offset,
     interfaces,
+    serves_all: settings.interfaces === 'all',
     unsampled: () => keeper.unsampled,
     warn,
     crash,

@@ -61,6 +61,8 @@ describe('readServeSettings', () => {
     ['SAMPLE_RATE', '0'],
     ['SAMPLE_RATE', '1.5'],
     ['SAMPLE_BYTES', '10GB'],
+    ['MEMORY_BYTES', '1000'],
+    ['MEMORY_BYTES', '1 GiB'],
     ['KEEP_DAYS', '-1'],
     ['AMBIENT_CREDENTIALS', 'true'],
     ['LOG_LEVEL', 'loud'],

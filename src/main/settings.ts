@@ -24,6 +24,9 @@ const spec = (name: string, value_name: string, help: string, fallback?: string)
 /** See docs/operations.md, "How much is sampled". */
 const sample_pps_default = 5000;
 
+/** A few captures, and some interfaces sampled. */
+const memory_least_bytes = 32 << 20;
+
 /** Every setting of `edgetap serve`, in the order of its help. */
 export const serveSettings: readonly SettingSpec[] = [
   spec('LISTEN', 'address:port', 'where the API listens', '127.0.0.1:8787'),
@@ -62,6 +65,11 @@ export const serveSettings: readonly SettingSpec[] = [
     'disk for samples; the lesser of 10 GB and a tenth of the disk that others leave free by default',
   ),
   spec('SPOOL_BYTES', 'bytes', 'disk for captures on their way; half of the disk that others leave free by default'),
+  spec(
+    'MEMORY_BYTES',
+    'bytes',
+    'memory for the rings and buffers of samples and captures; the lesser of 2 GiB and a quarter of the memory by default',
+  ),
   spec('PACKETS_MAX', 'N', 'the highest packet_limit of a full capture', '10000'),
   spec('CREATES_PER_MINUTE', 'N', 'captures that one token may ask for in a minute', '60'),
   spec('RUNNING_MAX', 'N', 'full captures that one token may have pending or running', '10'),
@@ -93,6 +101,7 @@ export interface ServeSettings {
   readonly sample_rate?: number;
   readonly sample_bytes?: number;
   readonly spool_bytes?: number;
+  readonly memory_bytes?: number;
   readonly packets_max: number;
   readonly creates_per_minute: number;
   readonly running_max: number;
@@ -184,6 +193,7 @@ export function readServeSettings(
     sample_rate,
     sample_bytes: whole('SAMPLE_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
     spool_bytes: whole('SPOOL_BYTES', 1_000_000, Number.MAX_SAFE_INTEGER),
+    memory_bytes: whole('MEMORY_BYTES', memory_least_bytes, Number.MAX_SAFE_INTEGER),
     secret_key_file: text('SECRET_KEY_FILE'),
     file_buckets: text('FILE_BUCKETS'),
     tls: cert_file === undefined || key_file === undefined ? undefined : { cert_file, key_file },

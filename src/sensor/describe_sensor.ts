@@ -17,6 +17,8 @@ export function describeSensor(parts: {
   readonly spool: Spool;
   readonly samples: SampleStore;
   interfaces(): readonly HostInterface[];
+  /** Are these all that there are, whatever comes? */
+  readonly serves_all: boolean;
   /** What is to be sampled and is not, and why. */
   unsampled(): ReadonlyMap<string, Fault>;
   /** What is kept for a person to look at. */
@@ -29,6 +31,8 @@ export function describeSensor(parts: {
     return {
       colo: who.colo,
       interfaces: await Promise.all(parts.interfaces().map(async (port) => await interfaceState(engine, port))),
+      rings_max: engine.rings_max,
+      ...(parts.serves_all ? { serves_all: true } : {}),
       spool_used_bytes: BigInt(budget.used_bytes),
       spool_limit_bytes: BigInt(budget.limit_bytes),
       set_aside: toldOf(parts.setAside()),

@@ -37,6 +37,8 @@ export interface SensorParts {
   readonly clockOffset: () => bigint;
   /** The interfaces that this sensor serves, as they are now. */
   interfaces(): readonly HostInterface[];
+  /** Are these all that there are, whatever comes? */
+  readonly serves_all: boolean;
   /** What is to be sampled and is not, and why. */
   unsampled(): ReadonlyMap<string, Fault>;
   /** The operator is told. */

@@ -42,6 +42,10 @@ const Heartbeat = Type.Object({
   spool_used_bytes: count,
   spool_limit_bytes: count,
   samples: Type.Array(SampleState, { maxItems: limits.interfaces_max }),
+  /** So many rings fit into its memory, one for each interface of each capture. A sensor of before does not say. */
+  rings_max: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 })),
+  /** It serves whatever interface comes: one that comes while a capture runs is taken into it. */
+  serves_all: Type.Optional(Type.Boolean()),
   /** What it keeps for a person to look at. */
   set_aside: Type.Optional(Type.Array(FaultValue, { maxItems: limits.set_aside_told_max })),
 });

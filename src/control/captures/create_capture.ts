@@ -3,7 +3,7 @@ import { insertCapture, captureById } from '../../db/captures.ts';
 import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
 import type { Lease } from '../../db/leases.ts';
 import { ownershipOf } from '../../db/ownerships.ts';
-import { insertParts, partsOf } from '../../db/parts.ts';
+import { insertParts, partsCaptured, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, type SensorRecord } from '../../db/sensors.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
 import { FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
@@ -12,6 +12,7 @@ import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import type { TimeNs } from '../../model/time.ts';
 import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
+import { ringRoom } from '../../plan/ring_room.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
@@ -94,7 +95,7 @@ async function createNew(
   // Not for one that will be refused.
   const room = await hasRoom(db, attemptAt(await db.now()), deps.limits);
   const giveUp = room ? deps.ahead(record, checked.fleet) : undefined;
-  const made = await write(deps, by, record, parts, attemptAt).catch((error: unknown) => {
+  const made = await write(deps, by, record, parts, checked.fleet, attemptAt).catch((error: unknown) => {
     giveUp?.();
     throw error;
   });
@@ -119,6 +120,7 @@ async function write(
   by: Caller,
   record: CaptureRecord,
   parts: readonly PartRecord[],
+  fleet: readonly SensorRecord[],
   attemptAt: (at: TimeNs) => CreateAttempt,
 ): Promise<Written> {
   return await deps.db.transaction(async (tx) => {
@@ -130,6 +132,7 @@ async function write(
     }
     if (admission.kind === 'repeat') return admission;
     await requireBucket(tx, by, record.spec);
+    await requireRings(tx, parts, fleet);
     await insertCapture(tx, record);
     await insertParts(tx, parts);
     await claimCreate(tx, attempt, record.id);
@@ -149,6 +152,17 @@ async function requireAllowed({ buckets }: CreateDeps, record: CaptureRecord): P
     const [first, ...more] = error.faults;
     throw new FaultError([{ ...first, pointer: '/destination_conf' }, ...more], { cause: error });
   }
+}
+
+/** What does not fit into the memory of its sensors is refused now, and not when they have begun with some of it. */
+async function requireRings(
+  tx: Transaction,
+  parts: readonly PartRecord[],
+  fleet: readonly SensorRecord[],
+): Promise<void> {
+  if (parts.length === 0) return;
+  const lacking = ringRoom(parts, fleet, await partsCaptured(tx));
+  if (lacking !== undefined) throw new FaultError([lacking]);
 }
 
 /** The bucket may have been removed since the check; from here on to the commit it cannot be. */

@@ -62,6 +62,7 @@ async function heartbeat(
 ): Promise<ControlReply> {
   aside?.tell(request.sensor, request.set_aside ?? []);
   const { sensor_id, sensor, colo, epoch, version, interfaces, samples, spool_used_bytes, spool_limit_bytes } = request;
+  const { rings_max, serves_all } = request;
   const last_heard = await db.now();
   const generation = await db.transaction(
     async (tx) =>
@@ -75,6 +76,8 @@ async function heartbeat(
         samples,
         spool_used_bytes,
         spool_limit_bytes,
+        ...(rings_max === undefined ? {} : { rings_max }),
+        ...(serves_all === undefined ? {} : { serves_all }),
         ...(sensor_id === undefined ? {} : { sensor_id }),
       }),
   );

@@ -107,6 +107,18 @@ export const apiFaults = {
     retry: 'soon',
     text: '{limit} estimates are being made or wait for their turn, the most at one time.',
   },
+  capture_rings_lacking: {
+    code: 1022,
+    status: 400,
+    retry: 'no',
+    text: 'Sensor {sensor} has memory for {limit} rings, one for each interface of each capture, and this capture needs {parts}: raise EDGETAP_MEMORY_BYTES of that sensor, or name fewer in its EDGETAP_INTERFACES.',
+  },
+  capture_rings_taken: {
+    code: 1023,
+    status: 503,
+    retry: 'soon',
+    text: 'Sensor {sensor} has memory for {limit} rings, one for each interface of each capture; {taken} are taken, and this capture needs {parts}: ask again when a capture has ended, stop one, or raise EDGETAP_MEMORY_BYTES of that sensor.',
+  },
   expectation_failed: {
     code: 1025,
     status: 417,

@@ -1,0 +1,116 @@
+import { afterEach, beforeAll, afterAll, describe, expect, test } from 'vitest';
+import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
+import { parsePcap } from '../support/packet_samples.ts';
+import { replayFrames } from '../support/replay_frames.ts';
+import { type Served, startServe } from '../support/serve.ts';
+import {
+  captureBecomes,
+  createCapture,
+  deliveredFile,
+  provedFileBucket,
+  showCapture,
+  stopCapture,
+} from '../support/take_captures.ts';
+import { waitFor } from '../support/wait_for.ts';
+import { withoutRoot } from '../support/without_root.ts';
+
+const full = { type: 'full', colo_name: 'lab01', time_limit: 600 } as const;
+
+interface ShownSensor {
+  readonly interface: string;
+  readonly status: string;
+}
+
+/** The parts of a capture as its owner sees them. */
+async function shownParts(served: Served, id: string): Promise<readonly ShownSensor[]> {
+  return ((await showCapture(served, id))['sensors'] ?? []) as readonly ShownSensor[];
+}
+
+async function allRunning(served: Served, id: string, count: number): Promise<void> {
+  const isArmed = async (): Promise<boolean> => {
+    const parts = await shownParts(served, id);
+    return parts.length === count && parts.every((part) => part.status === 'running');
+  };
+  await waitFor(isArmed, { what: `${count} interfaces to be captured`, limit_ms: 100_000 });
+}
+
+describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
+  const pairs: NamespacePair[] = [];
+  let served: Served | undefined;
+  beforeAll(async () => {
+    for (let count = 0; count < 26; count += 1) pairs.push(await createNamespacePair());
+  });
+  afterAll(async () => {
+    for (const pair of pairs) await pair.remove();
+  });
+  afterEach(async () => {
+    await served?.remove();
+    served = undefined;
+  });
+
+  test('has all of them captured by one capture', async () => {
+    const one = await startServe({ interfaces: pairs.map(({ near }) => near.name) });
+    served = one;
+    const destination_conf = await provedFileBucket(one);
+    const { id } = await createCapture(one, { ...full, destination_conf });
+    await allRunning(one, id, pairs.length);
+    for (const [index, { far }] of pairs.entries()) replayFrames(far, [new Uint8Array(100).fill(index + 1)]);
+    const all = async (): Promise<boolean> => (await showCapture(one, id))['packets_captured'] === pairs.length;
+    await waitFor(all, { what: 'a packet of each interface', limit_ms: 100_000 });
+    await stopCapture(one, id);
+    await captureBecomes(one, id);
+    const { packets } = parsePcap(deliveredFile(destination_conf, id));
+    const kinds = packets.map(({ data }) => data[50] ?? 0).toSorted((a, b) => a - b);
+    expect(kinds).toEqual(pairs.map((_, index) => index + 1));
+  });
+
+  test('has ten captures on five of them at one time', async () => {
+    const five = pairs.slice(0, 5);
+    const one = await startServe({ interfaces: five.map(({ near }) => near.name) });
+    served = one;
+    const destination_conf = await provedFileBucket(one);
+    const ids: string[] = [];
+    for (let count = 0; count < 10; count += 1) {
+      ids.push((await createCapture(one, { ...full, destination_conf })).id);
+    }
+    for (const id of ids) await allRunning(one, id, five.length);
+    for (const { far } of five) replayFrames(far, [new Uint8Array(100).fill(7), new Uint8Array(100).fill(8)]);
+    for (const id of ids) {
+      await waitFor(async () => (await showCapture(one, id))['packets_captured'] === 10, {
+        what: 'all packets in each capture',
+        limit_ms: 100_000,
+      });
+      await stopCapture(one, id);
+    }
+    for (const id of ids) {
+      await captureBecomes(one, id);
+      expect(parsePcap(deliveredFile(destination_conf, id)).packets).toHaveLength(10);
+    }
+  });
+
+  test('whose memory does not suffice refuses a capture when it is asked for, and says what to do', async () => {
+    // 24 MiB for captures: 2 rings.
+    const env = { EDGETAP_MEMORY_BYTES: String(32 << 20) };
+    const one = await startServe({ interfaces: pairs.slice(0, 3).map(({ near }) => near.name), env });
+    served = one;
+    const destination_conf = await provedFileBucket(one);
+    const refused = await one.call('POST', '/pcaps', { system: 'magic-transit', ...full, destination_conf });
+    expect([refused.status, refused.body.errors[0]?.code]).toEqual([400, 1022]);
+    expect(refused.body.errors[0]?.message).toMatch(
+      /^Sensor s1 has memory for 2 rings.*needs 3: raise EDGETAP_MEMORY_BYTES/,
+    );
+    await one.stop();
+    await one.remove();
+    const small = await startServe({ interfaces: pairs.slice(0, 2).map(({ near }) => near.name), env });
+    served = small;
+    const bucket = await provedFileBucket(small);
+    const first = await createCapture(small, { ...full, destination_conf: bucket });
+    const second = await small.call('POST', '/pcaps', { system: 'magic-transit', ...full, destination_conf: bucket });
+    expect([second.status, second.body.errors[0]?.code, second.headers.has('retry-after')]).toEqual([503, 1023, true]);
+    await allRunning(small, first.id, 2);
+    await stopCapture(small, first.id);
+    await captureBecomes(small, first.id);
+    const third = await createCapture(small, { ...full, destination_conf: bucket });
+    await allRunning(small, third.id, 2);
+  });
+});
