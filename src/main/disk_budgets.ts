@@ -1,5 +1,5 @@
 import { lstat, mkdir, readdir, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { defaultByteBudget } from '../samples/default_byte_budget.ts';
 
 /** What the operator leaves to edgetap. */
@@ -13,9 +13,10 @@ export interface DiskBudgets {
  * that what they hold already takes nothing from them at the next start.
  */
 export async function diskBudgets(spool: string, samples: string): Promise<DiskBudgets> {
-  for (const directory of [spool, samples]) await mkdir(directory, { recursive: true, mode: 0o700 });
-  const own = [await placeOf(spool), await placeOf(samples)];
-  const without = async (directory: string): Promise<number> => {
+  const own = [...(await placesOf(spool)), ...(await placesOf(samples))];
+  const without = async (wanted: string): Promise<number> => {
+    // What cannot be used now will be beside where it is, as far as one can know.
+    const directory = own.some((place) => place.directory === wanted) ? wanted : dirname(wanted);
     const { bavail, bsize } = await statfs(directory);
     const { dev } = await stat(directory);
     return own.reduce((sum, place) => sum + (place.dev === dev ? place.bytes : 0), bavail * bsize);
@@ -26,8 +27,16 @@ export async function diskBudgets(spool: string, samples: string): Promise<DiskB
   };
 }
 
-async function placeOf(directory: string): Promise<{ readonly dev: number; readonly bytes: number }> {
-  return { dev: (await stat(directory)).dev, bytes: await heldIn(directory) };
+/** A directory with what it holds; none where it is not there and cannot be made: who uses it tells that. */
+async function placesOf(
+  directory: string,
+): Promise<readonly { readonly directory: string; readonly dev: number; readonly bytes: number }[]> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return [{ directory, dev: (await stat(directory)).dev, bytes: await heldIn(directory) }];
+  } catch {
+    return [];
+  }
 }
 
 /** What the files below a directory take of its disk. What goes away or cannot be read meanwhile counts as nothing. */
