@@ -15,7 +15,15 @@ import { writeEmptyPart } from './empty_part.ts';
 import { onSpool } from './on_spool.ts';
 import type { Outbox } from './outbox.ts';
 import { endOf, newsOf } from './part_news.ts';
-import { mendedName, partPaths, removeBeside, removeCopies, sortedName, writeState } from './part_shelf.ts';
+import {
+  mendedName,
+  partPaths,
+  removeBeside,
+  removeCopies,
+  removeSorted,
+  sortedName,
+  writeState,
+} from './part_shelf.ts';
 import type { PartState } from './part_state.ts';
 import { followPart, type GrowingSums } from './part_sums.ts';
 import { type FileToDeliver, fileToDeliver } from './file_to_deliver.ts';
@@ -98,6 +106,8 @@ export function runPart(
   /** Settles when the sums of a part that has ended are on the disk. */
   let summed: Promise<void> = Promise.resolve();
   let mends = 0;
+  /** Of the files that were made of the part's: they count as what is in the spool. */
+  let copies_bytes = 0;
   /** Why nothing of what was captured is surely on the disk. */
   let nothing: Fault | undefined;
   let trouble: Fault | undefined;
@@ -251,6 +261,7 @@ export function runPart(
         ? { path: part.path, growing: { part, sums: growing.sums } }
         : {
             ...(await file()),
+            put_in_order: state.sorted_on_its_way === true,
             growing: undefined,
           };
     await sender.send({
@@ -271,14 +282,41 @@ export function runPart(
     });
   };
 
-  const mustSort = (): boolean => state.phase === 'ended' && state.unordered === true && state.sorted !== true;
+  const countCopy = (file_bytes: number): void => {
+    spool.budget.occupy(file_bytes);
+    copies_bytes += file_bytes;
+  };
+  /** They are gone, or nobody's any more. */
+  const forgetCopies = (): void => {
+    spool.budget.release(copies_bytes);
+    copies_bytes = 0;
+  };
+
+  const mustSort = (): boolean =>
+    state.phase === 'ended' && state.unordered === true && state.sorted !== true && state.sorted_on_its_way !== true;
 
   const sort = async (): Promise<void> => {
     const from = await file();
-    await onSpool('spool_write_failed', async () => {
-      const { file_bytes, checksum } = await writeSorted(from, paths.copy(sortedName));
-      await save({ sorted: true, file: sortedName, file_bytes, checksum, attempt: state.attempt + 1 });
-    });
+    const attempt = state.attempt + 1;
+    await leniently(async () => await removeSorted(paths));
+    // Runs, and the file that is made of them.
+    const wanted_bytes = 2 * from.file_bytes;
+    const granted_bytes = spool.budget.reserve(wanted_bytes);
+    let kept_bytes = 0;
+    try {
+      if (granted_bytes === wanted_bytes) {
+        await leniently(async () => {
+          const { file_bytes, checksum } = await writeSorted(from, paths.copy(sortedName));
+          kept_bytes = file_bytes;
+          await save({ sorted: true, file: sortedName, file_bytes, checksum, attempt });
+        });
+      }
+    } finally {
+      spool.budget.release(granted_bytes - kept_bytes);
+      copies_bytes += kept_bytes;
+    }
+    // Without room for a copy it takes longer to send, and that is all.
+    if (state.sorted !== true) await save({ sorted_on_its_way: true, attempt });
   };
 
   /** Goes on with what is whole of a damaged file, and tells the rest. Throws `why` where nothing is left. */
@@ -293,6 +331,7 @@ export function runPart(
     const gone = packets - BigInt(made.packets);
     if (gone > 0n && made.packets === 0) throw new FaultError([why]);
     const { file_bytes, checksum } = made;
+    countCopy(file_bytes);
     const counts = { packets: BigInt(made.packets), bytes: BigInt(made.bytes) };
     const missing = [state.missing, `${gone} of ${packets} packets are lost: ${why.message}`]
       .filter(Boolean)
@@ -314,7 +353,8 @@ export function runPart(
     await summed;
     if (mustSort()) await sort();
     const unwanted = new AbortController();
-    const part = state.file === undefined ? capturing : undefined;
+    const asItIs = state.file === undefined && state.sorted_on_its_way !== true;
+    const part = asItIs ? capturing : undefined;
     const sent = send(part, ended, AbortSignal.any([forgotten.signal, unwanted.signal]));
     await Promise.race([ended, sent]);
     if (nothing !== undefined) {
@@ -378,6 +418,7 @@ export function runPart(
         await leniently(async () => {
           await spool.remove(capture_id, interfaceName);
           await removeCopies(paths);
+          forgetCopies();
         });
       } else if (state.phase !== 'delivered') {
         await outbox.tell(newsOf(state, trouble, armed_monotonic));
@@ -393,6 +434,9 @@ export function runPart(
       await outbox.tell(newsOf(state, trouble, armed_monotonic));
     }
   };
+  if (state.phase === 'ended' && (state.file !== undefined || state.sorted === true)) {
+    countCopy(state.file_bytes ?? 0);
+  }
   const life = live();
   life.catch((error: unknown) => deps.crash(error));
   const end = async (): Promise<void> => {
@@ -422,6 +466,7 @@ export function runPart(
       await leniently(async () => {
         await spool.remove(capture_id, interfaceName);
         await removeBeside(paths);
+        forgetCopies();
       });
     },
     progress,

@@ -8,6 +8,8 @@ import { type UploadedFile, type UploadOptions, uploadFile } from '../upload/upl
 import type { AskControl } from './ask_control.ts';
 import type { Clock } from './clock.ts';
 import { onSpool } from './on_spool.ts';
+import { OrderedReader } from './ordered_reader.ts';
+import type { SummedFile } from './read_summed.ts';
 import type { PartSender, PartShipment } from './send_part.ts';
 
 /** What sending parts takes. */
@@ -60,11 +62,11 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
     }
   };
 
-  const upload = async (shipment: PartShipment): Promise<UploadedFile> => {
+  const upload = async (shipment: PartShipment, file: GrowingFile): Promise<UploadedFile> => {
     const { assignment, interface: name, attempt, journal_path, signal, trouble } = shipment;
     const { capture_id, piece_bytes } = assignment;
     return await uploadFile({
-      file: await fileOf(shipment, clock),
+      file,
       piece_bytes,
       journal_path,
       signal,
@@ -94,14 +96,22 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
     send: async (shipment) => {
       const { assignment, interface: name, attempt, told } = shipment;
       const { capture_id } = assignment;
+      let file: GrowingFile | undefined;
       const { pieces, size_bytes, sha256 } = await persist(shipment, async () =>
-        onSpool('spool_read_failed', async () => await upload(shipment), shipment.path),
+        onSpool(
+          'spool_read_failed',
+          async () => {
+            file = await fileOf(shipment, clock);
+            return await upload(shipment, file);
+          },
+          shipment.path,
+        ),
       );
       await persist(shipment, async () => {
         // Control takes a part as delivered only after it has heard that it ended, and keeps what it heard last.
         await told();
         const all = [...pieces];
-        const sums = [...fileSums(shipment.growing?.sums.points ?? shipment.points ?? [], limits.file_sums_max)];
+        const sums = [...fileSums(file?.sums?.() ?? [], limits.file_sums_max)];
         await ask(
           { kind: 'uploaded', capture_id, interface: name, attempt, pieces: all, size_bytes, sha256, sums },
           'uploaded_ok',
@@ -111,9 +121,22 @@ export function createPartSender(deps: PartSenderDeps): PartSender {
   };
 }
 
-async function fileOf({ growing, path, file_bytes, points }: PartShipment, clock: Clock): Promise<GrowingFile> {
-  if (growing === undefined) return sealedFile(path, file_bytes ?? (await stat(path)).size, points);
-  return growingFile(growing, clock);
+async function fileOf(shipment: PartShipment, clock: Clock): Promise<GrowingFile> {
+  const { growing, path, file_bytes, points, put_in_order, assignment } = shipment;
+  if (growing !== undefined) return growingFile(growing, clock);
+  const size_bytes = file_bytes ?? (await stat(path)).size;
+  if (put_in_order !== true) return sealedFile(path, size_bytes, points);
+  return orderedFile({ path, file_bytes: size_bytes, points: points ?? [], piece_bytes: assignment.piece_bytes });
+}
+
+/** A part's file whose packets are put in order as they are read. */
+function orderedFile(from: SummedFile): GrowingFile {
+  let reader: OrderedReader | undefined;
+  return {
+    ...sealedFile(from.path, from.file_bytes),
+    open: async () => (reader = await OrderedReader.open(from)),
+    sums: () => reader?.points ?? [],
+  };
 }
 
 /** A part's file, read while it is being written, as far as it is summed up. */

@@ -84,6 +84,14 @@ export async function removeCopies(paths: PartPaths): Promise<void> {
   }
 }
 
+/** Removes what a process that died has left of the file that is put in order. */
+export async function removeSorted(paths: PartPaths): Promise<void> {
+  const stem = paths.copy(sortedName);
+  for (const path of await filesIn(paths.directory)) {
+    if (path === stem || path.startsWith(`${stem}.`)) await rm(path, { force: true });
+  }
+}
+
 function isCopy(paths: PartPaths, path: string): boolean {
   const stem = paths.copy('');
   return path.startsWith(stem) && copies.test(path.slice(stem.length));

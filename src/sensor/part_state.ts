@@ -30,6 +30,8 @@ export interface PartState {
   readonly note?: string;
   /** It has been put in the order of time. */
   readonly sorted?: boolean;
+  /** Its packets are put in the order of time as they are sent: the spool has no room for a copy. */
+  readonly sorted_on_its_way?: boolean;
   /** What the file to deliver is called beside the part's own, where it is another one: in order of time, or what is left of a damaged one. */
   readonly file?: string;
   /** Length of the file to deliver, and the CRC-32 of so much of it. A state from before this was kept has neither. */

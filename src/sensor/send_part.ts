@@ -18,6 +18,8 @@ export interface PartShipment {
   /** Of a complete file: its length, and what it was when it was written. */
   readonly file_bytes?: number;
   readonly points?: readonly SumPoint[];
+  /** Its packets are not in the order of their times, and are put into it as they are sent. */
+  readonly put_in_order?: boolean;
   /** Resolves once control has committed that the part has ended, and that no trouble is left on its way. */
   readonly told: () => Promise<void>;
   /** Hears of what is tried again, and with nothing that it goes on. */

@@ -1,27 +1,15 @@
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { raise } from '../model/errors/fault.ts';
 import { createCaptureReader } from '../pcap/capture_reader.ts';
 import { appendMerged } from '../pcap/capture_writer.ts';
 import { createCaptureWriter } from '../pcap/create_capture_writer.ts';
 import { mergeFiles } from '../pcap/merge_files.ts';
 import { readBatches } from '../pcap/read_batches.ts';
 import { sortRuns } from '../pcap/sort_runs.ts';
-import { SumCheck } from '../upload/sums/sum_check.ts';
-import type { SumPoint } from '../upload/sums/sum_point.ts';
 import { sumsPath } from '../upload/sums/sums_file.ts';
 import { newPartFile, type NewPartFile } from './new_part_file.ts';
+import { readSummed, type SummedFile } from './read_summed.ts';
 
 const application = 'edgetap';
-const chunk_bytes = 1 << 20;
-
-/** A part's file and what it was when it was written. */
-export interface SummedFile {
-  readonly path: string;
-  readonly file_bytes: number;
-  readonly points: readonly SumPoint[];
-  readonly piece_bytes: number;
-}
 
 /**
  * Writes the packets of a part, which are not all in the order of their times, into a new file in that order; packets of the
@@ -68,20 +56,4 @@ async function writeRuns(from: SummedFile, to: string, runs: SummedFile[]): Prom
   } finally {
     await sorted.return?.();
   }
-}
-
-/** A file's bytes, compared with its sums; what comes after the last point that was met is not to be believed yet. */
-async function* readSummed({ path, file_bytes, points }: SummedFile): AsyncGenerator<Uint8Array> {
-  const check = new SumCheck(() => points);
-  let read = 0;
-  const stream = createReadStream(path, { highWaterMark: chunk_bytes, end: Math.max(0, file_bytes - 1) });
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    const wrong = check.add(chunk);
-    if (wrong !== undefined) {
-      raise('part_file_damaged', { path, reason: `bytes ${wrong.from} to ${wrong.to} have another checksum` });
-    }
-    read += chunk.length;
-    yield chunk;
-  }
-  if (read < file_bytes) raise('part_file_damaged', { path, reason: `it has ${read} bytes of ${file_bytes}` });
 }

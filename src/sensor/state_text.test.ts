@@ -28,6 +28,7 @@ const state: PartState = {
   missing: 'some',
   note: 'ä',
   sorted: true,
+  sorted_on_its_way: true,
   file: 'mended-2',
   file_bytes: 1234,
   checksum: 0xffff_ffff,

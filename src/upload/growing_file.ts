@@ -1,5 +1,11 @@
 import type { SumPoint } from './sums/sum_point.ts';
 
+/** What bytes of a file are read from; as of a `FileHandle`. */
+export interface ByteReader {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
 /** A file that is uploaded while it grows. Bytes that it once had never change. */
 export interface GrowingFile {
   readonly path: string;
@@ -9,6 +15,8 @@ export interface GrowingFile {
   sealed(): boolean;
   /** Resolves once it has at least so many bytes or is sealed, or when the signal fires. */
   reaches(size_bytes: number, signal: AbortSignal): Promise<void>;
+  /** Opens what is not a file as it lies on the disk; left out where it is that. */
+  open?(): Promise<ByteReader>;
   /** What the file was when it was written, with a point wherever a piece ends; left out where nobody knows. */
   sums?(): readonly SumPoint[];
 }

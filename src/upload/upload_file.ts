@@ -1,10 +1,10 @@
 import { type Hash, createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { raise } from '../model/errors/fault.ts';
 import type { UploadedPiece } from '../model/piece.ts';
 import { type DeliveryWorld, type OutgoingPiece, deliverPiece, orderOf } from './deliver_piece.ts';
-import type { GrowingFile } from './growing_file.ts';
+import type { ByteReader, GrowingFile } from './growing_file.ts';
 import { openLenientJournal } from './lenient_journal.ts';
 import { SumCheck } from './sums/sum_check.ts';
 import type { UploadJournal } from './upload_journal.ts';
@@ -43,7 +43,7 @@ const read_bytes = 262_144;
 export async function uploadFile(options: UploadOptions): Promise<UploadedFile> {
   const journal = await openLenientJournal(options.journal_path, options.piece_bytes, options.warn);
   try {
-    const file = await open(options.file.path, 'r');
+    const file = await (options.file.open?.() ?? open(options.file.path, 'r'));
     try {
       return await uploadOpen(options, file, journal);
     } finally {
@@ -54,7 +54,7 @@ export async function uploadFile(options: UploadOptions): Promise<UploadedFile> 
   }
 }
 
-async function uploadOpen(options: UploadOptions, file: FileHandle, journal: UploadJournal): Promise<UploadedFile> {
+async function uploadOpen(options: UploadOptions, file: ByteReader, journal: UploadJournal): Promise<UploadedFile> {
   const { file: source, piece_bytes } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -116,7 +116,7 @@ async function uploadOpen(options: UploadOptions, file: FileHandle, journal: Upl
 /** A stretch of an open file. */
 interface Stretch {
   readonly path: string;
-  readonly file: FileHandle;
+  readonly file: ByteReader;
   readonly start: number;
   readonly length_bytes: number;
 }

@@ -26,6 +26,7 @@ const fields = {
   missing: told.missing,
   note: told.note,
   sorted: Type.Optional(Type.Boolean()),
+  sorted_on_its_way: Type.Optional(Type.Boolean()),
   file: Type.Optional(Type.String({ pattern: '^(sorted|mended-[0-9]{1,9})$' })),
   file_bytes: Type.Optional(whole),
   checksum: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff })),
