@@ -223,9 +223,9 @@ test('a disk that takes no copy keeps none from being delivered in order', async
 test('what a process that died left of its copy goes before anything else is written', async () => {
   const state = await endedPart(packets);
   const limit_bytes = (state.file_bytes ?? 0) + aside_bytes;
-  const { copy } = partPaths(directory, capture_id, 'eth0');
+  const paths = partPaths(directory, capture_id, 'eth0');
   for (const name of ['sorted', 'sorted.sums', 'sorted.run-0', 'sorted.run-17', 'sorted.run-17.sums'])
-    writeFileSync(copy(name), Buffer.alloc(5_000_000));
+    writeFileSync(paths.copy(name), Buffer.alloc(5_000_000));
   const { runner } = await takeUp(state, limit_bytes);
   await runner.settled;
   expect(numbers()).toEqual(inOrder(packets));
