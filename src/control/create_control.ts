@@ -25,7 +25,7 @@ import { createMetrics } from './metrics.ts';
 import type { Ownerships } from './ownership/ownerships.ts';
 import { createPastRunner } from './past/past_runner.ts';
 import { type HostPart, readReadiness } from './readiness.ts';
-import { createSetAside } from './set_aside.ts';
+import { createSetAside, type SetAside } from './set_aside.ts';
 
 /** What a control is made of; main builds it all. */
 export interface ControlParts {
@@ -36,6 +36,8 @@ export interface ControlParts {
   /** Opens the bucket of an ownership with the account's credentials. */
   readonly openOwnership: (ownershipId: string) => Promise<Bucket>;
   readonly results: Bucket;
+  /** What is kept for a person to look at; one of its own by default. */
+  readonly aside?: SetAside;
   readonly staging: Bucket;
   readonly checkFilter: CheckFilter;
   readonly random: RandomBytes;
@@ -84,7 +86,7 @@ export function startControl(parts: ControlParts): RunningControl {
   const { db, bus } = parts;
   const metrics = createMetrics(db, () => parts.linesDropped());
   const closing = new AbortController();
-  const aside = createSetAside();
+  const aside = parts.aside ?? createSetAside();
   let refusing: string | undefined;
   const warn = (fault: Fault, context: string): void => {
     metrics.countWarning(fault.name);

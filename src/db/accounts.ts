@@ -1,4 +1,6 @@
 import type { Selectable } from 'kysely';
+import { isNames } from './capture_rows.ts';
+import { mustBe, readable, reading } from './damaged_row.ts';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { Scope } from '../model/scope.ts';
 import type { TimeNs } from '../model/time.ts';
@@ -35,7 +37,7 @@ export async function accountById(db: Queries, id: string): Promise<AccountRecor
 /** Every account, oldest first. */
 export async function listAccounts(db: Queries): Promise<readonly AccountRecord[]> {
   const rows = await db.query.selectFrom('accounts').selectAll().orderBy('created').orderBy('id').execute();
-  return rows.map(accountOfRow);
+  return readable(db, rows, accountOfRow);
 }
 
 /** Gives an account another scope; false when there is no such account. */
@@ -72,9 +74,13 @@ function accountOfRow(row: Selectable<AccountsTable>): AccountRecord {
     id: row.id,
     name: row.name,
     created: row.created,
-    scope: {
-      sensors: fromJsonText(row.sensors) as Scope['sensors'],
-      networks: fromJsonText(row.networks) as Scope['networks'],
-    },
+    scope: reading(`account ${row.id}`, () => ({ sensors: namesIn(row.sensors), networks: namesIn(row.networks) })),
   };
+}
+
+/** Throws for anything else than `all` or a list of texts. */
+function namesIn(text: string): 'all' | readonly string[] {
+  const names = fromJsonText(text);
+  mustBe(isNames(names), 'its scope');
+  return names as 'all' | readonly string[];
 }

@@ -1,16 +1,47 @@
 import type { Insertable, Selectable } from 'kysely';
 import type { CaptureSpec } from '../model/capture.ts';
 import type { CaptureRecord } from '../model/record.ts';
+import { statuses } from '../model/status.ts';
 import type { Scope } from '../model/scope.ts';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
+import { mustBe, reading } from './damaged_row.ts';
 import { memo } from './memo.ts';
 import { presentOf } from './present.ts';
 import type { CapturesTable } from './tables.ts';
 
 /** Captures that are polled are read again and again; what was asked for never changes. */
 const remembered = 1024;
-const specOf = memo(remembered, (text) => fromJsonText(text) as CaptureSpec);
-const scopeOf = memo(remembered, (text) => fromJsonText(text) as Scope);
+const specOf = memo(remembered, (text) => {
+  const spec = fromJsonText(text) as Partial<CaptureSpec> | null;
+  const full = spec?.type === 'full' && [spec.colo_name, spec.destination_conf, spec.ownership_id].every(isText);
+  const simple = spec?.type === 'simple' && isCount(spec.packet_limit) && typeof spec.offset_time === 'bigint';
+  const both = isCount(spec?.time_limit_s) && typeof spec?.filter_v1 === 'object' && spec.filter_v1 !== null;
+  mustBe(both && (full || simple) && (spec.format === 'pcap' || spec.format === 'pcapng'), 'what was asked for');
+  return spec as CaptureSpec;
+});
+const scopeOf = memo(remembered, readScope);
+
+/** Reads a scope as `toJsonText` wrote it; throws for anything else. */
+function readScope(text: string): Scope {
+  const scope = fromJsonText(text) as Partial<Scope> | null;
+  mustBe(isNames(scope?.sensors) && isNames(scope?.networks), 'the scope');
+  return scope as Scope;
+}
+
+/** Is this `all`, or a list of texts? */
+export function isNames(value: unknown): value is 'all' | readonly string[] {
+  return value === 'all' || (Array.isArray(value) && value.every(isText));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+const deliveries: ReadonlySet<string> = new Set<CaptureRecord['delivery']>(['direct', 'staged', 'lookback']);
 
 /** The columns that a record has as they are. */
 const plain = [
@@ -72,9 +103,16 @@ export function captureRow(record: CaptureRecord): Insertable<CapturesTable> {
   } satisfies Record<keyof CaptureRecord | 'type' | 'ownership_id', unknown>;
 }
 
-/** The capture of a row; its JSON was written by `captureRow`. */
+/** The capture of a row; its JSON was written by `captureRow`. Throws `row_damaged`. */
 export function captureOfRow(row: Selectable<CapturesTable>): CaptureRecord {
+  return reading(`capture ${row.id}`, () => readCapture(row));
+}
+
+function readCapture(row: Selectable<CapturesTable>): CaptureRecord {
   const { packets_dropped_is_upper_bound: bound, truncated } = row;
+  mustBe(statuses.includes(row.status), 'its status');
+  mustBe(deliveries.has(row.delivery), 'its way of delivery');
+  mustBe(typeof row.submitted === 'bigint' && typeof row.piece_bytes === 'bigint', 'a number of it');
   return {
     ...presentOf(row, plain),
     spec: specOf(row.spec),

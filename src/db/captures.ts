@@ -4,11 +4,13 @@ import { isFinal, type Status, statuses } from '../model/status.ts';
 import type { TimeNs } from '../model/time.ts';
 import { builtByShape, builtInsert, builtOnce } from './built_once.ts';
 import { captureOfRow, captureRow } from './capture_rows.ts';
+import { readable } from './damaged_row.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { Patch } from './patch.ts';
 import type { Tables } from './tables.ts';
 
-const finalStatuses = statuses.filter(isFinal);
+/** Those of captures that have ended for good. */
+export const finalStatuses: readonly Status[] = statuses.filter(isFinal);
 /** Of captures that go on. */
 export const unfinishedStatuses: readonly Status[] = statuses.filter((status) => !isFinal(status));
 
@@ -94,7 +96,7 @@ export async function listCaptures(
 ): Promise<{ readonly records: readonly CaptureRecord[]; readonly total: number }> {
   const [counted] = await totalOf(db, page);
   const rows = await pageOf(db, page);
-  return { records: rows.map(captureOfRow), total: Number(counted?.total ?? 0) };
+  return { records: readable(db, rows, captureOfRow), total: Number(counted?.total ?? 0) };
 }
 
 /** Every capture that is not final, oldest first: what control takes up again after a start. */
@@ -106,7 +108,7 @@ export async function unfinishedCaptures(db: Queries): Promise<readonly CaptureR
     .orderBy('submitted')
     .orderBy('id')
     .execute();
-  return rows.map(captureOfRow);
+  return readable(db, rows, captureOfRow);
 }
 
 /**
@@ -159,7 +161,7 @@ export async function capturesUsingOwnership(db: Queries, ownership_id: string):
     .orderBy('submitted')
     .orderBy('id')
     .execute();
-  return rows.map(captureOfRow);
+  return readable(db, rows, captureOfRow);
 }
 
 /**
@@ -188,7 +190,7 @@ export async function expiredCaptures(
     );
   }
   const rows = await query.orderBy('submitted').orderBy('id').limit(limit).execute();
-  return rows.map(captureOfRow);
+  return readable(db, rows, captureOfRow);
 }
 
 /** Deletes a capture and its parts. */

@@ -15,6 +15,8 @@ export interface Queries {
   now(): Promise<TimeNs>;
   /** The wall clock: for what people read and packets are stamped by. It can be set at any moment. */
   wall(): TimeNs;
+  /** A row cannot be read: the operator is told, and it is left out. */
+  damaged(fault: Fault): void;
 }
 
 /** The database's clock beside the wall clock. */

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type CompiledQuery, Kysely } from 'kysely';
-import { FaultError, raise } from '../model/errors/fault.ts';
+import { type Fault, FaultError, raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { Database, DatabaseClock } from './database.ts';
 import { keptClock } from './kept_clock.ts';
@@ -25,6 +25,8 @@ export interface DatabaseOptions {
   readonly clock?: () => TimeNs;
   /** A directory with files that only an earlier database knows, if there is one: then it is not begun anew. */
   readonly leftBehind?: () => string | undefined;
+  /** Hears of rows that cannot be read and are left out, each time. */
+  readonly damaged?: (fault: Fault) => void;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
   const now = async (): Promise<TimeNs> => clock.now();
   const wall = (): TimeNs => clock.wall();
+  const damaged = options.damaged ?? ((): void => undefined);
   const database: Omit<Database, 'clock'> = {
     kind: 'database',
     query,
@@ -54,11 +57,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       (dialect.runNow<Row>(built) ?? (await query.executeQuery(built))).rows,
     now,
     wall,
+    damaged,
     transaction: (body) =>
       query.transaction().execute((tx) => {
         const rows = async <Row>(built: CompiledQuery<Row>): Promise<readonly Row[]> =>
           (await tx.executeQuery(built)).rows;
-        return insideTransaction(() => body({ kind: 'transaction', query: tx, rows, now, wall }));
+        return insideTransaction(() => body({ kind: 'transaction', query: tx, rows, now, wall, damaged }));
       }),
     trouble: () => dialect.trouble(),
     close: () => dialect.close(),

@@ -2,6 +2,7 @@ import type { Insertable, Selectable, Updateable } from 'kysely';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { PartPast } from '../model/past.ts';
 import type { PartRecord } from '../model/record.ts';
+import { mustBe, reading } from './damaged_row.ts';
 import type { Patch } from './patch.ts';
 import { presentOf } from './present.ts';
 import type { PartsTable } from './tables.ts';
@@ -94,9 +95,31 @@ export function partRow(part: PartRecord): Insertable<PartsTable> {
   } satisfies Record<keyof PartRecord, unknown>;
 }
 
-/** The part of a row; its JSON was written by `partRow` or `partChanges`. */
+const phases: ReadonlySet<string> = new Set<PartRecord['phase']>([
+  'assigned',
+  'armed',
+  'ended',
+  'uploaded',
+  'failed',
+  'excluded',
+  'lost',
+]);
+
+/** The part of a row; its JSON was written by `partRow` or `partChanges`. Throws `row_damaged`. */
 export function partOfRow(row: Selectable<PartsTable>): PartRecord {
+  const name = `the part of capture ${row.capture_id} on ${row.sensor}/${row.interface}`;
+  return reading(name, () => readPart(row));
+}
+
+function readPast(text: string): PartPast {
+  const past = fromJsonText(text) as Partial<PartPast> | null;
+  mustBe(past !== null && typeof past === 'object' && Array.isArray(past.streams), 'its past');
+  return past as PartPast;
+}
+
+function readPart(row: Selectable<PartsTable>): PartRecord {
   const { ordinal, sequence, linktype, unordered, dropped_is_upper_bound, upload_attempt, past } = row;
+  mustBe(phases.has(row.phase), 'its phase');
   return {
     ...presentOf(row, plain),
     ordinal: Number(ordinal),
@@ -105,7 +128,7 @@ export function partOfRow(row: Selectable<PartsTable>): PartRecord {
     ...(upload_attempt === null ? {} : { upload_attempt: Number(upload_attempt) }),
     ...(unordered === null ? {} : { unordered: unordered !== 0n }),
     ...(dropped_is_upper_bound === null ? {} : { dropped_is_upper_bound: dropped_is_upper_bound !== 0n }),
-    ...(past === null ? {} : { past: fromJsonText(past) as PartPast }),
+    ...(past === null ? {} : { past: readPast(past) }),
   };
 }
 

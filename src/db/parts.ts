@@ -1,8 +1,9 @@
 import type { Selectable } from 'kysely';
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import { captureOfRow } from './capture_rows.ts';
-import { unfinishedStatuses } from './captures.ts';
+import { finalStatuses, unfinishedStatuses } from './captures.ts';
 import { builtInsert, builtByShape, builtOnce } from './built_once.ts';
+import { readable, readableOne } from './damaged_row.ts';
 import type { Queries, Transaction } from './database.ts';
 import { type PartPatch, partChanges, partColumns, partOfRow, partRow } from './part_rows.ts';
 import type { PartsTable } from './tables.ts';
@@ -81,16 +82,26 @@ export async function partsOfMany(
   capture_ids: readonly string[],
 ): Promise<ReadonlyMap<string, readonly PartRecord[]>> {
   if (capture_ids.length === 0) return new Map();
-  return Map.groupBy((await rowsOfMany(db, capture_ids)).map(partOfRow), (part) => part.capture_id);
+  return Map.groupBy(readable(db, await rowsOfMany(db, capture_ids), partOfRow), (part) => part.capture_id);
 }
 
-const keysOfMany = builtByShape(placesFor, inPlaces, (query, ids: readonly string[]) =>
-  query.selectFrom('parts').select(['capture_id', 'sensor', 'interface']).where('capture_id', 'in', inPlaces(ids)),
+const overPhases = ['uploaded', 'failed', 'excluded', 'lost'] as const;
+
+const overOfMany = builtByShape(
+  placesFor,
+  (ids: readonly string[]) => [...inPlaces(ids), ...overPhases, ...finalStatuses],
+  (query, ids: readonly string[]) =>
+    query
+      .selectFrom('parts')
+      .innerJoin('captures', 'captures.id', 'parts.capture_id')
+      .select(['parts.capture_id', 'parts.sensor', 'parts.interface'])
+      .where('parts.capture_id', 'in', inPlaces(ids))
+      .where((row) => row.or([row('parts.phase', 'in', overPhases), row('captures.status', 'in', finalStatuses)])),
 );
 const ids_at_once = 512;
 
-/** The parts of a sensor, by any of its names, among those named that there are rows of, whatever became of them. */
-export async function knownParts(
+/** The parts of a sensor, by any of its names, among the captures named that are over, whatever became of them. One that there is no row of, or none that says so, is not. */
+export async function partsOver(
   db: Queries,
   names: readonly string[],
   named: readonly Pick<PartKey, 'capture_id'>[],
@@ -98,7 +109,7 @@ export async function knownParts(
   const ids = [...new Set(named.map((part) => part.capture_id))];
   const found: PartKey[] = [];
   for (let at = 0; at < ids.length; at += ids_at_once) {
-    const rows = await keysOfMany(db, ids.slice(at, at + ids_at_once));
+    const rows = await overOfMany(db, ids.slice(at, at + ids_at_once));
     found.push(...rows.filter((row) => names.includes(row.sensor)));
   }
   return found;
@@ -171,9 +182,10 @@ export async function partsOfSensor(
     .selectAll()
     .where('id', 'in', [...ids])
     .execute();
-  const byId = new Map(captures.map((row) => [row.id, captureOfRow(row)]));
+  const byId = new Map(readable(db, captures, captureOfRow).map((record) => [record.id, record]));
   return rows.flatMap((row) => {
     const capture = byId.get(row.capture_id);
-    return capture === undefined ? [] : [{ capture, part: partOfRow(row) }];
+    const part = readableOne(db, () => partOfRow(row));
+    return capture === undefined || part === undefined ? [] : [{ capture, part }];
   });
 }

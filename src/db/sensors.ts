@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { TimeNs } from '../model/time.ts';
 import { builtOnce } from './built_once.ts';
+import { mustBe, readableOne, reading } from './damaged_row.ts';
 import type { Queries, Transaction } from './database.ts';
 import { fromJsonText, toJsonText } from '../model/json_text.ts';
 import type { SensorsTable } from './tables.ts';
@@ -78,13 +79,13 @@ export async function upsertSensor(
 /** The sensor of a name. */
 export async function sensorByName(db: Queries, name: string): Promise<SensorRecord | undefined> {
   const row = await db.query.selectFrom('sensors').selectAll().where('name', '=', name).executeTakeFirst();
-  return row === undefined ? undefined : sensorOfRow(row);
+  return row === undefined ? undefined : sensorOfRow(db, row);
 }
 
 /** The sensor of an identity. */
 export async function sensorById(db: Queries, id: string): Promise<SensorRecord | undefined> {
   const row = await db.query.selectFrom('sensors').selectAll().where('sensor_id', '=', id).executeTakeFirst();
-  return row === undefined ? undefined : sensorOfRow(row);
+  return row === undefined ? undefined : sensorOfRow(db, row);
 }
 
 /** The sensor of this name is of that identity from now on. */
@@ -103,7 +104,7 @@ const allRows = builtOnce((query) => query.selectFrom('sensors').selectAll().ord
 /** Every sensor ever heard of, by name. */
 export async function listSensors(db: Queries): Promise<readonly SensorRecord[]> {
   const rows = await allRows(db);
-  return rows.map(sensorOfRow);
+  return rows.map((row) => sensorOfRow(db, row));
 }
 
 /** The desired work of these sensors has changed: counts their generations up. Returns the new ones; unknown names are left out. */
@@ -121,20 +122,33 @@ export async function bumpGeneration(tx: Transaction, names: readonly string[]):
 type Capturable = Pick<SensorRecord, 'interfaces' | 'rings_max' | 'serves_all'>;
 
 /** What a row says of what can be captured; one that was written before the rest was told has the interfaces alone. */
-function capturable(text: unknown): Capturable {
-  if (Array.isArray(text)) return { interfaces: text as readonly SensorInterface[] };
-  const { ports, ...more } = text as Omit<Capturable, 'interfaces'> & { readonly ports: readonly SensorInterface[] };
-  return { interfaces: ports, ...more };
+function capturable(said: unknown): Capturable {
+  if (Array.isArray(said)) return { interfaces: listIn(said, 'object') as readonly SensorInterface[] };
+  mustBe(typeof said === 'object' && said !== null && 'ports' in said, 'what can be captured');
+  const { ports, ...more } = said as Omit<Capturable, 'interfaces'> & { readonly ports: unknown };
+  return { interfaces: listIn(ports, 'object') as readonly SensorInterface[], ...more };
 }
 
-function sensorOfRow({ sensor_id, earlier_names, left_at, ...row }: Selectable<SensorsTable>): SensorRecord {
+function listIn(said: unknown, kind: 'object' | 'string'): readonly unknown[] {
+  mustBe(Array.isArray(said) && said.every((one) => typeof one === kind && one !== null), 'a list of it');
+  return said as readonly unknown[];
+}
+
+/** What a sensor said of itself it says again: what cannot be read of it counts as not said yet. */
+function sensorOfRow(
+  db: Queries,
+  { sensor_id, earlier_names, left_at, ...row }: Selectable<SensorsTable>,
+): SensorRecord {
+  const said = <T>(text: string, read: (value: unknown) => T): T | undefined =>
+    readableOne(db, () => reading(`sensor ${row.name}`, () => read(fromJsonText(text))));
+  const names = (value: unknown): readonly string[] => listIn(value, 'string') as readonly string[];
   return {
     ...row,
     ...(sensor_id === null ? {} : { sensor_id }),
-    ...(earlier_names === null ? {} : { earlier_names: fromJsonText(earlier_names) as readonly string[] }),
+    ...(earlier_names === null ? {} : { earlier_names: said(earlier_names, names) ?? [] }),
     ...(left_at === null ? {} : { left_at }),
     version: Number(row.version),
-    ...capturable(fromJsonText(row.interfaces)),
-    samples: fromJsonText(row.samples) as readonly SensorSamples[],
+    ...(said(row.interfaces, capturable) ?? { interfaces: [] }),
+    samples: said(row.samples, (value) => listIn(value, 'object') as readonly SensorSamples[]) ?? [],
   };
 }

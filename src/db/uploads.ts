@@ -1,4 +1,5 @@
 import { isFinal, statuses } from '../model/status.ts';
+import { mustBe, readableOne, reading } from './damaged_row.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { UploadsTable } from './tables.ts';
 
@@ -55,9 +56,11 @@ export async function stagedSumsOf(
     .where('capture_id', '=', capture_id)
     .execute();
   return new Map(
-    rows.flatMap(({ upload_id, sums }) =>
-      sums === null ? [] : [[upload_id, JSON.parse(sums) as readonly StagedSum[]] as const],
-    ),
+    rows.flatMap(({ upload_id, sums }) => {
+      // Without sums a staged part is read as one that was staged before they were kept.
+      const known = sums === null ? undefined : readableOne(db, () => readSums(capture_id, sums));
+      return known === undefined ? [] : [[upload_id, known] as const];
+    }),
   );
 }
 
@@ -84,4 +87,18 @@ export async function capturesToClear(db: Queries): Promise<readonly string[]> {
     .orderBy('captures.id')
     .execute();
   return rows.map((row) => row.id);
+}
+
+function readSums(capture_id: string, text: string): readonly StagedSum[] {
+  return reading(`the sums of a staged part of capture ${capture_id}`, () => {
+    const sums: unknown = JSON.parse(text);
+    mustBe(Array.isArray(sums) && sums.every(isSum), 'a sum');
+    return sums as readonly StagedSum[];
+  });
+}
+
+function isSum(value: unknown): value is StagedSum {
+  if (typeof value !== 'object' || value === null) return false;
+  const { end_bytes, packets, bytes, checksum } = value as Partial<Record<keyof StagedSum, unknown>>;
+  return [end_bytes, packets, bytes, checksum].every(Number.isSafeInteger);
 }

@@ -23,6 +23,7 @@ import { expire } from '../control/expiry.ts';
 import { createOwnerships } from '../control/ownership/ownerships.ts';
 import { reseal } from '../control/ownership/reseal.ts';
 import type { Vault } from '../control/ownership/vault.ts';
+import { createSetAside } from '../control/set_aside.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
@@ -64,7 +65,12 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
+  const aside = createSetAside();
   const db = await openDatabase({
+    // Each row is told once, for as long as the process lives.
+    damaged: (why) => {
+      if (aside.note(why.message, why)) warn(why, 'the database');
+    },
     url: `sqlite:${databasePath(settings.data_dir)}`,
     host: hostClocks(),
     leftBehind: () => leftBehind(settings.data_dir),
@@ -133,6 +139,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     openOwnership,
     results,
     staging,
+    aside,
     checkFilter: async (request) => await compiler.check(request),
     random,
     limits: { creates_per_minute: settings.creates_per_minute, running_full: settings.running_max },

@@ -52,7 +52,11 @@ export async function onDatabase<T>(
 ): Promise<T> {
   const path = databasePath(dataDir);
   if (!existsSync(path)) raise('database_missing', { path });
-  const db = await openDatabase({ url: `sqlite:${path}`, host: deps.host });
+  const db = await openDatabase({
+    url: `sqlite:${path}`,
+    host: deps.host,
+    damaged: ({ message }) => deps.note(`${message}\n`),
+  });
   try {
     return await run(db);
   } finally {

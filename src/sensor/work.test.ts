@@ -179,6 +179,7 @@ describe('what an earlier process has left', () => {
       writePart();
       await leave({ phase, armed_at: now, packets: 3n });
       const work = await open();
+      if (phase !== 'failed') await expect.poll(() => shipments.length).toBe(1);
       work.reconcile([], []);
       expect(work.setAside().map(({ name }) => name)).toEqual(['part_unclaimed']);
       expect(warned.at(-1)?.message).toMatch(/capture c{32}, of which .*eth0\.pcap has 3 packets/);

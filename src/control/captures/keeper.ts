@@ -53,7 +53,8 @@ export function createKeeper(
         return await db.transaction(async (tx) => {
           const applied = new Map<string, Applied>();
           for (const { capture_id, events } of news) {
-            const one = await applyEvents(tx, capture_id, events, times);
+            // Reading comes first: nothing was written of one that cannot be read.
+            const one = await unlessDamaged(tx, async () => await applyEvents(tx, capture_id, events, times));
             if (one !== undefined) applied.set(capture_id, one);
           }
           await within?.(tx, statesOf(applied));
@@ -99,6 +100,17 @@ export function createKeeper(
       }
     },
   };
+}
+
+/** A capture of which a row cannot be read is left as it is, told, and keeps no other from going on. */
+async function unlessDamaged<T>(tx: Transaction, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof FaultError) || error.faults[0].name !== 'row_damaged') throw error;
+    tx.damaged(error.faults[0]);
+    return undefined;
+  }
 }
 
 function statesOf(applied: ReadonlyMap<string, Applied>): ReadonlyMap<string, CaptureState> {

@@ -1,5 +1,5 @@
 import type { Database } from '../../db/database.ts';
-import { knownParts, partsOfSensor } from '../../db/parts.ts';
+import { partsOfSensor, partsOver } from '../../db/parts.ts';
 import { settleSensorName } from '../../db/settle_sensor_name.ts';
 import { sensorByName, upsertSensor } from '../../db/sensors.ts';
 import { type Fault, FaultError, fault, raise } from '../../model/errors/fault.ts';
@@ -92,12 +92,13 @@ async function desired(desk: SensorDesk, request: Extract<SensorRequest, { kind:
     const work = await partsOfSensor(tx, sensor);
     const wanted = new Set(work.map(({ part }) => keyOf(part)));
     const held = holds.filter((part) => !wanted.has(keyOf(part)));
-    const mine = new Set((await knownParts(tx, [sensor, ...(known?.earlier_names ?? [])], held)).map(keyOf));
+    const names = [sensor, ...(known?.earlier_names ?? [])];
+    const ended = new Set((await partsOver(tx, names, held)).map(keyOf));
     return {
       kind: 'work',
       generation: known?.generation ?? 0n,
       assignments: [...assignmentsOf(work, await tx.now())],
-      over: held.filter((part) => mine.has(keyOf(part)) && desk.aside?.has(refusedName(sensor, part)) !== true),
+      over: held.filter((part) => ended.has(keyOf(part)) && desk.aside?.has(refusedName(sensor, part)) !== true),
     };
   });
 }
