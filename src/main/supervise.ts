@@ -150,7 +150,8 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       if (ending || (child.details === undefined && !passes)) return;
       const steady = ready_at !== undefined && performance.now() - ready_at > steady_ms;
       child.failures = steady ? 0 : child.failures + 1;
-      again(name, `ended (${reason}) and is started again${refusal === undefined ? '' : `: ${refusal.message}`}`, {
+      const why = reason === (signal ?? `exit code ${code}`) ? '' : ` (${reason})`;
+      again(name, `ended${why} and is started again${refusal === undefined ? '' : `: ${refusal.message}`}`, {
         code,
         signal,
       });
