@@ -102,7 +102,8 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
   let closing: StopReason | undefined;
   /** What has taken a worker and is not running yet. */
   const beginning = new Set<Promise<unknown>>();
-  await pool.warm();
+  // One that cannot be started now is started when it is needed, and what needs it says so.
+  await pool.warm().catch(unlessFault);
 
   const begin = async <Begun>(work: () => Promise<Begun>): Promise<Begun> => {
     if (closing !== undefined) raise('capture_ended');
@@ -227,4 +228,9 @@ async function ask(pool: WorkerPool, seat: RingSeat, message: ToRing): Promise<F
     };
     seat.send(message);
   });
+}
+
+/** Takes a fault for what it is; anything else is a defect. */
+function unlessFault(error: unknown): void {
+  if (!(error instanceof FaultError)) throw error;
 }

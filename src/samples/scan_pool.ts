@@ -21,9 +21,14 @@ export class ScanPool {
   /** Makes a worker now, so that the first look-back need not wait for it. */
   warm(): void {
     if (this.#all.size > 0) return;
-    const worker = this.#start();
-    worker.unref();
-    this.#idle.push(worker);
+    try {
+      const worker = this.#start();
+      worker.unref();
+      this.#idle.push(worker);
+    } catch (error) {
+      // A look-back starts its own, or says why it cannot.
+      if (!(error instanceof FaultError)) throw error;
+    }
   }
 
   /** Finds packets. On `signal` it is given up, and the promise is rejected with the signal's reason once the worker has let go. */

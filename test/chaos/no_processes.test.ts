@@ -53,4 +53,38 @@ describe.skipIf(withoutRoot('a limit of processes'))('where no process can be st
       expect(await at.stop()).toBe(0);
     },
   );
+
+  test.each([2, 4, 6])(
+    'a sensor that gets %i threads less than it wants stays, and captures once it has them',
+    { timeout: 300_000 },
+    async (less) => {
+      const at = await startServe({ interfaces: [pair.near.name] });
+      served = at;
+      const supervisor = at.process.pid ?? 0;
+      few = createProcessLimit();
+      few.take(supervisor, ...descendants(supervisor));
+      few.allow(few.current() - less);
+      const pid = at.pidOf('sensor');
+      process.kill(pid, 'SIGKILL');
+      const ready = async (): Promise<boolean> => {
+        const { parts } = (await (await fetch(`${at.url}/readyz`)).json()) as Ready;
+        return ['bus', 'sensors'].every((name) => parts.find((part) => part.name === name)?.ok === true);
+      };
+      await waitFor(async () => at.pidOf('sensor') !== pid && (await ready()), { what: 'another sensor' });
+      const second = at.pidOf('sensor');
+      few.allow('max');
+      const destination_conf = await provedFileBucket(at);
+      const full = { type: 'full', time_limit: 1, colo_name: 'lab01', destination_conf };
+      await waitFor(async () => (await captureBecomes(at, (await createCapture(at, full)).id)).status === 'success', {
+        what: 'a capture',
+        limit_ms: 120_000,
+      });
+      expect(at.pidOf('sensor')).toBe(second);
+      expect(await at.stop()).toBe(0);
+    },
+  );
 });
+
+interface Ready {
+  readonly parts: readonly { readonly name: string; readonly ok: boolean }[];
+}
