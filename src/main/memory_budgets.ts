@@ -1,5 +1,4 @@
 import { totalmem } from 'node:os';
-import { constrainedMemory } from 'node:process';
 
 /** What a sensor's rings may take. */
 export interface MemoryBudgets {
@@ -11,7 +10,7 @@ const default_most_bytes = 2 ** 31;
 
 /** The memory that this process can have: the machine's, or what its control group allows. */
 export function memoryOfHost(): number {
-  const allowed = constrainedMemory();
+  const allowed = process.constrainedMemory();
   // 0 where nothing is known, and a number beyond all memory where there is no limit.
   return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
 }

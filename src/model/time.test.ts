@@ -25,3 +25,17 @@ test('what is written is read as the same microsecond', () => {
     { numRuns: times(500) },
   );
 });
+
+test('second 60 is that of a leap second, at 23:59:60 UTC whatever the offset, and no other', () => {
+  const leap = parseTime('2017-01-01T00:00:00Z');
+  expect(leap).toBeDefined();
+  for (const text of ['2016-12-31T23:59:60Z', '2017-01-01T00:59:60+01:00', '2016-12-31T18:29:60-05:30'])
+    expect([text, parseTime(text)]).toEqual([text, leap]);
+  for (const text of [
+    '2016-12-31T22:59:60Z',
+    '2016-12-31T23:58:60Z',
+    '2016-12-31T23:59:60+01:00',
+    '2016-12-31T23:59:61Z',
+  ])
+    expect([text, parseTime(text)]).toEqual([text, undefined]);
+});
