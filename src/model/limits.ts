@@ -24,6 +24,8 @@ export const limits = {
   file_sums_max: 512,
   /** Parts of which a sensor says in one message that it has something. */
   parts_told_max: 16_384,
+  /** Interfaces that come while a capture runs are taken into it until it has so many parts. */
+  parts_max: 1024,
   /** Things set aside of which a sensor tells. */
   set_aside_told_max: 64,
   conversion_wait_s: 60,

@@ -1,3 +1,4 @@
+import type { GrowingMember } from './join_parts.ts';
 import type { Covered } from '../model/covered.ts';
 import type { PartPast } from '../model/past.ts';
 import type { StopReason } from '../model/stop_reason.ts';
@@ -94,6 +95,8 @@ export type CaptureEvent =
   | { readonly kind: 'discard'; readonly at: TimeNs; readonly reason: string }
   /** Time passes; `heard` says when each sensor was last heard of. */
   | { readonly kind: 'tick'; readonly at: TimeNs; readonly heard: ReadonlyMap<string, TimeNs> }
+  /** These sensors have other interfaces now than they had. */
+  | { readonly kind: 'joined'; readonly at: TimeNs; readonly members: readonly GrowingMember[] }
   | {
       readonly kind: 'converted';
       readonly at: TimeNs;

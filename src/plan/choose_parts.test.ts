@@ -27,8 +27,12 @@ describe('chooseParts', () => {
 
 test('only one interface, a classic file and no past is delivered directly', () => {
   const one = chooseParts('c1', 'ord01', fleet, everything);
-  expect(chooseDelivery(one, { format: 'pcap' })).toBe('direct');
-  expect(chooseDelivery(one, { format: 'pcapng' })).toBe('staged');
-  expect(chooseDelivery(one, { format: 'pcap', lookback_s: 1 })).toBe('staged');
-  expect(chooseDelivery(chooseParts('c1', 'ord', fleet, everything), { format: 'pcap' })).toBe('staged');
+  expect(chooseDelivery(one, { format: 'pcap' }, false)).toBe('direct');
+  expect(chooseDelivery(one, { format: 'pcapng' }, false)).toBe('staged');
+  expect(chooseDelivery(one, { format: 'pcap', lookback_s: 1 }, false)).toBe('staged');
+  expect(chooseDelivery(chooseParts('c1', 'ord', fleet, everything), { format: 'pcap' }, false)).toBe('staged');
+});
+
+test('where other interfaces may join it, nothing is delivered directly', () => {
+  expect(chooseDelivery(chooseParts('c1', 'ord01', fleet, everything), { format: 'pcap' }, true)).toBe('staged');
 });

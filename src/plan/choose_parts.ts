@@ -67,10 +67,14 @@ export function chooseParts(
     }));
 }
 
-/** One interface in all, a classic file and no past: its part is the delivered object itself, and no byte is copied twice. */
+/**
+ * One interface in all, a classic file and no past: its part is the delivered object itself, and no byte is copied twice. Not where others
+ * may join it.
+ */
 export function chooseDelivery(
   parts: readonly PartRecord[],
   { format, lookback_s }: Pick<FullSpec, 'format' | 'lookback_s'>,
+  mayGrow: boolean,
 ): Delivery {
-  return parts.length === 1 && format === 'pcap' && lookback_s === undefined ? 'direct' : 'staged';
+  return !mayGrow && parts.length === 1 && format === 'pcap' && lookback_s === undefined ? 'direct' : 'staged';
 }

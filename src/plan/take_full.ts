@@ -7,6 +7,7 @@ import { deliveredPast } from './delivered_past.ts';
 import { earlier } from './earlier.ts';
 import { giveUpPasts } from './give_up_pasts.ts';
 import type { MachineTimes } from './machine_times.ts';
+import { joinParts } from './join_parts.ts';
 import { isWhole, partialReasons } from './partial_reasons.ts';
 import { seconds } from './seconds.ts';
 import { sensorsOf } from './sensors_of.ts';
@@ -41,6 +42,8 @@ export function takeFull(
       return takeStop(state, event.at, event.cause);
     case 'tick':
       return takeTick(state, event.at, event.heard, times);
+    case 'joined':
+      return joinParts(state, event.at, event.members) ?? keep(state);
     case 'converted':
       return state.record.status === 'conversion_running' ? takeConverted(state, event) : keep(state);
     case 'convert_failed':
@@ -221,7 +224,9 @@ function emptyShare(part: PartRecord, stop_reason: 'stopped' | 'shutdown'): Part
 
 function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bigint>, times: MachineTimes): Step {
   const { record } = state;
-  const tooLate = at > record.submitted + seconds(times.arm_timeout_s);
+  const armTimeout_ns = seconds(times.arm_timeout_s);
+  // One that came later has its time from then on.
+  const isTooLate = ({ began_at = record.submitted }: PartRecord): boolean => at > began_at + armTimeout_ns;
   const armTimeout = `did not begin within ${times.arm_timeout_s} s`;
   const over = record.deadline !== undefined && at > record.deadline + seconds(times.conversion_wait_s);
   const heardOf = ({ sensor }: PartRecord): bigint => heard.get(sensor) ?? 0n;
@@ -229,6 +234,7 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
   const { stop_requested: stopped } = record;
   let parts: readonly PartRecord[] = state.parts.map((part): PartRecord => {
     if (part.phase !== 'assigned') return part;
+    const tooLate = isTooLate(part);
     const unheard = stopped !== undefined && heardOf(part) <= stopped && at > stopped + seconds(times.stop_wait_s);
     if (stopped !== undefined && (unheard || tooLate)) return emptyShare(part, 'stopped');
     return tooLate ? { ...part, phase: 'lost', error: armTimeout } : part;

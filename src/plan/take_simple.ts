@@ -32,6 +32,7 @@ export function takeSimple(
     case 'report':
     case 'uploaded':
     case 'past':
+    case 'joined':
     case 'stop':
     case 'converted':
       return became({});

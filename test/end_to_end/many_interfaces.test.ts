@@ -113,4 +113,39 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
     const third = await createCapture(small, { ...full, destination_conf: bucket });
     await allRunning(small, third.id, 2);
   });
+
+  test('of which all are captured takes one that comes while a capture runs into it, and names it', async () => {
+    const one = await startServe({ interfaces: ['all'] });
+    served = one;
+    const destination_conf = await provedFileBucket(one);
+    const [first] = pairs;
+    if (first === undefined) throw new Error('there is no interface');
+    // Others use this host, too: frames of this type are ours alone.
+    const { id } = await createCapture(one, { ...full, destination_conf, filter_expression: 'ether proto 0x88b7' });
+    const isRunning = async (name: string): Promise<boolean> =>
+      (await shownParts(one, id)).some((part) => part.interface === name && part.status === 'running');
+    await waitFor(() => isRunning(first.near.name), { what: 'the first to be captured', limit_ms: 100_000 });
+    const late = await createNamespacePair();
+    try {
+      await waitFor(() => isRunning(late.near.name), { what: 'the new one to be captured', limit_ms: 100_000 });
+      const frame = (mark: number): Uint8Array => {
+        const bytes = new Uint8Array(80).fill(mark);
+        bytes.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb7]);
+        return bytes;
+      };
+      replayFrames(first.far, [frame(1)]);
+      replayFrames(late.far, [frame(2), frame(3)]);
+      await waitFor(async () => (await showCapture(one, id))['packets_captured'] === 3, {
+        what: 'the packets of both',
+        limit_ms: 100_000,
+      });
+      await stopCapture(one, id);
+      await captureBecomes(one, id);
+      const { packets } = parsePcap(deliveredFile(destination_conf, id));
+      expect(new Set(packets.map(({ data }) => data[40]))).toEqual(new Set([1, 2, 3]));
+      expect((await shownParts(one, id)).map((part) => part.interface)).toContain(late.near.name);
+    } finally {
+      await late.remove();
+    }
+  });
 });

@@ -193,6 +193,8 @@ function plan(
   const space_bytes = fleet
     .filter(({ name }) => asked.has(name))
     .reduce((sum, { spool_limit_bytes }) => sum + spool_limit_bytes, 0n);
+  const sensors = new Set(parts.map((part) => part.sensor));
+  const mayGrow = fleet.some((sensor) => sensor.serves_all === true && sensors.has(sensor.name));
   const largest = largestFileBytes({ ...spec, space_bytes });
   const record: CaptureRecord = {
     id,
@@ -202,7 +204,7 @@ function plan(
     scope,
     status: 'pending',
     submitted,
-    delivery: spec.type === 'full' ? chooseDelivery(parts, spec) : 'lookback',
+    delivery: spec.type === 'full' ? chooseDelivery(parts, spec, mayGrow) : 'lookback',
     piece_bytes: pieceSize(largest),
     version: 1n,
   };

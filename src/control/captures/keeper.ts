@@ -1,5 +1,7 @@
 import type { Database, Transaction } from '../../db/database.ts';
-import { listSensors } from '../../db/sensors.ts';
+import { partsCaptured } from '../../db/parts.ts';
+import { listSensors, type SensorRecord } from '../../db/sensors.ts';
+import { limits } from '../../model/limits.ts';
 import { unfinishedCaptures } from '../../db/captures.ts';
 import { FaultError } from '../../model/errors/fault.ts';
 import { awaitedPasts } from '../../plan/awaited_pasts.ts';
@@ -89,9 +91,10 @@ export function createKeeper(
       const open = await unfinishedCaptures(db);
       if (open.length === 0) return;
       const at = await db.now();
-      const heard = new Map((await listSensors(db)).map((sensor) => [sensor.name, sensor.last_heard]));
-      const tick: CaptureEvent = { kind: 'tick', at, heard };
-      const states = await take(open.map((record) => ({ capture_id: record.id, events: [tick] })));
+      const sensors = await listSensors(db);
+      const heard = new Map(sensors.map((sensor) => [sensor.name, sensor.last_heard]));
+      const events: readonly CaptureEvent[] = [...(await joinedSince(db, sensors, at)), { kind: 'tick', at, heard }];
+      const states = await take(open.map((record) => ({ capture_id: record.id, events })));
       for (const record of open) {
         if (record.spec.type === 'simple') consequences.lookback(record.id);
         else if (record.status === 'conversion_running') consequences.convert(record.id);
@@ -111,6 +114,26 @@ async function unlessDamaged<T>(tx: Transaction, run: () => Promise<T>): Promise
     tx.damaged(error.faults[0]);
     return undefined;
   }
+}
+
+/** What interfaces the sensors have that serve whatever comes; nothing where none does. */
+async function joinedSince(
+  db: Database,
+  sensors: readonly SensorRecord[],
+  at: bigint,
+): Promise<readonly CaptureEvent[]> {
+  const alive = (sensor: SensorRecord): boolean =>
+    sensor.left_at === undefined && sensor.last_heard > at - BigInt(limits.unknown_after_s) * 1_000_000_000n;
+  const growing = sensors.filter((sensor) => sensor.serves_all === true && alive(sensor));
+  if (growing.length === 0) return [];
+  const captured = await partsCaptured(db);
+  const members = growing.map(({ name, colo, interfaces, rings_max: limit }) => ({
+    name,
+    colo,
+    interfaces,
+    ...(limit === undefined ? {} : { rings: { limit, taken: captured.get(name) ?? 0 } }),
+  }));
+  return [{ kind: 'joined', at, members }];
 }
 
 function statesOf(applied: ReadonlyMap<string, Applied>): ReadonlyMap<string, CaptureState> {

@@ -14,7 +14,8 @@ export function assignmentsOf(
   work: readonly { readonly capture: CaptureRecord; readonly part: PartRecord }[],
   now: TimeNs,
 ): readonly Assignment[] {
-  const byCapture = Map.groupBy(work, ({ capture }) => capture.id);
+  // An interface that came while its capture ran has its own time to begin.
+  const byCapture = Map.groupBy(work, ({ capture, part }) => `${capture.id} ${armFrom(capture, part)}`);
   return [...byCapture.values()].flatMap((rows) => {
     const [first] = rows;
     return first === undefined
@@ -22,6 +23,7 @@ export function assignmentsOf(
       : [
           assignment(
             first.capture,
+            armFrom(first.capture, first.part),
             rows.map(({ part }) => part.interface),
             now,
           ),
@@ -29,7 +31,12 @@ export function assignmentsOf(
   });
 }
 
-function assignment(capture: CaptureRecord, interfaces: string[], now: TimeNs): Assignment {
+/** From when on a part has its time to begin. */
+function armFrom(capture: CaptureRecord, part: PartRecord): TimeNs {
+  return part.phase === 'assigned' ? (part.began_at ?? capture.submitted) : capture.submitted;
+}
+
+function assignment(capture: CaptureRecord, arm_from: TimeNs, interfaces: string[], now: TimeNs): Assignment {
   const { spec, scope, submitted } = capture;
   const filter = joinFilter({
     filter_v1: spec.filter_v1,
@@ -38,7 +45,7 @@ function assignment(capture: CaptureRecord, interfaces: string[], now: TimeNs): 
   });
   const { deadline } = capture;
   const end = deadline ?? submitted + BigInt(spec.time_limit_s) * second;
-  const arm_before = submitted + BigInt(limits.arm_timeout_s) * second;
+  const arm_before = arm_from + BigInt(limits.arm_timeout_s) * second;
   const deliver_before = end + BigInt(limits.upload_expiry_s) * second;
   return {
     capture_id: capture.id,
