@@ -61,8 +61,12 @@ async function open(): Promise<Work> {
     sender: {
       send: async (shipment) => {
         shipments.push(shipment);
+        const { signal } = shipment;
         await new Promise((_, reject) => {
-          shipment.signal.addEventListener('abort', () => reject(new FaultError([fault('bus_closed', { peer: 'x' })])));
+          const giveUp = (): void => reject(new FaultError([fault('bus_closed', { peer: 'x' })]));
+          signal.addEventListener('abort', giveUp);
+          // It may have been given up before it came here.
+          if (signal.aborted) giveUp();
         });
       },
     },
