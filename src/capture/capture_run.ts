@@ -31,7 +31,7 @@ const earlier_ns = 200e6;
 /** An end that is noticed this much later was noticed in time: what comes until then is not looked at closely. */
 const punctual_ns = 20e6;
 /** So many batches are read in one turn, where the thread has other rings. */
-const batches_of_turn = 8;
+const batches_of_turn = 32;
 /** The clock that stamps packets is moved by no more than this within a second, unless it is set. */
 const clock_step_ns = 50_000_000n;
 

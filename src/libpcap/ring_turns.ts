@@ -20,8 +20,9 @@ interface Turn {
   due_ns: number;
 }
 
-/** While somebody has always something to do, the others' sockets are looked at as often as this. */
+/** While somebody has always something to do, the others' sockets are looked at as often as this; where there are no others, for messages. */
 const look_interval_ns = 1e6;
+const look_alone_interval_ns = 10e6;
 
 /**
  * Lets many tasks share a thread, each with a ring of its own: who has packets or whose time has come gets a turn, one after the other,
@@ -54,7 +55,8 @@ export class RingTurns {
     let now = this.#now();
     let next = Number.POSITIVE_INFINITY;
     for (const { due_ns } of this.#turns) if (due_ns < next) next = due_ns;
-    const looks = next > now || now - this.#looked_at >= look_interval_ns;
+    const interval_ns = this.#turns.length === 1 ? look_alone_interval_ns : look_interval_ns;
+    const looks = next > now || now - this.#looked_at >= interval_ns;
     let woken = false;
     if (looks) {
       const ms = next === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil((next - now) / 1e6));
@@ -66,7 +68,10 @@ export class RingTurns {
       this.#looked_at = now;
     }
     let ended = false;
-    for (const [index, turn] of this.#turns.entries()) {
+    const turns = this.#turns;
+    for (let index = 0; index < turns.length; index += 1) {
+      const turn = turns[index];
+      if (turn === undefined) continue;
       const isDue = woken || turn.due_ns <= now || (looks && turn.descriptor >= 0 && this.#waiter.isReady(index));
       if (isDue && !this.#give(turn)) ended = true;
     }
