@@ -306,7 +306,9 @@ class SampleLoop {
     }
     if (level !== undefined) {
       if (source.read < level.packets && begun - level.time < level_patience_ns) return;
-      this.#watermark.reach(lagging < level.time ? lagging : level.time);
+      // What was stamped just before may have entered after its packets were counted.
+      const counted = level.time - watermark_lag_ns;
+      this.#watermark.reach(lagging < counted ? lagging : counted);
     }
     this.#level = { time: begun, packets: entered };
   }
