@@ -255,7 +255,11 @@ export class InterfaceSampler {
   }
 
   async #discard(segment: OpenSegment): Promise<void> {
-    await this.#segments.discard(segment);
+    try {
+      await this.#segments.discard(segment);
+    } catch (error) {
+      this.#cannotWrite(error);
+    }
     if (segment.removed !== true) return;
     this.#wanted = true;
     await this.#offer();

@@ -61,7 +61,9 @@ export async function removeSegment(directory: string, number: number): Promise<
   const { open: hidden, sealed, index, new_index, header } = segmentFiles(number);
   for (const name of [hidden, sealed, index, new_index, header]) {
     await unlink(join(directory, name)).catch((error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      // Nor is it there where something else has taken the place of its directory.
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     });
   }
 }
