@@ -49,8 +49,10 @@ function processesOf(path: string): readonly number[] {
     .filter((pid) => below.has(pid) || ['environ', 'cmdline'].some((file) => textOf(pid, file).includes(path)));
 }
 
+/** What it is, and how old: which test it is of. */
 function commandOf(pid: number): string {
-  return `${pid} ${textOf(pid, 'cmdline').replaceAll('\0', ' ').trim()}`;
+  const { stdout } = spawnSync('ps', ['-o', 'etimes=,stat=,args=', '-p', String(pid)], { encoding: 'utf8' });
+  return `${pid}, seconds and state and command: ${stdout.trim()}`;
 }
 
 /** Empty where it has ended since it was listed. */
