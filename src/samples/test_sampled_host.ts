@@ -199,8 +199,9 @@ export class SampledHost {
     const numbers = new Set<number>();
     const files = [
       ...this.stream.sealed.map(({ number, length }) => ({ path: segmentFiles(number).sealed, length })),
+      // Nothing is published of one that is only offered. That one is taken the store may hear later than somebody looks back.
       ...this.#open.flatMap((one) =>
-        one === undefined || one.phase === 'offered'
+        one === undefined
           ? []
           : [{ path: segmentFiles(one.number).open, length: this.#state.content(one.slot).length }],
       ),

@@ -92,6 +92,8 @@ export async function startServe(options: ServeOptions): Promise<Served> {
       EDGETAP_SENSOR: 's1',
       EDGETAP_ACCOUNT_ID: account_id,
       EDGETAP_BOOTSTRAP_TOKEN: token,
+      // What the trees of older commits know.
+      ...(options.tree === undefined ? {} : { EDGETAP_TOKEN: token }),
       EDGETAP_CREATES_PER_MINUTE: '100000',
       EDGETAP_RUNNING_MAX: '1000',
       EDGETAP_SPOOL_BYTES: '4000000000',
