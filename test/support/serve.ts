@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { descendants } from './process_tree.ts';
 import { waitFor } from './wait_for.ts';
 
 const this_root = fileURLToPath(new URL('../..', import.meta.url));
@@ -107,7 +108,10 @@ export async function startServe(options: ServeOptions): Promise<Served> {
   const exited = once(child, 'exit');
   const remove = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
+      const below = descendants(child.pid ?? 0);
       child.kill('SIGKILL');
+      // One that a test has stopped hears nothing until it goes on.
+      for (const pid of below) goOn(pid);
       await exited;
     }
     rmSync(data_dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
@@ -156,4 +160,12 @@ export async function startServe(options: ServeOptions): Promise<Served> {
     },
     remove,
   };
+}
+
+function goOn(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
