@@ -8,6 +8,8 @@ import { descendants, isAlive } from '../test/support/process_tree.ts';
 /** A folder for everything that a test run makes, by which its processes are known, too: they have its path in their environment or arguments. */
 export interface RunFolder {
   readonly path: string;
+  /** Waits until its processes are gone, so long at most: what a test has just ended, or what has lost its parent, takes its time. */
+  settle(patience_ms: number): Promise<void>;
   /**
    * Ends the processes of the run that are left: asks them first, and kills those that are still there after `patience_ms`. Then takes away its
    * mounts, namespaces, control groups and files. Gives what was running, for a report.
@@ -22,13 +24,17 @@ export function makeRunFolder(): RunFolder {
   const path = mkdtempSync(join(tmpdir(), 'edgetap-tests-'));
   // Some tests have programs run as another user.
   chmodSync(path, 0o1777);
+  const gone = async (limit_ms: number): Promise<void> => {
+    const until = performance.now() + limit_ms;
+    while (processesOf(path).length > 0 && performance.now() < until) await pause(poll_ms);
+  };
   return {
     path,
+    settle: gone,
     clear: async (patience_ms) => {
       const left = new Map(processesOf(path).map((pid) => [pid, commandOf(pid)]));
       for (const pid of left.keys()) signal(pid, 'SIGTERM');
-      const until = performance.now() + patience_ms;
-      while (processesOf(path).length > 0 && performance.now() < until) await pause(poll_ms);
+      await gone(patience_ms);
       for (const pid of processesOf(path)) signal(pid, 'SIGKILL');
       while (processesOf(path).length > 0) await pause(poll_ms);
       unmountBelow(path);

