@@ -7,6 +7,7 @@ import { brokenFault, type Explain } from './broken_fault.ts';
 import { commonHeaders } from './common_headers.ts';
 import { errorAnswer } from './error_answer.ts';
 import { linger } from './linger.ts';
+import type { LatestAnswers } from './server_factory.ts';
 
 /** What answering needs. */
 export interface BrokenOptions {
@@ -15,6 +16,7 @@ export interface BrokenOptions {
   readonly public_url?: string | undefined;
   /** Over TLS. */
   readonly secured: boolean;
+  readonly latest: LatestAnswers;
 }
 
 type Refusal = ReturnType<Explain>;
@@ -24,11 +26,8 @@ type Refusal = ReturnType<Explain>;
  * answer comes after those of the requests before it on the connection, and never into the middle of one.
  */
 export function answerBroken(server: Server, options: BrokenOptions): void {
-  const latest = new WeakMap<Duplex, ServerResponse>();
+  const { latest } = options;
   const given_up = new WeakSet<Duplex>();
-  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    latest.set(request.socket, response);
-  });
 
   /** Answers after all that is being answered; a request whose own body is broken gets it as its answer. */
   const giveUp = (socket: Duplex, refusal: Refusal): void => {

@@ -18,7 +18,7 @@ import { docsRoutes } from './docs_routes.ts';
 import { downloadRoutes } from './download_routes.ts';
 import { estimateRoutes } from './estimate_routes.ts';
 import { path_part_max_chars } from './faults_of.ts';
-import { hostFault } from './host_fault.ts';
+import { hostCheck } from './host_check.ts';
 import { httpMetrics } from './http_metrics.ts';
 import { MonotonicRateStore } from './monotonic_rate_store.ts';
 import { openapiOptions, security } from './openapi.ts';
@@ -30,7 +30,7 @@ import { RequestLogger } from './request_logger.ts';
 import { queryError } from './query_error.ts';
 import { listRoutes } from './route_list.ts';
 import { sendError } from './send_error.ts';
-import { serverFactory } from './server_factory.ts';
+import { type LatestAnswers, serverFactory } from './server_factory.ts';
 import { stopAndRemoveRoutes } from './stop_and_remove_routes.ts';
 
 /** Where the interface of the reference API begins. */
@@ -42,6 +42,7 @@ const basePath = '/client/v4';
  */
 export async function createApi(options: ApiOptions): Promise<ApiInstance> {
   const { control, logger, public_url } = options;
+  const latest: LatestAnswers = new WeakMap();
   const app: ApiInstance = Fastify({
     loggerInstance: withSerializers(logger),
     logController: new RequestLog(),
@@ -52,7 +53,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     // An answer that closing cuts short is worse than one request more.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: path_part_max_chars },
-    serverFactory: serverFactory(options),
+    serverFactory: serverFactory(options, latest),
     // See `answerBroken`: Fastify's own would write into answers that are under way.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => {
@@ -81,6 +82,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     logger,
     public_url,
     secured: options.tls !== undefined,
+    latest,
   });
   const notFound = (request: FastifyRequest, reply: FastifyReply): void => {
     const { fault, allow } = routes.explain(request.method, request.url.split('?', 1)[0] ?? '');
@@ -88,6 +90,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     sendError(new FaultError([fault]), request, reply, public_url);
   };
   const metrics = httpMetrics();
+  const hostFault = hostCheck();
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id, options.tls !== undefined));
     const wrong = hostFault(request.raw);

@@ -1,20 +1,28 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ApiOptions } from './api_options.ts';
 import { linger } from './linger.ts';
 
 /** The most bytes of a request line and its headers (Node's own default, said aloud). */
 export const headers_max_bytes = 16_384;
 
+/** The newest answer of each connection. */
+export type LatestAnswers = WeakMap<Duplex, ServerResponse>;
+
 /** Makes the HTTP or HTTPS server that Fastify runs on. See `answerBroken` for what is no HTTP request. */
-export function serverFactory({ tls }: ApiOptions): (handler: RequestListener) => Server {
-  return (handler) => {
+export function serverFactory({ tls }: ApiOptions, latest: LatestAnswers): (handler: RequestListener) => Server {
+  return (fastify) => {
+    const handler: RequestListener = (request, response) => {
+      latest.set(request.socket, response);
+      fastify(request, response);
+    };
     const options = {
       maxHeaderSize: headers_max_bytes,
       headersTimeout: 20_000,
       requestTimeout: 60_000,
-      // Node's own answer has no envelope: `hostFault` looks at it.
+      // Node's own answer has no envelope: `hostCheck` looks at it.
       requireHostHeader: false,
     };
     const server: Server =

@@ -38,9 +38,8 @@ export function createAuthenticator(db: Database): Authenticator {
   let generation = 0;
 
   /** What `find` says of a secret, asked at most every five seconds. What is unknown is never remembered. */
-  const cached = async (key: string, find: () => Promise<Principal>): Promise<Principal> => {
+  const cached = async (key: string, now: TimeNs, find: () => Promise<Principal>): Promise<Principal> => {
     const known = believed.get(key);
-    const now = db.clock.now();
     // A clock that went back makes the entry old, not young for ever.
     if (known !== undefined && now >= known.since && now - known.since < cache_ns) return known.principal;
     const asked = generation;
@@ -54,14 +53,14 @@ export function createAuthenticator(db: Database): Authenticator {
 
   const byToken = async (text: string): Promise<Principal> => {
     const hash = secretHash(text);
-    if (isMistyped(text) && !expected.has(hash)) return raise('unauthorized');
-    const principal = await cached(hash, async () => {
+    const now = db.clock.now();
+    const principal = await cached(hash, now, async () => {
+      if (isMistyped(text) && !expected.has(hash)) return raise('unauthorized');
       const token = await tokenByHash(db, hash);
       if (token === undefined || token.revoked_at !== undefined) return raise('unauthorized');
       const { id, account_id, permission, expires_at } = token;
       return { id, kind: 'token', account_id, permission, ...(expires_at === undefined ? {} : { expires_at }) };
     });
-    const now = db.clock.now();
     if (principal.expires_at !== undefined && principal.expires_at <= now) {
       raise('token_expired', { at: formatTime(db.clock.toWall(principal.expires_at)) });
     }
@@ -72,7 +71,7 @@ export function createAuthenticator(db: Database): Authenticator {
   const byKey = async (email: string, key: string): Promise<Principal> => {
     if (isMistyped(key)) return raise('unauthorized');
     const [hash, address] = [secretHash(key), email.toLowerCase()];
-    return await cached(`${hash} ${address}`, async () => {
+    return await cached(`${hash} ${address}`, db.clock.now(), async () => {
       const user = await userByKeyHash(db, hash);
       if (user === undefined || user.revoked_at !== undefined || user.email !== address) return raise('unauthorized');
       return { id: user.id, kind: 'user', account_id: user.account_id, permission: user.permission };
