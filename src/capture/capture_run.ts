@@ -78,6 +78,8 @@ export class CaptureRun {
   #endedRead: number | undefined;
   /** The clock that stamps packets less the monotonic one, at the last look. */
   #clockOffset = 0n;
+  /** When the latest step began. */
+  #stepped = Number.NEGATIVE_INFINITY;
   /** When to stop looking for packets from before the arming. */
   #earlierUntil = Number.NEGATIVE_INFINITY;
   #first: RecordTime | undefined;
@@ -105,17 +107,26 @@ export class CaptureRun {
   /** Captures to the end; rests where nothing comes. */
   *run(): RingTask<RunEnd> {
     this.#clockOffset = readHostClock(this.#options.native).offset;
-    for (let steps = 1; ; steps += 1) {
-      const now = this.#options.now();
-      const next = this.#step(now);
+    for (;;) {
+      const next = this.#turn();
       if (next === 'rest') {
-        yield { descriptor: this.#options.handle.descriptor, ms: this.#sleep_ms(now) };
+        yield { descriptor: this.#options.handle.descriptor, ms: this.#sleep_ms(this.#stepped) };
         // Nothing was read meanwhile, however long that was.
         this.#countLosses();
-        this.#lookForInterface(now);
-      } else if (next !== undefined) return yield* this.#finish(next);
-      else if (steps % batches_of_turn === 0) yield go_on;
+        this.#lookForInterface(this.#stepped);
+      } else if (next === undefined) yield go_on;
+      else return yield* this.#finish(next);
     }
+  }
+
+  /** One turn's steps. A method of its own: the engine compiles that better than a generator that is begun once for each capture. */
+  #turn(): StopReason | 'rest' | undefined {
+    for (let step = 0; step < batches_of_turn; step += 1) {
+      this.#stepped = this.#options.now();
+      const next = this.#step(this.#stepped);
+      if (next !== undefined) return next;
+    }
+    return undefined;
   }
 
   /** Gives the memory back; to be called whether it ran or not. */

@@ -140,21 +140,42 @@ export class RecordSorter {
     const origin = this.#origin;
     const least = this.#leastTime === undefined ? Number.NEGATIVE_INFINITY : this.#place(this.#leastTime);
     const past = this.#end === undefined ? Number.POSITIVE_INFINITY : this.#place(this.#end);
+    // Nearly every record is the latest so far: such a one is only put at the end. Fields are read and written once a batch.
+    const [times, memories, starts, ends] = [this.#times, this.#memories, this.#starts, this.#ends];
     let newest = this.newest;
+    let tail = this.#tail;
+    let latest = tail > this.#head ? (times[tail - 1] ?? 0) : Number.NEGATIVE_INFINITY;
+    let [appended, appended_bytes] = [0, 0];
     let at = start;
     for (let index = 0; index < count; index += 1) {
-      const next = at + recordHeaderBytes + view.getUint32(at + 8, true);
+      const length = view.getUint32(at + 8, true);
+      const next = at + recordHeaderBytes + length;
       const time = (view.getUint32(at, true) - origin) * 1e9 + view.getUint32(at + 4, true) * this.#fraction_ns;
-      if (time < least) this.earlier += 1;
+      if (time >= latest && time >= least && time < past && time < this.#ceiling) {
+        times[tail] = time;
+        memories[tail] = memory;
+        starts[tail] = at;
+        ends[tail] = next;
+        tail += 1;
+        appended += 1;
+        appended_bytes += length;
+        latest = time;
+        if (time > newest) newest = time;
+      } else if (time < least) this.earlier += 1;
       else if (time >= past) {
         this.beyond += 1;
         this.#isPast = true;
       } else {
+        this.#tail = tail;
         this.#insert(time, memory, at, next);
+        tail = this.#tail;
         if (time > newest) newest = time;
       }
       at = next;
     }
+    this.#tail = tail;
+    this.#waiting_bytes += appended_bytes;
+    this.waitingIn[memory] = (this.waitingIn[memory] ?? 0) + appended;
     this.newest = newest;
     if (newest > least + earlier_late_ns) this.keepAll();
     if (newest > exact_max_ns) this.unordered = true;

@@ -5,9 +5,10 @@ const recordHeaderBytes = 16;
  * the memory, the rest is not known, and the result reaches beyond the memory's end.
  */
 export function recordsLength(view: DataView, start: number, count: number): number {
+  const last = view.byteLength - recordHeaderBytes;
   let at = start;
   for (let index = 0; index < count; index += 1) {
-    if (at + recordHeaderBytes > view.byteLength) return at + recordHeaderBytes - start;
+    if (at > last) return at + recordHeaderBytes - start;
     at += recordHeaderBytes + view.getUint32(at + 8, true);
   }
   return at - start;
