@@ -169,10 +169,12 @@ export class CaptureRun {
   }
 
   #sleep_ms(now: number): number {
-    let until = Math.min(this.#options.control.deadline_ns, this.#nextStatistics);
+    let until = this.#nextStatistics;
     if (this.#sorter.waiting > 0) until = Math.min(until, this.#lastArrival + this.#hold_ns);
     if (this.#gathered_bytes > 0) until = Math.min(until, this.#lastWrite + write_interval_ns);
-    return Math.max(0, Math.min(sleep_max_ms, Math.ceil((until - now) / 1e6)));
+    // Sleep is counted in whole milliseconds, and the end by the clock must not be late by one: its last is not slept through.
+    const until_end_ms = Math.floor((this.#options.control.deadline_ns - now) / 1e6);
+    return Math.max(0, Math.min(sleep_max_ms, Math.ceil((until - now) / 1e6), until_end_ms));
   }
 
   /** Moves a batch from the ring into the sorter. Returns the number of packets. */
