@@ -3,6 +3,7 @@ import type { ControlBus } from '../bus/bus.ts';
 import { unfinishedCaptures } from '../db/captures.ts';
 import type { Database } from '../db/database.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import type { LimitCounts } from '../model/limit_counts.ts';
 import type { MachineTimes } from '../plan/machine_times.ts';
 import type { Authenticator } from './accounts/authenticator.ts';
 import type { RandomBytes } from './audit.ts';
@@ -12,7 +13,6 @@ import type { CheckFilter } from './captures/check_filter.ts';
 import { createKeeper } from './captures/keeper.ts';
 import type { Control } from './control.ts';
 import { createConversionRunner } from './conversion/conversion_runner.ts';
-import type { CreateLimits } from './creates/admit_create.ts';
 import { createCaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery } from './delivery/part_delivery.ts';
 import { createEstimates } from './estimate/estimates.ts';
@@ -41,7 +41,7 @@ export interface ControlParts {
   readonly staging: Bucket;
   readonly checkFilter: CheckFilter;
   readonly random: RandomBytes;
-  readonly limits: CreateLimits;
+  readonly limits: LimitCounts;
   readonly packets_max: number;
   readonly keep_ns: bigint;
   readonly times: MachineTimes;
@@ -84,7 +84,7 @@ const buckets_open_max = 64;
 /** Starts a control: answers sensors, keeps captures, takes up what an earlier process left. */
 export function startControl(parts: ControlParts): RunningControl {
   const { db, bus } = parts;
-  const metrics = createMetrics(db, () => parts.linesDropped());
+  const metrics = createMetrics(db, parts.limits, () => parts.linesDropped());
   const closing = new AbortController();
   const aside = parts.aside ?? createSetAside();
   let refusing: string | undefined;

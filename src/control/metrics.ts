@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { countByStatus } from '../db/captures.ts';
 import type { Database } from '../db/database.ts';
 import { listSensors } from '../db/sensors.ts';
+import type { LimitCounts } from '../model/limit_counts.ts';
 
 /** What control counts for Prometheus; see docs/operations.md for every name. */
 export interface Metrics {
@@ -16,7 +17,7 @@ export interface Metrics {
  *
  * @param linesDropped lines of control's log that could not be written so far
  */
-export function createMetrics(db: Database, linesDropped: () => number): Metrics {
+export function createMetrics(db: Database, limits: Pick<LimitCounts, 'read'>, linesDropped: () => number): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
@@ -30,6 +31,18 @@ export function createMetrics(db: Database, linesDropped: () => number): Metrics
   const lines = new Counter({
     name: 'edgetap_log_lines_dropped_total',
     help: "Lines of control's log that could not be written",
+    registers: [registry],
+  });
+  const limit = gauge('limit', 'How much a limit of docs/limits.md allows', ['limit']);
+  const limitUsed = gauge(
+    'limit_used',
+    'What is used of a limit: of one of each account, token or address by whoever uses most',
+    ['limit'],
+  );
+  const refused = new Counter({
+    name: 'edgetap_limit_refused_total',
+    help: 'Requests that a limit has refused',
+    labelNames: ['limit'] as const,
     registers: [registry],
   });
   const captures = gauge('captures', 'Captures that are kept', ['type', 'status']);
@@ -66,6 +79,12 @@ export function createMetrics(db: Database, linesDropped: () => number): Metrics
     for (const one of [captures, ...perSensor]) one.reset();
     lines.reset();
     lines.inc(linesDropped());
+    refused.reset();
+    for (const one of limits.read()) {
+      limit.set({ limit: one.name }, one.limit);
+      limitUsed.set({ limit: one.name }, one.used);
+      refused.inc({ limit: one.name }, one.refused);
+    }
     for (const { type, status, count } of await countByStatus(db)) captures.set({ type, status }, count);
     for (const sensor of await listSensors(db)) {
       const { name } = sensor;

@@ -29,6 +29,7 @@ import { openDatabase } from '../db/open_database.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
+import { LimitCounts } from '../model/limit_counts.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { machineTimes } from '../plan/machine_times.ts';
 import { busLink } from './bus_link.ts';
@@ -142,7 +143,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     aside,
     checkFilter: async (request) => await compiler.check(request),
     random,
-    limits: { creates_per_minute: settings.creates_per_minute, running_full: settings.running_max },
+    limits: new LimitCounts(settings.limits),
     packets_max: settings.packets_max,
     keep_ns,
     times: machineTimes,

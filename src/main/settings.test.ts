@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readServeSettings, serveSettings } from './settings.ts';
+import { limitFallbacks } from '../model/shared_limits.ts';
 
 describe('readServeSettings', () => {
   test('works with nothing given', () => {
@@ -11,8 +12,7 @@ describe('readServeSettings', () => {
       interfaces: 'default',
       sample_pps: 5000,
       packets_max: 10_000,
-      creates_per_minute: 60,
-      running_max: 10,
+      limits: limitFallbacks,
       keep_days: 7,
       allow_endpoints: '',
       ambient_credentials: false,

@@ -1,6 +1,7 @@
 import { raise } from '../model/errors/fault.ts';
 import { isId } from '../model/id.ts';
 import { parseNetwork } from '../model/ip_address.ts';
+import { limitNames, type LimitValues, sharedLimits } from '../model/shared_limits.ts';
 import { readInterfaceList } from './interface_list.ts';
 
 /** One setting: a flag and an environment variable of the same name. */
@@ -71,8 +72,10 @@ export const serveSettings: readonly SettingSpec[] = [
     'memory for the rings and buffers of samples and captures; the lesser of 2 GiB and a quarter of the memory by default',
   ),
   spec('PACKETS_MAX', 'N', 'the highest packet_limit of a full capture', '10000'),
-  spec('CREATES_PER_MINUTE', 'N', 'captures that one token may ask for in a minute', '60'),
-  spec('RUNNING_MAX', 'N', 'full captures that one token may have pending or running', '10'),
+  ...limitNames.map((name) => {
+    const { setting, unit, help, fallback } = sharedLimits[name];
+    return spec(setting, unit === 'bytes' || unit === 'seconds' ? unit : 'N', help, String(fallback));
+  }),
   spec('KEEP_DAYS', 'days', 'how long results and their rows are kept', '7'),
   spec('SECRET_KEY_FILE', 'file', 'seals bucket credentials; <data directory>/secret.key by default'),
   spec('ALLOW_ENDPOINTS', 'list', 'bucket endpoints that may be private or plain HTTP: hosts, host:port, networks'),
@@ -103,8 +106,8 @@ export interface ServeSettings {
   readonly spool_bytes?: number;
   readonly memory_bytes?: number;
   readonly packets_max: number;
-  readonly creates_per_minute: number;
-  readonly running_max: number;
+  /** What clients share. */
+  readonly limits: LimitValues;
   readonly keep_days: number;
   readonly secret_key_file?: string;
   readonly allow_endpoints: string;
@@ -207,8 +210,12 @@ export function readServeSettings(
     interfaces: 'names' in interfaces ? interfaces.names : wrong('INTERFACES', interfaces.expected),
     sample_pps: whole('SAMPLE_PPS', 100, 100_000_000) ?? sample_pps_default,
     packets_max: whole('PACKETS_MAX', 1, 1_000_000_000) ?? 10_000,
-    creates_per_minute: whole('CREATES_PER_MINUTE', 1, 1_000_000) ?? 60,
-    running_max: whole('RUNNING_MAX', 1, 10_000) ?? 10,
+    limits: Object.fromEntries(
+      limitNames.map((name) => {
+        const { setting, range, fallback } = sharedLimits[name];
+        return [name, whole(setting, ...range) ?? fallback];
+      }),
+    ) as LimitValues,
     keep_days: whole('KEEP_DAYS', 1, 3650) ?? 7,
     allow_endpoints: text('ALLOW_ENDPOINTS') ?? '',
     ambient_credentials: ambient === 'yes',

@@ -17,6 +17,8 @@ import { CaptureChanges } from './capture_changes.ts';
 import { FleetWatch } from '../fleet/fleet_watch.ts';
 import { createCaptureControl } from './capture_control.ts';
 import { createKeeper } from './keeper.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 
 const account_id = 'a'.repeat(32);
 const ownership_id = 'b'.repeat(32);
@@ -64,7 +66,7 @@ beforeEach(async () => {
         signal.addEventListener('abort', () => done());
       }),
     checkFilter: unused,
-    limits: { creates_per_minute: 1, running_full: 1 },
+    limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 1, running_full: 1 }),
     packets_max: 1,
     refusal: unused,
     ahead: unused,

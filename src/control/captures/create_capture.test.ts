@@ -9,6 +9,8 @@ import { fault, raise } from '../../model/errors/fault.ts';
 import { FleetWatch } from '../fleet/fleet_watch.ts';
 import type { Caller } from '../control.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 
 const account_id = 'a'.repeat(32);
 const by: Caller = {
@@ -46,7 +48,7 @@ const deps = (): CreateDeps => ({
     if (failure === 'compiler') return { ok: false, faults: [fault('expression_compiler', { reason: 'it died' })] };
     return { ok: true, value: [] };
   },
-  limits: { creates_per_minute: 100, running_full: 1 },
+  limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 100, running_full: 1 }),
   packets_max: 10_000,
   buckets: { ofCapture: () => raise('not_found', { what: 'bucket' }) },
   refusal: () => (failure === 'shutdown' ? 'it is shutting down' : undefined),
@@ -125,7 +127,10 @@ describe('what is begun ahead', () => {
   });
 
   test('is not begun for one that is over the limit', async () => {
-    const limited = { ...deps(), limits: { creates_per_minute: 1, running_full: 1 } };
+    const limited = {
+      ...deps(),
+      limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 1, running_full: 1 }),
+    };
     const made = await send();
     const refused = await createCapture(limited, by, body, { retry_count: 0 });
     expect(refused).toMatchObject({ ok: false, fault: { name: 'rate_limited' } });

@@ -7,6 +7,7 @@ import { insertParts, partsCaptured, partsOf } from '../../db/parts.ts';
 import { bumpGeneration, type SensorRecord } from '../../db/sensors.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
 import { FaultError, fault, kindOf, raise } from '../../model/errors/fault.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
 import { idFrom } from '../../model/id.ts';
 import { largestFileBytes, pieceSize } from '../../model/piece_size.ts';
 import type { CaptureRecord, PartRecord } from '../../model/record.ts';
@@ -16,14 +17,7 @@ import { ringRoom } from '../../plan/ring_room.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
-import {
-  type Admission,
-  admitCreate,
-  attemptOf,
-  type CreateLimits,
-  findRepeat,
-  hasRoom,
-} from '../creates/admit_create.ts';
+import { type Admission, admitCreate, attemptOf, findRepeat, hasRoom } from '../creates/admit_create.ts';
 import { bodyHash } from '../creates/body_hash.ts';
 import { membersSince } from '../fleet/members.ts';
 import { captureView } from './capture_view.ts';
@@ -32,7 +26,7 @@ import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 /** What creating captures takes. */
 export interface CreateDeps extends CheckDeps {
   readonly random: RandomBytes;
-  readonly limits: CreateLimits;
+  readonly limits: LimitCounts;
   readonly buckets: CaptureBuckets;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;

@@ -8,11 +8,13 @@ import { openDatabase } from '../../db/open_database.ts';
 import { insertOwnership } from '../../db/ownerships.ts';
 import type { Principal } from '../../model/principal.ts';
 import type { Status } from '../../model/status.ts';
-import { type Admission, admitCreate, attemptOf, type CreateLimits } from './admit_create.ts';
+import { type Admission, admitCreate, attemptOf } from './admit_create.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 
 const second = 1_000_000_000n;
 const account_id = 'a'.repeat(32);
-const limits: CreateLimits = { creates_per_minute: 3, running_full: 2 };
+const limits = new LimitCounts({ ...limitFallbacks, creates_per_minute: 3, running_full: 2 });
 
 let db: Database;
 let made = 0;
@@ -137,7 +139,7 @@ describe('the rate', () => {
           at += BigInt(pause_s) * second;
           const recent = allowed.filter((one) => at - one < 60n * second).length;
           const sent = await send({ at, body_hash: `${at}-${index}` });
-          expect(sent.kind).toBe(recent < limits.creates_per_minute ? 'new' : 'refused');
+          expect(sent.kind).toBe(recent < limits.values.creates_per_minute ? 'new' : 'refused');
           if (sent.kind === 'new') allowed.push(at);
         }
       }),

@@ -4,18 +4,12 @@ import { countCreates, type CreateAttempt, findRepeated, mayBeRepeated } from '.
 import type { Database, Queries, Transaction } from '../../db/database.ts';
 import { type Fault, fault, raise } from '../../model/errors/fault.ts';
 import type { Principal } from '../../model/principal.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
 import type { TimeNs } from '../../model/time.ts';
 import type { Rate, Repeat } from '../control.ts';
 
 const window_s = 60;
 const second_ns = 1_000_000_000n;
-
-/** How much one principal may ask for. */
-export interface CreateLimits {
-  readonly creates_per_minute: number;
-  /** Full captures that are pending or running. */
-  readonly running_full: number;
-}
 
 /** What to do with a create. */
 export type Admission =
@@ -50,26 +44,26 @@ export async function admitCreate(
   tx: Transaction,
   attempt: CreateAttempt,
   type: 'simple' | 'full',
-  limits: CreateLimits,
+  limits: LimitCounts,
 ): Promise<Admission> {
   await lockAccount(tx, attempt.account_id);
   const repeated = await findRepeated(tx, attempt);
   if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
   const before = await used(tx, attempt);
-  const rate = rateOf(before, attempt.at, limits.creates_per_minute);
+  const { creates_per_minute, running_full } = limits.values;
+  const rate = rateOf(before, attempt.at, creates_per_minute);
   if (repeated.kind === 'repeat') return { ...repeated, rate };
-  if (before.count >= limits.creates_per_minute) {
-    const params = { limit: limits.creates_per_minute, wait_s: rate.reset_s };
+  if (before.count >= creates_per_minute) {
+    limits.count('creates_per_minute');
+    const params = { limit: creates_per_minute, wait_s: rate.reset_s };
     return { kind: 'refused', fault: fault('rate_limited', params), rate };
   }
   if (type === 'full') {
     const running = await countRunningFull(tx, attempt.account_id, attempt.principal_id);
-    if (running >= limits.running_full) {
-      return { kind: 'refused', fault: fault('running_limit', { limit: limits.running_full }), rate };
-    }
+    if (running >= running_full) return { kind: 'refused', fault: limits.refuse('running_full'), rate };
   }
   const withThis = { count: before.count + 1, oldest: before.oldest ?? attempt.at };
-  return { kind: 'new', rate: rateOf(withThis, attempt.at, limits.creates_per_minute) };
+  return { kind: 'new', rate: rateOf(withThis, attempt.at, creates_per_minute) };
 }
 
 /**
@@ -81,7 +75,7 @@ export async function admitCreate(
 export async function findRepeat(
   db: Database,
   attempt: CreateAttempt,
-  limits: CreateLimits,
+  limits: LimitCounts,
 ): Promise<Extract<Admission, { kind: 'repeat' }> | undefined> {
   // Nearly all are new, and a lock is a write to the disk.
   if (!(await mayBeRepeated(db, attempt))) return undefined;
@@ -90,13 +84,13 @@ export async function findRepeat(
     const repeated = await findRepeated(tx, attempt);
     if (repeated.kind === 'mismatch') raise('idempotency_mismatch');
     if (repeated.kind === 'new') return undefined;
-    return { ...repeated, rate: rateOf(await used(tx, attempt), attempt.at, limits.creates_per_minute) };
+    return { ...repeated, rate: rateOf(await used(tx, attempt), attempt.at, limits.values.creates_per_minute) };
   });
 }
 
 /** Is there room for one more, as things are now? It is `admitCreate` that decides. */
-export async function hasRoom(db: Queries, attempt: CreateAttempt, limits: CreateLimits): Promise<boolean> {
-  return (await used(db, attempt)).count < limits.creates_per_minute;
+export async function hasRoom(db: Queries, attempt: CreateAttempt, limits: LimitCounts): Promise<boolean> {
+  return (await used(db, attempt)).count < limits.values.creates_per_minute;
 }
 
 /** How many creates there were in the window that ends with this one. */
