@@ -8,15 +8,16 @@ export type ShownCapture = Readonly<Record<string, unknown>> & { readonly id: st
 
 const finals = ['success', 'complete', 'failed'];
 
-/** Adds a `file://` bucket and proves it; gives its destination. `root` is what the operator allows. */
+/** Adds a `file://` bucket and proves it; gives its destination. `root` is what the operator allows, `seen_as` what edgetap sees it as. */
 export async function provedFileBucket(
   served: Served,
   name = 'captures',
   root: string = join(served.data_dir, 'buckets'),
+  seen_as = root,
 ): Promise<string> {
   const directory = join(root, name);
   mkdirSync(directory, { recursive: true });
-  const destination_conf = `file://${directory}`;
+  const destination_conf = `file://${join(seen_as, name)}`;
   const added = await served.call('POST', '/pcaps/ownership', { destination_conf });
   if (added.status !== 200) throw new Error(JSON.stringify(added.body.errors));
   const ownership_challenge = readFileSync(join(directory, String(added.body.result['filename'])), 'utf8');
