@@ -383,7 +383,7 @@ describe('what control refuses', () => {
     ['result_none', 404, 'false', undefined],
     ['unavailable', 503, undefined, '1'],
     ['bucket_in_use', 409, 'false', undefined],
-    ['estimates_busy', 503, undefined, '1'],
+    ['estimates_busy', 429, undefined, '1'],
   ] as const)('%s is %d', async (name, status, retry, after) => {
     control.answers.set('captures.get', () => raise(name));
     const told = await ask('GET', `${base}/${capture_id}`);

@@ -12,6 +12,7 @@ import { createCaptureControl } from './captures/capture_control.ts';
 import type { CheckFilter } from './captures/check_filter.ts';
 import { createKeeper } from './captures/keeper.ts';
 import type { Control } from './control.ts';
+import { RefusalRate } from './creates/refusal_rate.ts';
 import { createConversionRunner } from './conversion/conversion_runner.ts';
 import { createCaptureBuckets } from './delivery/capture_buckets.ts';
 import { createPartDelivery } from './delivery/part_delivery.ts';
@@ -94,7 +95,8 @@ export function startControl(parts: ControlParts): RunningControl {
   };
   const watch = new FleetWatch(() => db.clock.now());
   const buckets = createCaptureBuckets(db, parts.openOwnership, buckets_open_max);
-  const shared = { ...parts, warn, watch, buckets, keeper: () => keeper };
+  const refusals = new RefusalRate(parts.limits, () => performance.now());
+  const shared = { ...parts, warn, watch, buckets, refusals, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
   const lookbacks = createLookbackRunner(shared);
   const pasts = createPastRunner(shared);

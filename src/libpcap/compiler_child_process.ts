@@ -12,7 +12,9 @@ export type CompilerOutcome =
   | { readonly kind: 'slow' }
   /** The process stood still, or got no processor time, and was killed. */
   | { readonly kind: 'starved'; readonly reason: string }
-  /** The process could not be started, or ended under the request. */
+  /** The process could not be started. */
+  | { readonly kind: 'unstarted'; readonly reason: string }
+  /** The process ended under the request, or can do no work at all. */
   | { readonly kind: 'ended'; readonly reason: string };
 
 const program = fileURLToPath(new URL('./compiler_child.ts', import.meta.url));
@@ -25,14 +27,19 @@ const patience = 15;
 /** So much of its limit must have been its own doing for a text to be called slow. */
 const own_share = 0.8;
 
+/** A process, or why there is none. */
+type Started = ChildProcess | Extract<CompilerOutcome, { readonly kind: 'unstarted' | 'ended' }>;
+
 /**
- * One compiler process after the other: kept warm, killed when a request takes too long, and started anew. Takes one
- * request at a time. The process gets none of this one's environment.
+ * One compiler process after the other: kept warm, killed when a request takes too long, and started anew. Requests are
+ * done one after the other. The process gets none of this one's environment.
  */
 export class CompilerChild {
   readonly #program: string;
-  #started: Promise<ChildProcess | string> | undefined;
+  #started: Promise<Started> | undefined;
   #closed = false;
+  /** Settles when the last request so far is done. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(child_program: string = program) {
     this.#program = child_program;
@@ -46,13 +53,19 @@ export class CompilerChild {
   }
 
   /** Asks the process; never rejects. */
-  async run(request: CompileRequest): Promise<CompilerOutcome> {
+  run(request: CompileRequest): Promise<CompilerOutcome> {
+    const outcome = this.#last.then(() => this.#run(request));
+    this.#last = outcome;
+    return outcome;
+  }
+
+  async #run(request: CompileRequest): Promise<CompilerOutcome> {
     this.warm();
     const started = this.#started;
-    const child = (await started) ?? 'it is closed';
-    if (typeof child === 'string') {
+    const child = (await started) ?? ({ kind: 'ended', reason: 'it is closed' } as const);
+    if ('kind' in child) {
       this.#forget(started);
-      return { kind: 'ended', reason: child };
+      return child;
     }
     const outcome = await ask(child, request);
     if (outcome.kind === 'slow' || outcome.kind === 'starved') {
@@ -63,24 +76,32 @@ export class CompilerChild {
     return outcome;
   }
 
+  /** Ends the process, which no request is to be under way in; the next request starts another. */
+  async rest(): Promise<void> {
+    const started = this.#started;
+    this.#forget(started);
+    const child = await started;
+    if (child !== undefined && !('kind' in child)) child.kill('SIGKILL');
+  }
+
   /** Ends the process; a request under way ends as `ended`. Resolves when the process is gone. */
   async close(): Promise<void> {
     this.#closed = true;
     const child = await this.#started;
-    if (child === undefined || typeof child === 'string' || hasEnded(child)) return;
+    if (child === undefined || 'kind' in child || hasEnded(child)) return;
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
   }
 
   /** The next request starts another process, unless that has happened already. */
-  #forget(started: Promise<ChildProcess | string> | undefined): void {
+  #forget(started: Promise<Started> | undefined): void {
     if (this.#started === started) this.#started = undefined;
   }
 }
 
 /** Resolves to the process once it is ready, or to the reason why there is none. */
-async function start(child_program: string, ended: () => void): Promise<ChildProcess | string> {
+async function start(child_program: string, ended: () => void): Promise<Started> {
   let child: ChildProcess;
   try {
     child = fork(child_program, [], {
@@ -101,7 +122,7 @@ async function start(child_program: string, ended: () => void): Promise<ChildPro
     return child;
   }
   child.kill('SIGKILL');
-  if (said.kind === 'broken') return said.reason;
+  if (said.kind === 'broken') return { kind: 'ended', reason: said.reason };
   return unstarted('reason' in said ? said.reason : 'it did not start');
 }
 
@@ -123,8 +144,9 @@ async function hearStarting(child: ChildProcess): Promise<CompilerMessage | Comp
   }
 }
 
-function unstarted(reason: string): string {
-  return `its process did not start: ${reason}. Where edgetap may have few processes and threads (TasksMax, pids.max, ulimit -u), open files (LimitNOFILE, ulimit -n) or little memory, raise that`;
+function unstarted(why: string): Started {
+  const reason = `its process did not start: ${why}. Where edgetap may have few processes and threads (TasksMax, pids.max, ulimit -u), open files (LimitNOFILE, ulimit -n) or little memory, raise that`;
+  return { kind: 'unstarted', reason };
 }
 
 async function ask(child: ChildProcess, request: CompileRequest): Promise<CompilerOutcome> {

@@ -8,6 +8,8 @@ import { waitFor } from '../../test/support/wait_for.ts';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Result } from '../model/result.ts';
 import type { FilterTexts } from './compile_filter.ts';
+import { LimitCounts } from '../model/limit_counts.ts';
+import { limitFallbacks } from '../model/shared_limits.ts';
 import { CompilerChild } from './compiler_child_process.ts';
 import { createFilterCompiler } from './compiler_pool.ts';
 import { ancillary, decodeInstructions } from './program.ts';
@@ -21,6 +23,10 @@ const slow = filter(Array.from({ length: 1000 }, (_, at) => `host 10.${at >> 8}.
 
 function faultsOf(result: Result<unknown>): readonly unknown[] {
   return result.ok ? [] : result.faults.map((one) => [one.name, one.pointer]);
+}
+
+function limitsOf(compilers: number, filters_waiting = 100): { limits: LimitCounts; processors: number } {
+  return { limits: new LimitCounts({ ...limitFallbacks, compilers, filters_waiting }), processors: compilers };
 }
 
 /** The processes that this one has started and that still are. */
@@ -159,6 +165,12 @@ describe('time', () => {
     expect(faultsOf(too_slow)).toEqual([['expression_slow', '/filter_expression']]);
     expect(too_slow.ok ? '' : too_slow.faults[0]?.message).toContain('more than 1 s');
     expect(next).toMatchObject({ ok: true });
+    // It is remembered: nothing is tried again.
+    const again = performance.now();
+    expect(faultsOf(await compiler.check({ filter: slow, linktypes: [1] }))).toEqual([
+      ['expression_slow', '/filter_expression'],
+    ]);
+    expect(performance.now() - again).toBeLessThan(900);
     await compiler.close();
     await waitFor(() => children().length <= before, { what: 'the compiler’s processes are gone' });
   });
@@ -269,14 +281,14 @@ describe('the end', () => {
 
   test('at once after the start', async () => {
     const before = children().length;
-    await createFilterCompiler({ child_count: 2 }).close();
+    await createFilterCompiler(limitsOf(2)).close();
     expect(children().length).toBe(before);
   });
 });
 
 describe('many requests', () => {
   test('over two processes, each answered with its own', async () => {
-    const compiler = createFilterCompiler({ child_count: 2, queue_max: 100 });
+    const compiler = createFilterCompiler(limitsOf(2));
     const protocols = Array.from({ length: 50 }, (_, index) => index + 1);
     const all = await Promise.all(
       protocols.map((number) => compiler.compile({ filter: filter(`ip proto ${number}`), linktype: 101 })),
@@ -292,7 +304,7 @@ describe('many requests', () => {
   });
 
   test('for the same at one time, as of a capture of many interfaces, are one', async () => {
-    const compiler = createFilterCompiler({ queue_max: 1 });
+    const compiler = createFilterCompiler(limitsOf(1, 1));
     const all = await Promise.all(
       Array.from({ length: 256 }, () => compiler.compile({ filter: filter('tcp port 80'), linktype: 1, live: true })),
     );
@@ -301,13 +313,66 @@ describe('many requests', () => {
   });
 
   test('more than may wait are refused', async () => {
-    const compiler = createFilterCompiler({ queue_max: 1 });
+    const compiler = createFilterCompiler(limitsOf(1, 1));
     const all = await Promise.all(
       [1, 2, 3].map((number) => compiler.check({ filter: filter(`ip proto ${number}`), linktypes: [1] })),
     );
     expect(all.map((one) => one.ok)).toEqual([true, true, false]);
-    expect(all[2]?.ok === false ? all[2].faults[0]?.message : '').toContain('1 filters wait already');
+    expect(all[2]?.ok === false ? all[2].faults[0]?.message : '').toContain(
+      '1 filters that wait to be compiled already',
+    );
     await compiler.close();
+  });
+});
+
+describe('owners', () => {
+  /** Slow, and each another one. */
+  const slowOf = (number: number): FilterTexts => filter(`${slow.expression_text} or ip proto ${number}`);
+
+  test('wait for one turn of another, not for all that it has waiting', async () => {
+    const compiler = createFilterCompiler({ ...limitsOf(1), limit_ms: 500 });
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    let slow_ones = 0;
+    const attack = [1, 2, 3, 4, 5, 6].map(async (number) => {
+      await compiler.check({ filter: slowOf(number), linktypes: [1], owner: 'a' });
+      slow_ones += 1;
+    });
+    // Also for a text that waits in the queue of the other.
+    const shared = compiler.check({ filter: filter('udp'), linktypes: [1], owner: 'a' });
+    expect(await compiler.check({ filter: filter('udp'), linktypes: [1], owner: 'b' })).toMatchObject({ ok: true });
+    // One was under way, and one asked first.
+    expect(slow_ones).toBeLessThanOrEqual(2);
+    await compiler.close();
+    await Promise.all([...attack, shared]);
+  });
+
+  test('have a process left where there are two, which ends when it has nothing to do', async () => {
+    const before = children().length;
+    const compiler = createFilterCompiler({ ...limitsOf(2), limit_ms: 30_000, idle_ms: 50 });
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    expect(children().length - before).toBe(1);
+    const attack = [1, 2].map((number) => compiler.check({ filter: slowOf(number), linktypes: [1], owner: 'a' }));
+    for (const text of ['udp', 'tcp']) {
+      expect(await compiler.check({ filter: filter(text), linktypes: [1], owner: 'b' })).toMatchObject({ ok: true });
+      await waitFor(() => children().length - before === 1, { what: 'the second process has ended' });
+    }
+    await compiler.close();
+    await Promise.all(attack);
+  });
+
+  test('that have too many waiting are refused: share_used', async () => {
+    const limits = limitsOf(1, 1);
+    const compiler = createFilterCompiler({ ...limits, limit_ms: 30_000 });
+    const attack = [1, 2, 3].map((number) => compiler.check({ filter: slowOf(number), linktypes: [1], owner: 'a' }));
+    expect(faultsOf((await attack[2]) ?? { ok: true, value: 0 })).toEqual([['share_used', undefined]]);
+    const other = compiler.check({ filter: filter('udp'), linktypes: [1], owner: 'b' });
+    const used = limits.limits.read().filter(({ name }) => ['compilers', 'filters_waiting'].includes(name));
+    expect(used).toEqual([
+      { name: 'compilers', limit: 1, used: 1, refused: 0 },
+      { name: 'filters_waiting', limit: 1, used: 1, refused: 1 },
+    ]);
+    await compiler.close();
+    await Promise.all([...attack, other]);
   });
 });
 
@@ -316,7 +381,7 @@ test('a program that does not start is a reason, not a crash', async () => {
   const request = { id: 1, filter: filter('ip'), linktypes: [1], live: false, limit_ms: 1000 };
   for (const _ of [1, 2]) {
     expect(await silent.run(request)).toEqual({
-      kind: 'ended',
+      kind: 'unstarted',
       reason: expect.stringMatching(
         /^its process did not start: it ended with exit code 0\. .*pids\.max.* raise that$/,
       ),

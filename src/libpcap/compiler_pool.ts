@@ -1,9 +1,15 @@
-import { type Fault, fault } from '../model/errors/fault.ts';
+import { availableParallelism } from 'node:os';
+import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import { FairTurns } from '../model/fair_turns.ts';
+import { LimitCounts } from '../model/limit_counts.ts';
 import { ok, type Result, refused } from '../model/result.ts';
+import { limitFallbacks } from '../model/shared_limits.ts';
 import type { FilterTexts } from './compile_filter.ts';
 import type { CompileRequest } from './compiler_child_messages.ts';
 import { CompilerChild, type CompilerOutcome } from './compiler_child_process.ts';
+import { CompilerChildren } from './compiler_children.ts';
 import type { Program } from './program.ts';
+import { RecentKeys } from './recent_keys.ts';
 
 /** What a filter is for one link type. */
 export type Compiled =
@@ -19,8 +25,9 @@ export interface LinktypeCheck {
 }
 
 /**
- * Compiles filters in processes of their own, which are killed when they take too long. The faults that come back are
- * `expression_syntax`, `expression_slow`, `expression_too_long`, `expression_compiler`, and those of opening an interface.
+ * Compiles filters in processes of their own, which are killed when they take too long; a text that did is refused at once for a while. Owners
+ * get their turns one after the other, whatever each has waiting; what has no owner shares one. The faults that come back are `expression_syntax`,
+ * `expression_slow`, `expression_too_long`, `expression_compiler`, `share_used`, and those of opening an interface.
  */
 export interface FilterCompiler {
   /**
@@ -31,6 +38,7 @@ export interface FilterCompiler {
     readonly filter: FilterTexts;
     readonly linktypes: readonly number[];
     readonly live?: boolean;
+    readonly owner?: string;
   }): Promise<Result<readonly LinktypeCheck[]>>;
   /**
    * The program for packets of a link type: of files, or, with `live`, of a live capture. That one goes before the socket as it is
@@ -40,83 +48,112 @@ export interface FilterCompiler {
     readonly filter: FilterTexts;
     readonly linktype: number;
     readonly live?: boolean;
+    readonly owner?: string;
   }): Promise<Result<Compiled>>;
   /** Ends the processes; what is under way or waiting is refused with `expression_compiler`. */
   close(): Promise<void>;
 }
 
-/** How many filters are compiled at once, for how long, and how many wait. */
+/** How many filters are compiled at once and wait, for how long each is, and when. */
 export interface FilterCompilerOptions {
-  readonly child_count?: number;
+  /** `compilers` and `filters_waiting` count; what nobody has set by default. */
+  readonly limits?: LimitCounts;
+  /** Processors: there are no more processes than that. */
+  readonly processors?: number;
   readonly limit_ms?: number;
-  readonly queue_max?: number;
+  /** A process beside the first ends when it has had nothing to do for so long. */
+  readonly idle_ms?: number;
+  /** Milliseconds, monotonic. */
+  readonly monotonic?: () => number;
 }
+
+type Order = Omit<CompileRequest, 'id' | 'limit_ms'>;
 
 const ethernet = 1;
 /** Filters that are kept compiled, some kilobytes each. */
 const kept_max = 64;
+/** Filters that took too long are refused at once for so long, and so many of them: a hundred bytes each. */
+const slow_ms = 600_000;
+const slow_max = 4096;
 
-interface Job {
-  readonly request: CompileRequest;
-  readonly settle: (outcome: CompilerOutcome) => void;
-}
-
-/** Starts the processes and returns at once; they are warm some 100 ms later. */
+/** Starts a process and returns at once; it is warm some 100 ms later. */
 export function createFilterCompiler(options: FilterCompilerOptions = {}): FilterCompiler {
-  const { child_count = 1, limit_ms = 2000, queue_max = 64 } = options;
-  const children = Array.from({ length: child_count }, () => new CompilerChild());
-  const idle = [...children];
-  const waiting: Job[] = [];
-  let closed = false;
-  let last_id = 0;
-
-  const serve = async (child: CompilerChild, first: Job): Promise<void> => {
-    for (let job: Job | undefined = first; job !== undefined; job = waiting.shift()) {
-      const outcome = await child.run(job.request);
-      // Not the text's doing: another process may do it at once.
-      job.settle(outcome.kind === 'starved' && !closed ? await child.run(job.request) : outcome);
-    }
-    idle.push(child);
-  };
+  const { limit_ms = 2000, idle_ms = 10_000, monotonic = () => performance.now() } = options;
+  const { limits = new LimitCounts(limitFallbacks), processors = availableParallelism() } = options;
+  const total = Math.min(limits.values.compilers, Math.max(1, processors));
+  const { filters_waiting } = limits.values;
+  // One account leaves a process to the others, where there are two.
+  const turns = new FairTurns({ total, per_owner: Math.max(1, total - 1), waiting_per_owner: filters_waiting });
+  limits.measure('compilers', () => turns.running);
+  limits.measure('filters_waiting', () => turns.most_waiting);
+  const first = new CompilerChild();
+  const children = new CompilerChildren(first, total, idle_ms);
+  const closing = new AbortController();
   const compiled = new Map<string, CompilerOutcome>();
+  const slow = new RecentKeys(slow_max, slow_ms, monotonic);
   /** A capture of many interfaces asks for the same program for each of them, all at once. */
   const underway = new Map<string, Promise<CompilerOutcome>>();
-  const runOnce = (key: string, request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> => {
-    const same = underway.get(key);
+  let last_id = 0;
+
+  const compileAnew = async (key: string, order: Order): Promise<CompilerOutcome> => {
+    // Somebody else may have been quicker.
+    const known = compiled.get(key);
+    if (known !== undefined) return known;
+    last_id += 1;
+    const request = plain({ ...order, id: last_id, limit_ms });
+    const outcome = await children.run(async (child) => {
+      const once = await child.run(request);
+      // Not the text's doing: another process may do it at once.
+      if (once.kind === 'starved' && !closing.signal.aborted) return await child.run(request);
+      // The first is there already, whatever keeps another from starting.
+      return once.kind === 'unstarted' && child !== first ? await first.run(request) : once;
+    });
+    if (outcome.kind === 'slow') slow.add(key);
+    return outcome;
+  };
+  const inTurn = async (owner: string, key: string, order: Order): Promise<CompilerOutcome> => {
+    if (closing.signal.aborted) return { kind: 'ended', reason: 'it is closed' };
+    const full = (): never => {
+      throw new FaultError([limits.refuse('filters_waiting')]);
+    };
+    try {
+      return await turns.take(owner, async () => await compileAnew(key, order), full, closing.signal);
+    } catch (error) {
+      if (closing.signal.aborted) return { kind: 'ended', reason: 'it is closed' };
+      if (error instanceof FaultError) return { kind: 'failed', id: 0, faults: error.faults };
+      throw error;
+    }
+  };
+  const runOnce = (owner: string, key: string, order: Order): Promise<CompilerOutcome> => {
+    // Of this owner alone: nobody is to wait in the queue of another.
+    const own = `${owner} ${key}`;
+    const same = underway.get(own);
     if (same !== undefined) return same;
-    const running = runAnew(request).finally(() => underway.delete(key));
-    underway.set(key, running);
+    const running = inTurn(owner, key, order).finally(() => underway.delete(own));
+    underway.set(own, running);
     return running;
   };
-  /** The same filter is the same program every time: what was compiled last is kept. */
-  const run = async (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> => {
-    if (closed) return await runAnew(request);
-    const { expression_text, any_tags_text, any_tags_parts, own_tags_text } = request.filter;
-    const { linktypes, live } = request;
+  /** The same filter is the same program every time, or too slow: what was compiled last is kept. */
+  const run = async (owner: string, order: Order): Promise<CompilerOutcome> => {
+    const { expression_text, any_tags_text, any_tags_parts, own_tags_text } = order.filter;
+    const { linktypes, live } = order;
     const key = JSON.stringify([expression_text, any_tags_text, any_tags_parts, own_tags_text, linktypes, live]);
-    const outcome = compiled.get(key) ?? (await runOnce(key, request));
+    if (closing.signal.aborted) return { kind: 'ended', reason: 'it is closed' };
+    const known = compiled.get(key);
+    if (known === undefined && slow.has(key)) return { kind: 'slow' };
+    const outcome = known ?? (await runOnce(owner, key, order));
     compiled.delete(key);
     if (outcome.kind === 'compiled') compiled.set(key, outcome);
     const [oldest] = compiled.keys();
     if (compiled.size > kept_max && oldest !== undefined) compiled.delete(oldest);
     return outcome;
   };
-  const runAnew = (request: Omit<CompileRequest, 'id' | 'limit_ms'>): Promise<CompilerOutcome> =>
-    new Promise((settle) => {
-      last_id += 1;
-      const job = { request: plain({ ...request, id: last_id, limit_ms }), settle };
-      if (closed) return settle({ kind: 'ended', reason: 'it is closed' });
-      const child = idle.pop();
-      if (child !== undefined) return void serve(child, job);
-      if (waiting.length >= queue_max) return settle({ kind: 'ended', reason: `${queue_max} filters wait already` });
-      return void waiting.push(job);
-    });
 
-  for (const child of children) child.warm();
+  first.warm();
   return {
-    check: async ({ filter, linktypes, live = false }) => {
+    check: async ({ filter, linktypes, live = false, owner = '' }) => {
       // Whatever it is for, the expression must be one.
-      const outcome = await run({ filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes, live });
+      const outcome = await run(owner, { filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes, live });
       const faults = faultsOf(outcome, filter, limit_ms);
       if (faults !== undefined) return refused(...faults);
       const results = outcome.kind === 'compiled' ? outcome.results : [];
@@ -127,8 +164,8 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
         }),
       );
     },
-    compile: async ({ filter, linktype, live = false }) => {
-      const outcome = await run({ filter, linktypes: [linktype], live });
+    compile: async ({ filter, linktype, live = false, owner = '' }) => {
+      const outcome = await run(owner, { filter, linktypes: [linktype], live });
       const faults = faultsOf(outcome, filter, limit_ms);
       if (faults !== undefined) return refused(...faults);
       const result = outcome.kind === 'compiled' ? outcome.results[0] : undefined;
@@ -138,9 +175,8 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
       return ok(result);
     },
     close: async () => {
-      closed = true;
-      for (const job of waiting.splice(0)) job.settle({ kind: 'ended', reason: 'it is closed' });
-      await Promise.all(children.map((child) => child.close()));
+      closing.abort(new Error('it is closed'));
+      await children.close();
     },
   };
 }
@@ -163,7 +199,7 @@ function faultsOf(
     fault(name, { field, ...params }, `/${field}`),
   ];
   if (outcome.kind === 'slow') return one('expression_slow', { limit_s: limit_ms / 1000 });
-  if (outcome.kind === 'ended' || outcome.kind === 'starved') {
+  if (outcome.kind === 'ended' || outcome.kind === 'starved' || outcome.kind === 'unstarted') {
     return [fault('expression_compiler', { reason: outcome.reason })];
   }
   if (outcome.kind === 'syntax') return one('expression_syntax', { reason: outcome.reason });

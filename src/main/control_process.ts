@@ -125,7 +125,8 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     ambient: settings.ambient_credentials,
     random,
   });
-  const compiler = createFilterCompiler();
+  const limits = new LimitCounts(settings.limits);
+  const compiler = createFilterCompiler({ limits });
   const keep_ns = BigInt(settings.keep_days) * day_ns;
   const openOwnership = async (id: string): Promise<Bucket> => {
     const { destination, secrets } = await ownerships.open(id);
@@ -143,7 +144,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     aside,
     checkFilter: async (request) => await compiler.check(request),
     random,
-    limits: new LimitCounts(settings.limits),
+    limits,
     packets_max: settings.packets_max,
     keep_ns,
     times: machineTimes,

@@ -9,6 +9,7 @@ import { defaultRouteInterface } from '../libpcap/default_route.ts';
 import { readHostClock } from '../libpcap/host_clock.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
 import { FaultError, fault } from '../model/errors/fault.ts';
+import { LimitCounts } from '../model/limit_counts.ts';
 import { limits } from '../model/limits.ts';
 import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
@@ -45,12 +46,13 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const budgets = await diskBudgets(spool_directory, samples_directory);
   const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
   const memory = memoryBudgets(settings.memory_bytes, memoryOfHost());
-  const compiler = createFilterCompiler();
+  const compiler = createFilterCompiler({ limits: new LimitCounts(settings.limits) });
   const engine = await createCaptureEngine({ spool, memory_bytes: memory.capture_bytes });
   const samples = await openSampleStore({
     directory: samples_directory,
     byte_budget: settings.sample_bytes ?? budgets.sample_bytes,
     budget_pps: settings.sample_pps,
+    lookback_limit: settings.limits.lookbacks,
     memory_bytes: memory.sample_bytes,
     clock: systemClock,
     report: (fault) => warn(fault, 'samples'),

@@ -41,6 +41,11 @@ export class FairTurns {
     return Math.max(0, ...[...this.#owners.values()].map(({ running, waiting }) => running + waiting.length));
   }
 
+  /** How many wait, of the owner that has most. */
+  get most_waiting(): number {
+    return Math.max(0, ...[...this.#owners.values()].map(({ waiting }) => waiting.length));
+  }
+
   /** Would one more of this owner be refused? */
   isFull(owner: string): boolean {
     const { waiting_per_owner = Number.POSITIVE_INFINITY } = this.#bounds;
@@ -56,8 +61,8 @@ export class FairTurns {
    * @param signal gives its place up while it waits: the reason is thrown
    */
   async take<T>(owner: string, run: () => Promise<T>, refuse: () => never, signal?: AbortSignal): Promise<T> {
-    signal?.throwIfAborted();
     if (this.isFull(owner)) refuse();
+    signal?.throwIfAborted();
     const of = this.#owners.get(owner) ?? { running: 0, waiting: [] };
     this.#owners.set(owner, of);
     if (of.waiting.length === 0 && this.#mayBegin(of)) this.#begin(owner, of);

@@ -25,11 +25,12 @@ export class LimitCounts {
     this.#used.set(name, used);
   }
 
-  /** Counts a refusal, and gives its fault: it names the limit and its setting. */
-  refuse(name: LimitName): Fault {
-    this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
+  /** Counts a refusal, and gives its fault: it names the limit and its setting. `params` is what its text says beside. */
+  refuse(name: LimitName, params: Readonly<Record<string, string | number>> = {}): Fault {
+    this.count(name);
     const { what, answer, setting } = sharedLimits[name];
-    return fault(answer, { what, limit: this.values[name], setting: `EDGETAP_${setting}` });
+    if (answer === 'waits') throw new TypeError(`${name} refuses nothing`);
+    return fault(answer, { what, limit: this.values[name], setting: `EDGETAP_${setting}`, ...params });
   }
 
   /** Counts a refusal whose fault is made elsewhere. */

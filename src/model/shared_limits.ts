@@ -17,8 +17,8 @@ export interface SharedLimit {
   readonly setting: string;
   /** What the setting is, for its help. */
   readonly help: string;
-  /** What is answered where it is reached. */
-  readonly answer: FaultName;
+  /** What is answered where it is reached; `waits` where nothing is refused, and its turn comes later. */
+  readonly answer: FaultName | 'waits';
 }
 
 /**
@@ -45,6 +45,66 @@ const table = {
     setting: 'RUNNING_MAX',
     help: 'full captures that one token may have pending or running',
     answer: 'running_limit',
+  },
+  refusals_per_minute: {
+    what: 'requests for captures and estimates in a minute that were refused',
+    of: 'token',
+    unit: '1/minute',
+    fallback: 120,
+    range: [1, 1_000_000],
+    setting: 'REFUSALS_PER_MINUTE',
+    help: 'requests of one token for captures and estimates that may be refused in a minute',
+    answer: 'refusals_limited',
+  },
+  compilers: {
+    what: 'filters being compiled, in control and in the sensor each',
+    of: 'all',
+    unit: '1',
+    fallback: 4,
+    range: [1, 64],
+    setting: 'COMPILERS',
+    help: 'filters that are compiled at one time, in control and in the sensor each; never more than there are processors',
+    answer: 'waits',
+  },
+  filters_waiting: {
+    what: 'filters that wait to be compiled',
+    of: 'account',
+    unit: '1',
+    fallback: 16,
+    range: [1, 10_000],
+    setting: 'FILTERS_WAITING',
+    help: 'filters of one account that may wait to be compiled',
+    answer: 'share_used',
+  },
+  lookbacks: {
+    what: 'look-backs under way; of each account one fewer',
+    of: 'all',
+    unit: '1',
+    fallback: 5,
+    range: [1, 64],
+    setting: 'LOOKBACKS',
+    help: 'look-backs under way at one time, in control, and with estimates in the sensor; of each account one fewer',
+    answer: 'waits',
+  },
+  estimates: {
+    what: 'estimates under way; of each account one fewer',
+    of: 'all',
+    unit: '1',
+    fallback: 3,
+    range: [1, 64],
+    setting: 'ESTIMATES',
+    help: 'estimates under way at one time; of each account one fewer',
+    answer: 'waits',
+  },
+  estimates_waiting: {
+    what: 'estimates that wait for their turn',
+    of: 'account',
+    unit: '1',
+    fallback: 16,
+    range: [1, 10_000],
+    setting: 'ESTIMATES_WAITING',
+    help: 'estimates of one account that may wait for their turn',
+    answer: 'estimates_busy',
   },
 } as const satisfies Readonly<Record<string, SharedLimit>>;
 

@@ -31,6 +31,8 @@ export interface LookbackQuery extends Window {
   readonly inner?: InnerFilter;
   /** 1 to 10,000. */
   readonly packet_limit: number;
+  /** Whose it is: each owner has its turns. What has none shares one. */
+  readonly owner?: string;
   /** Of this interface alone; of all by default. */
   readonly interface?: string;
   readonly signal?: AbortSignal;

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault, raise } from '../model/errors/fault.ts';
+import { FairTurns } from '../model/fair_turns.ts';
 import { limits } from '../model/limits.ts';
 import type { TimeNs } from '../model/time.ts';
 import { bootId } from './boot_id.ts';
@@ -85,6 +86,8 @@ class DiskStore implements SampleStore {
   readonly #memory: RingBudget;
   /** The memory of each sampler's ring. */
   readonly #grants = new Map<InterfaceSampler, RingGrant>();
+  readonly #turns: FairTurns;
+  readonly #lookbacks_of_owner: number;
   readonly #lookbacks = new Set<Promise<unknown>>();
   /** What counts on after look-backs have been answered. */
   readonly #counting = new Set<Promise<unknown>>();
@@ -95,6 +98,10 @@ class DiskStore implements SampleStore {
 
   constructor(options: SampleStoreOptions) {
     this.#options = options;
+    const { lookback_limit: total = 5 } = options;
+    const per_owner = Math.max(1, total - 1);
+    this.#lookbacks_of_owner = per_owner;
+    this.#turns = new FairTurns({ total, per_owner, waiting_per_owner: per_owner });
     this.#memory = new RingBudget(options.memory_bytes ?? default_memory_bytes, sampleRings);
     this.#full_reported = options.clock.monotonic() - full_report_interval_ns - 1n;
     const age_limit_ns = BigInt((options.age_limit_s ?? limits.lookback_max_s) + age_margin_s) * second_ns;
@@ -224,24 +231,26 @@ class DiskStore implements SampleStore {
   }
 
   async query(query: LookbackQuery): Promise<LookbackAnswer> {
-    const { packet_limit, signal } = query;
+    const { packet_limit } = query;
     if (!Number.isInteger(packet_limit) || packet_limit < 1 || packet_limit > limits.packets_max) {
       throw new RangeError(`a packet limit of ${packet_limit} cannot be`);
     }
-    return await this.#admit(() => this.#lookBack(query), signal);
+    return await this.#inTurn(query, () => this.#lookBack(query));
   }
 
   async tally(query: TallyQuery): Promise<TallyAnswer> {
-    return await this.#admit(() => this.#tally(query), query.signal);
+    return await this.#inTurn(query, () => this.#tally(query));
   }
 
-  /** Runs a look-back, unless there are as many as may be. */
-  async #admit<Answer>(run: () => Promise<Answer>, signal: AbortSignal | undefined): Promise<Answer> {
+  /** Runs a look-back when its turn has come, unless too many of its owner wait. */
+  async #inTurn<Answer>(
+    { owner = '', signal }: Pick<LookbackQuery, 'owner' | 'signal'>,
+    run: () => Promise<Answer>,
+  ): Promise<Answer> {
     if (this.#closed !== undefined) raise('samples_closed');
-    const limit = this.#options.lookback_limit ?? 4;
-    if (this.#lookbacks.size >= limit) raise('lookback_busy', { limit });
-    signal?.throwIfAborted();
-    const answer = run();
+    const open = async (): Promise<Answer> => (this.#closed === undefined ? await run() : raise('samples_closed'));
+    const busy = (): never => raise('lookback_busy', { limit: this.#lookbacks_of_owner });
+    const answer = this.#turns.take(owner, open, busy, signal);
     this.#lookbacks.add(answer);
     try {
       return await answer;

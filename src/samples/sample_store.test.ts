@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FaultError } from '../model/errors/fault.ts';
 import { createNamespacePair, type NamespacePair } from '../../test/support/namespace_pair.ts';
 import { type FrameSender, openFrameSender } from '../../test/support/replay_frames.ts';
 import { startTcpdump } from '../../test/support/tcpdump_peer.ts';
@@ -114,6 +115,41 @@ describe.skipIf(withoutRoot('sampling'))('a sample store at work', () => {
     expect(answer.coverage[0]?.gaps.length).toBe(1);
     expect(answer.truncated).toBe(true);
     expect(numbersIn(answer)).toEqual(Array.from({ length: 10_000 }, (_, index) => total - 10_000 + index));
+  });
+
+  test('owners wait for their turn, and none is refused because of another', async () => {
+    const { store } = await openStore({ lookback_limit: 2 });
+    await store.startSampling({ interface: pair.near.name });
+    const from = (owner: string): Promise<unknown> =>
+      store
+        // It waits for packets that are still to come.
+        .query({ ...recent({ packet_limit: 1 }), to: systemClock.now() + 300_000_000_000n, owner })
+        .then(() => 'answered')
+        .catch((error: unknown) => (error instanceof FaultError ? error.faults[0].name : error));
+    const ended: string[] = [];
+    const of_a = [1, 2, 3].map(async (number) => {
+      const how = await from('a');
+      ended.push(`a${number}`);
+      return how;
+    });
+    const of_b = [1, 2].map(async (number) => {
+      const how = await from('b');
+      ended.push(`b${number}`);
+      return how;
+    });
+    // One of each at once, one that waits, and one too many of the one that asked three times.
+    expect(await Promise.all([...of_a, ...of_b])).toEqual([
+      'answered',
+      'answered',
+      'lookback_busy',
+      'answered',
+      'answered',
+    ]);
+    expect([ended[0], ended.slice(1, 3).toSorted(), ended.slice(3).toSorted()]).toEqual([
+      'a3',
+      ['a1', 'b1'],
+      ['a2', 'b2'],
+    ]);
   });
 
   test('sealed segments are files that tcpdump and capinfos read without complaint', async () => {

@@ -18,7 +18,7 @@ export interface SampleStoreOptions {
   /** Memory for the rings of all interfaces, and what is read out of them; 512 MiB by default. See `RingBudget`. */
   readonly memory_bytes?: number;
   readonly clock: SampleClock;
-  /** Look-backs at one time; 4 by default. */
+  /** Look-backs at one time, of each owner one fewer; 5 by default. */
   readonly lookback_limit?: number;
   /** A segment is sealed at this size at the latest; 64 MiB by default, and never more than its share of the budget. */
   readonly segment_bytes?: number;
@@ -78,7 +78,7 @@ export interface SampleStore {
   stopSampling(interface_name: string): Promise<void>;
   /**
    * Answers a look-back: the newest `packet_limit` packets of (from, to] that match. Waits until all packets up to `to` are visible, at most
-   * 2 s. Sampling goes on meanwhile.
+   * 2 s. Sampling goes on meanwhile. What comes when as many are answered as may be waits for its turn, in round-robin order over owners.
    *
    * @throws FaultError `lookback_busy`, `lookback_failed`, `samples_closed`; the signal's reason once it is aborted.
    */

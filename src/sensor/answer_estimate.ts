@@ -12,9 +12,9 @@ export async function answerEstimate(
   order: EstimateOrder,
   signal: AbortSignal,
 ): Promise<EstimateReply> {
-  const { from, to } = order;
-  const { excluded, ...filter } = await compileForSamples(store, compiler, order.filter);
-  const { interfaces } = await store.tally({ ...filter, from, to, signal });
+  const { from, to, account: owner = '' } = order;
+  const { excluded, ...filter } = await compileForSamples(store, compiler, order);
+  const { interfaces } = await store.tally({ ...filter, owner, from, to, signal });
   return { kind: 'tally', interfaces: interfaces.map((one) => tallyMessage(one, excluded)) };
 }
 

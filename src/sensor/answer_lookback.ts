@@ -23,11 +23,11 @@ export async function* answerLookback(
   request: LookbackRequest,
   signal: AbortSignal,
 ): AsyncGenerator<LookbackReply, void, void> {
-  const { from, to, packet_limit } = request;
+  const { from, to, packet_limit, account: owner = '' } = request;
   const { samples, compiler } = deps;
-  const { excluded, ...filter } = await compileForSamples(samples, compiler, request.filter);
+  const { excluded, ...filter } = await compileForSamples(samples, compiler, request);
   const only = request.interface === undefined ? {} : { interface: request.interface };
-  const answer = await samples.query({ ...filter, ...only, from, to, packet_limit, signal });
+  const answer = await samples.query({ ...filter, ...only, owner, from, to, packet_limit, signal });
   let before: Uint8Array = new Uint8Array(0);
   for (const { interface: name, linktype, records } of answer.chunks) {
     yield { kind: 'records', interface: name, linktype, records };

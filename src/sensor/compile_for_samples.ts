@@ -16,12 +16,23 @@ export interface SampleFilter extends Pick<LookbackQuery, 'programs' | 'formula'
   readonly excluded: ExcludedReason;
 }
 
+/** What is asked of the samples, and for whom. */
+export interface SampleOrder {
+  readonly filter: FilterOrder;
+  readonly account?: string;
+}
+
+type OwnCompiler = Pick<FilterCompiler, 'compile'>;
+
 /** Compiles it. @throws FaultError what the compiler said */
 export async function compileForSamples(
   store: SampleStore,
-  compiler: FilterCompiler,
-  filter: FilterOrder,
+  shared: FilterCompiler,
+  { filter, account: owner }: SampleOrder,
 ): Promise<SampleFilter> {
+  const compiler: OwnCompiler = {
+    compile: (what) => shared.compile({ ...what, ...(owner === undefined ? {} : { owner }) }),
+  };
   const programs = new Map<number, Program>();
   const excluded = new Map<number, string>();
   const linktypes = store.linktypes();
@@ -44,7 +55,7 @@ export async function compileForSamples(
 
 /** What inner packets are judged by; undefined where none can match, and the outside alone counts. */
 async function innerFilter(
-  compiler: FilterCompiler,
+  compiler: OwnCompiler,
   { expression_text }: FilterOrder,
   { text, scope_text }: NonNullable<FilterOrder['inner']>,
   linktypes: readonly number[],
@@ -61,7 +72,7 @@ async function innerFilter(
   return { program: compiled.program, formula: indexFormula(own), scopes };
 }
 
-async function compileFor(compiler: FilterCompiler, filter: FilterTexts, linktype: number): Promise<Compiled> {
+async function compileFor(compiler: OwnCompiler, filter: FilterTexts, linktype: number): Promise<Compiled> {
   const compiled = await compiler.compile({ filter, linktype });
   if (compiled.ok) return compiled.value;
   throw new FaultError([compiled.faults[0] ?? fault('expression_compiler', { reason: 'it said nothing' })]);

@@ -181,7 +181,8 @@ export function runPart(
 
   const compile = async (ring: OpenedRing): Promise<Compiled & { readonly linktype: number }> => {
     const linktype = await ring.linktype();
-    const compiled = await compiler.compile({ filter: assignment.filter, linktype, live: true });
+    const { filter, account: owner = '' } = assignment;
+    const compiled = await compiler.compile({ filter, linktype, live: true, owner });
     if (!compiled.ok) throw asError(compiled.faults);
     return { ...compiled.value, linktype };
   };

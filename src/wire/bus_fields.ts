@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { limits } from '../model/limits.ts';
 
+/** Whose it is: what waits at a sensor gets its turn in round-robin order over accounts. A control of an earlier release does not say. */
+export const account: Type.TOptional<Type.TString> = Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' }));
 const id = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const name = Type.String({ minLength: 1, maxLength: 64 });
 /** A count, or a length of time in nanoseconds: so small that no sum of many leaves the 64 bits of a database. */
@@ -58,6 +60,7 @@ export type FilterOrder = Static<typeof FilterOrder>;
 /** One capture that a sensor should be at work on. All of it, every time: the sensor compares. */
 export const Assignment = Type.Object({
   capture_id: id,
+  account,
   interfaces: Type.Array(name, { maxItems: limits.interfaces_max }),
   filter: FilterOrder,
   snaplen_bytes: Type.Integer({ minimum: 1, maximum: 262_144 }),

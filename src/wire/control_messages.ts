@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { coveredShares } from '../model/covered.ts';
-import { FaultValue, FilterOrder, signed } from './bus_fields.ts';
+import { account, FaultValue, FilterOrder, signed } from './bus_fields.ts';
 
 const name = Type.String({ minLength: 1, maxLength: 64 });
 /** An estimate is many times what was counted. */
@@ -15,6 +15,7 @@ const Nudge = Type.Object({ kind: Type.Literal('nudge'), version: Type.Integer()
 export const LookbackRequest = Type.Object({
   kind: Type.Literal('lookback'),
   version: Type.Integer(),
+  account,
   filter: FilterOrder,
   from: Type.BigInt(),
   to: Type.BigInt(),
@@ -30,6 +31,7 @@ export type LookbackRequest = Static<typeof LookbackRequest>;
 export const EstimateOrder = Type.Object({
   kind: Type.Literal('estimate'),
   version: Type.Integer(),
+  account,
   filter: FilterOrder,
   from: Type.BigInt(),
   to: Type.BigInt(),

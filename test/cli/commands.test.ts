@@ -335,10 +335,10 @@ describe('estimate', () => {
     const none = await world.run(['estimate', 'simple']);
     expect(none.code).toBe(1);
     expect(none.stdout).not.toMatch(/Matching|In the file|Limits|SOURCE/);
-    world.control.answers.set('estimates.estimate', () => raise('estimates_busy', { limit: 18 }));
+    world.control.answers.set('estimates.estimate', () => raise('estimates_busy', { limit: 16 }));
     expect(await world.run(['estimate', 'simple'])).toMatchObject({
       code: 3,
-      stderr: expect.stringContaining('18 estimates are being made or wait for their turn'),
+      stderr: expect.stringContaining('16 estimates of this account wait for their turn'),
     });
   });
 });

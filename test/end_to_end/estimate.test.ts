@@ -26,6 +26,9 @@ import { type Served, startServe } from '../support/serve.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { createCapture } from '../support/take_captures.ts';
 import { endsAsCovered } from '../support/ends_as_covered.ts';
+import { RefusalRate } from '../../src/control/creates/refusal_rate.ts';
+import { LimitCounts } from '../../src/model/limit_counts.ts';
+import { limitFallbacks } from '../../src/model/shared_limits.ts';
 
 const sample_bytes = 160;
 
@@ -243,6 +246,8 @@ describe('at rate 1 in 10 it is near the truth', () => {
         sleep: async (ms) => await new Promise((resolve) => setTimeout(resolve, ms)),
         refusal: () => undefined,
         closing: new AbortController().signal,
+        limits: new LimitCounts(limitFallbacks),
+        refusals: new RefusalRate(new LimitCounts(limitFallbacks), () => 0),
       });
       const principal = { id: 'p'.repeat(32), kind: 'token', account_id, permission: 'write' } as const;
       const by = { principal, account_id, address: '127.0.0.1', request_id: 'r' };

@@ -97,6 +97,8 @@ export async function startServe(options: ServeOptions): Promise<Served> {
       ...(options.tree === undefined ? {} : { EDGETAP_TOKEN: token }),
       EDGETAP_CREATES_PER_MINUTE: '100000',
       EDGETAP_RUNNING_MAX: '1000',
+      // The trees of older commits do not know it.
+      ...(options.tree === undefined ? { EDGETAP_REFUSALS_PER_MINUTE: '100000' } : {}),
       EDGETAP_SPOOL_BYTES: '4000000000',
       EDGETAP_SAMPLE_BYTES: '500000000',
       ...options.env,

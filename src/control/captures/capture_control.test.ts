@@ -19,6 +19,7 @@ import { createCaptureControl } from './capture_control.ts';
 import { createKeeper } from './keeper.ts';
 import { LimitCounts } from '../../model/limit_counts.ts';
 import { limitFallbacks } from '../../model/shared_limits.ts';
+import { RefusalRate } from '../creates/refusal_rate.ts';
 
 const account_id = 'a'.repeat(32);
 const ownership_id = 'b'.repeat(32);
@@ -67,6 +68,7 @@ beforeEach(async () => {
       }),
     checkFilter: unused,
     limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 1, running_full: 1 }),
+    refusals: new RefusalRate(new LimitCounts(limitFallbacks), () => 0),
     packets_max: 1,
     refusal: unused,
     ahead: unused,

@@ -90,7 +90,11 @@ async function check<Spec extends EstimateSpec>(
         : { filter_v1: {}, expression, networks: 'all' },
     );
     faults.push(
-      ...(await filterFaults(deps.checkFilter, filter, { fleet, live: spec.ok && spec.value.type === 'full' })),
+      ...(await filterFaults(deps.checkFilter, filter, {
+        fleet,
+        live: spec.ok && spec.value.type === 'full',
+        owner: by.account_id,
+      })),
     );
   }
   const [first, ...more] = faults;
@@ -103,13 +107,13 @@ async function check<Spec extends EstimateSpec>(
 async function filterFaults(
   checkFilter: CheckFilter,
   filter: JoinedFilter,
-  { fleet, live }: { readonly fleet: readonly SensorRecord[]; readonly live: boolean },
+  { fleet, live, owner }: { readonly fleet: readonly SensorRecord[]; readonly live: boolean; readonly owner: string },
 ): Promise<readonly Fault[]> {
   const known = fleet.flatMap((sensor) => sensor.interfaces.flatMap((port) => port.linktype ?? []));
   const linktypes = known.length === 0 ? [linkTypes.ethernet] : [...new Set(known)];
-  const verdict = await checkFilter({ filter, linktypes, live });
+  const verdict = await checkFilter({ filter, linktypes, live, owner });
   if (!verdict.ok) return atExpression(verdict.faults);
-  const inner = filter.inner === undefined ? undefined : await innerVerdict(checkFilter, filter, filter.inner);
+  const inner = filter.inner === undefined ? undefined : await innerVerdict(checkFilter, filter, filter.inner, owner);
   if (inner?.ok === false) return atExpression(inner.faults);
   // What matches inner packets has something to find on every interface.
   if (inner?.value === 'possible') return [];
@@ -127,9 +131,10 @@ async function innerVerdict(
   checkFilter: CheckFilter,
   { expression_text }: JoinedFilter,
   { text }: InnerFilter,
+  owner: string,
 ): Promise<Result<'possible' | { readonly excluded: string }>> {
   const filter = { expression_text, any_tags_text: text, own_tags_text: '' };
-  const verdict = await checkFilter({ filter, linktypes: [linkTypes.raw], live: false });
+  const verdict = await checkFilter({ filter, linktypes: [linkTypes.raw], live: false, owner });
   if (!verdict.ok) return verdict;
   const excluded = verdict.value[0]?.excluded;
   return ok(excluded === undefined ? 'possible' : { excluded });

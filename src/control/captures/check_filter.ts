@@ -16,4 +16,6 @@ export type CheckFilter = (request: {
   readonly filter: JoinedFilter;
   readonly linktypes: readonly number[];
   readonly live: boolean;
+  /** The account: each has its turns. */
+  readonly owner: string;
 }) => Promise<Result<readonly LinktypeVerdict[]>>;

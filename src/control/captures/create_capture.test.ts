@@ -11,6 +11,7 @@ import type { Caller } from '../control.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import { LimitCounts } from '../../model/limit_counts.ts';
 import { limitFallbacks } from '../../model/shared_limits.ts';
+import { RefusalRate } from '../creates/refusal_rate.ts';
 
 const account_id = 'a'.repeat(32);
 const by: Caller = {
@@ -39,6 +40,7 @@ beforeEach(async () => {
   return () => db.close();
 });
 
+const refusals = new RefusalRate(new LimitCounts(limitFallbacks), () => 0);
 const deps = (): CreateDeps => ({
   db,
   watch: new FleetWatch(() => now),
@@ -49,6 +51,7 @@ const deps = (): CreateDeps => ({
     return { ok: true, value: [] };
   },
   limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 100, running_full: 1 }),
+  refusals,
   packets_max: 10_000,
   buckets: { ofCapture: () => raise('not_found', { what: 'bucket' }) },
   refusal: () => (failure === 'shutdown' ? 'it is shutting down' : undefined),

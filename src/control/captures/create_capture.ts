@@ -18,6 +18,7 @@ import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { type Admission, admitCreate, attemptOf, findRepeat, hasRoom } from '../creates/admit_create.ts';
+import type { RefusalRate } from '../creates/refusal_rate.ts';
 import { bodyHash } from '../creates/body_hash.ts';
 import { membersSince } from '../fleet/members.ts';
 import { captureView } from './capture_view.ts';
@@ -27,6 +28,7 @@ import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 export interface CreateDeps extends CheckDeps {
   readonly random: RandomBytes;
   readonly limits: LimitCounts;
+  readonly refusals: RefusalRate;
   readonly buckets: CaptureBuckets;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;
@@ -52,16 +54,24 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
   const earlier = await findRepeat(db, attemptAt(await db.now()), deps.limits);
   if (earlier !== undefined) return await repeated(db, earlier.capture_id, earlier.rate);
   try {
-    return await createNew(deps, by, body, { received_at, wall }, attemptAt);
+    const { refusals } = deps;
+    const { id } = by.principal;
+    const create = async (): Promise<Created> => await createNew(deps, by, body, { received_at, wall }, attemptAt);
+    const created = await refusals.guard(id, create);
+    // Its rate of captures is a rate already.
+    if (!created.ok && created.fault.name !== 'rate_limited') refusals.count(id);
+    return created;
   } catch (error) {
-    if (isOurs(error)) await remember(db, attemptAt);
+    if (mayComeAgain(error)) await remember(db, attemptAt);
     throw error;
   }
 }
 
-/** Is it edgetap that failed? Then the client sends it again and is to get a new capture, not that of an older create. */
-function isOurs(error: unknown): boolean {
-  return !(error instanceof FaultError) || kindOf(error.faults[0]).status >= 500;
+/** Is it edgetap that failed, or its time that has not come? Then the client sends it again and is to get a new capture, not that of an older create. */
+function mayComeAgain(error: unknown): boolean {
+  if (!(error instanceof FaultError)) return true;
+  const { status } = kindOf(error.faults[0]);
+  return status >= 500 || status === 429;
 }
 
 /** Remembers that this create was refused. A database that fails again has nothing to add to what failed first. */
@@ -83,21 +93,39 @@ async function createNew(
   const { db } = deps;
   const refusal = deps.refusal();
   if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
+  // What is refused by its rate costs no look at it.
+  if (!(await hasRoom(db, attemptAt(await db.now()), deps.limits))) {
+    const over = await refuseOver(deps, attemptAt);
+    if (over !== undefined) return over;
+  }
   const checked = await checkCapture(deps, by, body, wall);
   const { record, parts } = plan(deps, by, checked, received_at);
   await requireAllowed(deps, record);
-  // Not for one that will be refused.
-  const room = await hasRoom(db, attemptAt(await db.now()), deps.limits);
-  const giveUp = room ? deps.ahead(record, checked.fleet) : undefined;
+  const giveUp = deps.ahead(record, checked.fleet);
   const made = await write(deps, by, record, parts, checked.fleet, attemptAt).catch((error: unknown) => {
-    giveUp?.();
+    giveUp();
     throw error;
   });
-  if (made.kind !== 'new') giveUp?.();
+  if (made.kind !== 'new') giveUp();
   if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
   if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
   deps.begun(record, made.generations, made.lease);
   return { ok: true, capture: captureView(record, parts, db.clock), rate: made.rate };
+}
+
+/** Refuses a create whose token has used up its rate, or answers with what it repeats; undefined where there is room after all. */
+async function refuseOver(
+  { db, limits }: CreateDeps,
+  attemptAt: (at: TimeNs) => CreateAttempt,
+): Promise<Created | undefined> {
+  const admission = await db.transaction(async (tx) => {
+    const attempt = attemptAt(await tx.now());
+    const decided = await admitCreate(tx, attempt, 'simple', limits);
+    if (decided.kind === 'refused') await rememberRefusal(tx, attempt);
+    return decided;
+  });
+  if (admission.kind === 'refused') return { ok: false, fault: admission.fault, rate: admission.rate };
+  return admission.kind === 'repeat' ? await repeated(db, admission.capture_id, admission.rate) : undefined;
 }
 
 /** What became of a capture that was to be written down. */

@@ -16,6 +16,9 @@ import type { Caller } from '../control.ts';
 import { formatTime } from '../../model/time.ts';
 import { FleetWatch } from '../fleet/fleet_watch.ts';
 import { createEstimates, type EstimateDeps } from './estimates.ts';
+import { RefusalRate } from '../creates/refusal_rate.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 
 const account_id = 'a'.repeat(32);
 const by: Caller = {
@@ -53,6 +56,7 @@ afterEach(async () => {
   await db.close();
 });
 
+const limits = new LimitCounts(limitFallbacks);
 const deps = (over: Partial<EstimateDeps> = {}): EstimateDeps => ({
   db,
   watch,
@@ -62,6 +66,8 @@ const deps = (over: Partial<EstimateDeps> = {}): EstimateDeps => ({
   sleep: async () => await new Promise((resolve) => setTimeout(resolve, 1)),
   refusal: () => undefined,
   closing: closing.signal,
+  limits,
+  refusals: new RefusalRate(limits, () => 0),
   ...over,
 });
 
@@ -152,6 +158,7 @@ describe('an estimate', () => {
     for (const { order } of asked) {
       expect(order).toEqual({
         kind: 'estimate',
+        account: account_id,
         version: wireVersion,
         from: to - 60n * second,
         to,
@@ -285,7 +292,9 @@ describe('an estimate', () => {
     expect(await createEstimates(deps()).estimate(by, simple, nobody)).toMatchObject({ packets: 1n });
     times = -1000;
     const found = await createEstimates(deps()).estimate(by, simple, nobody);
-    expect(found).toMatchObject({ error_message: expect.stringContaining('4 look-backs at a time') as string });
+    expect(found).toMatchObject({
+      error_message: expect.stringContaining('4 look-backs and estimates of this account at a time') as string,
+    });
     expect(found).not.toHaveProperty('packets');
     expect(times).toBe(-990);
   });
@@ -353,6 +362,30 @@ describe('estimates at one time', () => {
       await expect.poll(() => done).toBe(answered + 1);
     }
     expect(ends).toHaveLength(18);
+  });
+
+  test('of one account leave a turn to another, and are refused by themselves', async () => {
+    await account({ sensors: 'all', networks: 'all' });
+    const other = 'b'.repeat(32);
+    const scope = { sensors: 'all', networks: 'all' } as const;
+    await db.transaction(async (tx) => await insertAccount(tx, { id: other, name: 'y', created: 1n, scope }));
+    const ends: (() => void)[] = [];
+    await sensor('s1', 'ord01', ['eth0'], async (order) => {
+      if (order.account !== other) await new Promise<void>((resolve) => ends.push(resolve));
+      return await tally([tallyOf(order, 'eth0', 1n)]);
+    });
+    const estimates = createEstimates(deps());
+    const running = Array.from({ length: 18 }, async () => await estimates.estimate(by, simple, nobody));
+    await expect
+      .poll(async () => await faultsOf(estimates.estimate(by, simple, AbortSignal.abort())))
+      .toEqual([['estimates_busy', undefined]]);
+    const of_other = { ...by, account_id: other, principal: { ...by.principal, account_id: other } };
+    expect(await estimates.estimate(of_other, simple, nobody)).toMatchObject({ packets: 1n });
+    for (let answered = 0; answered < running.length; answered += 1) {
+      await expect.poll(() => ends.length - answered).toBeGreaterThan(0);
+      ends[answered]?.();
+    }
+    await Promise.all(running);
   });
 
   test.each(['gone', 'closing'] as const)('are given up, on the sensor too: %s', async (why) => {

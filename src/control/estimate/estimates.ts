@@ -1,5 +1,5 @@
 import { joinFilter } from '../../filter/join_filter.ts';
-import { raise } from '../../model/errors/fault.ts';
+import { FaultError, raise } from '../../model/errors/fault.ts';
 import type { Estimate, EstimateSpec } from '../../model/estimate.ts';
 import type { TimeNs } from '../../model/time.ts';
 import { sensorsOfColo } from '../../plan/choose_parts.ts';
@@ -8,8 +8,10 @@ import { observedWindow } from '../../plan/observed_window.ts';
 import type { EstimateOrder } from '../../wire/control_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
 import { type CheckDeps, type Checked, checkEstimate } from '../captures/check_capture.ts';
-import { Turns } from '../../model/turns.ts';
+import { FairTurns } from '../../model/fair_turns.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
 import type { EstimateControl } from '../control.ts';
+import type { RefusalRate } from '../creates/refusal_rate.ts';
 import { membersSince } from '../fleet/members.ts';
 import { type AskTallyDeps, askTally } from './ask_tally.ts';
 import { observedShares } from './observed_shares.ts';
@@ -18,21 +20,26 @@ import { observedShares } from './observed_shares.ts';
 export interface EstimateDeps extends CheckDeps, AskTallyDeps {
   /** Why no question is taken at the moment, if so. */
   refusal(): string | undefined;
+  readonly refusals: RefusalRate;
+  /** `estimates` and `estimates_waiting` count. */
+  readonly limits: LimitCounts;
   /** Fires when control ends. */
   readonly closing: AbortSignal;
 }
 
-/** Half of what a sensor answers at one time: the rest is for captures. */
-const estimates_at_once = 2;
-/** So many more may wait for their turn. */
-const waiting_max = 16;
-
 /** Answers what captures would catch. Nothing is written, and no rate of creates is used up. */
 export function createEstimates(deps: EstimateDeps): EstimateControl {
-  const turns = new Turns(estimates_at_once);
-  let asked = 0;
+  const { limits } = deps;
+  const { estimates: total, estimates_waiting: waiting_per_owner } = limits.values;
+  const turns = new FairTurns({ total, per_owner: Math.max(1, total - 1), waiting_per_owner });
+  limits.measure('estimates', () => turns.running);
+  limits.measure('estimates_waiting', () => turns.most_waiting);
+  const full = (): never => {
+    throw new FaultError([limits.refuse('estimates_waiting')]);
+  };
 
   const askSensors = async (
+    account_id: string,
     { spec, scope, fleet }: Checked<EstimateSpec>,
     now: TimeNs,
     signal: AbortSignal,
@@ -43,6 +50,7 @@ export function createEstimates(deps: EstimateDeps): EstimateControl {
     const order: EstimateOrder = {
       kind: 'estimate',
       version: wireVersion,
+      account: account_id,
       filter: joinFilter({ filter_v1: spec.filter_v1, expression: spec.filter_expression, networks: scope.networks }),
       ...window,
     };
@@ -64,14 +72,15 @@ export function createEstimates(deps: EstimateDeps): EstimateControl {
       const reason = deps.refusal();
       if (reason !== undefined) raise('unavailable', { what: 'edgetap', reason });
       const now = deps.db.wall();
-      const checked = await checkEstimate(deps, by, body, now);
-      const limit = estimates_at_once + waiting_max;
-      if (asked >= limit) raise('estimates_busy', { limit });
-      asked += 1;
+      const check = async (): Promise<Checked<EstimateSpec>> => await checkEstimate(deps, by, body, now);
+      const checked = await deps.refusals.guard(by.principal.id, check);
+      const signal = AbortSignal.any([gone, deps.closing]);
+      const ask = async (): Promise<Estimate> => await askSensors(by.account_id, checked, now, signal);
       try {
-        return await turns.take(async () => await askSensors(checked, now, AbortSignal.any([gone, deps.closing])));
-      } finally {
-        asked -= 1;
+        return await turns.take(by.account_id, ask, full, signal);
+      } catch (error) {
+        if (!signal.aborted || error instanceof FaultError) throw error;
+        return raise('unavailable', { what: 'The estimate', reason: 'it was given up' });
       }
     },
   };

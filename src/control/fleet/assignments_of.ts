@@ -49,6 +49,7 @@ function assignment(capture: CaptureRecord, arm_from: TimeNs, interfaces: string
   const deliver_before = end + BigInt(limits.upload_expiry_s) * second;
   return {
     capture_id: capture.id,
+    account: capture.account_id,
     interfaces,
     filter,
     snaplen_bytes: limits.full_snaplen_bytes,

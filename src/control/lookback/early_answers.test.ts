@@ -21,8 +21,8 @@ const nobody = new AbortController().signal;
 test('an answer is handed out once; what was not asked, or failed, is to be asked anew', async () => {
   const early = new EarlyAnswers<string>(4);
   const [good, bad] = [question(), question()];
-  const giveUp = early.begin('good', good.ask);
-  early.begin('bad', bad.ask);
+  const giveUp = early.begin('good', 'a', good.ask);
+  early.begin('bad', 'a', bad.ask);
   const taken = early.take('good', nobody);
   good.answer.resolve('here');
   bad.answer.reject(new Error('gone'));
@@ -39,13 +39,17 @@ test('an answer is handed out once; what was not asked, or failed, is to be aske
 test('what is given up is told so, and leaves its place to another', async () => {
   const early = new EarlyAnswers<string>(1);
   const [first, second, third] = [question(), question(), question()];
-  const giveUp = early.begin('first', first.ask);
-  early.begin('second', second.ask)();
+  const giveUp = early.begin('first', 'a', first.ask);
+  early.begin('second', 'a', second.ask)();
   expect(await early.take('second', nobody)).toBeUndefined();
+  // Another owner's is none of its business.
+  const others = question();
+  early.begin('others', 'b', others.ask)();
+  expect(others.given_up()).toBe(true);
   giveUp();
   expect([first.given_up(), second.given_up()]).toEqual([true, false]);
   expect(await early.take('first', nobody)).toBeUndefined();
-  early.begin('third', third.ask);
+  early.begin('third', 'a', third.ask);
   early.close();
   expect([third.given_up(), await early.take('third', nobody)]).toEqual([true, undefined]);
 });
@@ -53,8 +57,8 @@ test('what is given up is told so, and leaves its place to another', async () =>
 test('who waits for one can give it up, as the end of the process does', async () => {
   const early = new EarlyAnswers<string>(2);
   const [first, second] = [question(), question()];
-  early.begin('first', first.ask);
-  early.begin('second', second.ask);
+  early.begin('first', 'a', first.ask);
+  early.begin('second', 'a', second.ask);
   const ending = new AbortController();
   const taken = early.take('first', ending.signal);
   ending.abort();

@@ -1,21 +1,25 @@
 /** Answers that are asked for before it is certain that somebody will want them. */
 export class EarlyAnswers<Answer> {
   readonly #limit: number;
-  readonly #asked = new Map<string, { readonly answer: Promise<Answer>; readonly giveUp: AbortController }>();
+  readonly #asked = new Map<
+    string,
+    { readonly owner: string; readonly answer: Promise<Answer>; readonly giveUp: AbortController }
+  >();
 
-  /** At most so many at one time. */
+  /** At most so many of one owner at one time. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Asks, unless too many are asked for already. Returns how to give it up; after `take` that does nothing. */
-  begin(name: string, ask: (signal: AbortSignal) => Promise<Answer>): () => void {
-    if (this.#asked.size >= this.#limit) return () => undefined;
+  /** Asks, unless too many of this owner are asked for already. Returns how to give it up; after `take` that does nothing. */
+  begin(name: string, owner: string, ask: (signal: AbortSignal) => Promise<Answer>): () => void {
+    const of_owner = [...this.#asked.values()].filter((one) => one.owner === owner).length;
+    if (of_owner >= this.#limit) return () => undefined;
     const giveUp = new AbortController();
     const answer = ask(giveUp.signal);
     // Whoever takes it sees its failure; until then it is nobody's.
     answer.catch(() => undefined);
-    const one = { answer, giveUp };
+    const one = { owner, answer, giveUp };
     this.#asked.set(name, one);
     return () => {
       if (this.#asked.get(name) !== one) return;

@@ -13,7 +13,8 @@ import { type FleetMember, servedInterfaces, visibleSensors } from '../../plan/c
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs, type JobLease } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import { Turns } from '../../model/turns.ts';
+import { FairTurns } from '../../model/fair_turns.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
 import { resultName } from '../delivery/place_of.ts';
 import type { FleetWatch } from '../fleet/fleet_watch.ts';
 import { heardOf } from '../fleet/heard_of.ts';
@@ -37,10 +38,10 @@ export interface LookbackDeps extends CaptureJobDeps {
   /** Where result files are kept. */
   readonly results: Bucket;
   readonly application: string;
+  /** `lookbacks` counts. */
+  readonly limits: LimitCounts;
 }
 
-/** As many as a sensor answers at one time: more would only be told to come again. */
-const lookbacks_at_once = 4;
 /** A sensor that restarts is back within this. */
 const patience_ms = 6000;
 /** The sensor waits up to 2 s for its last packets, and then searches. */
@@ -67,8 +68,11 @@ interface HeardAnswer {
 /** Answers simple captures from the sensors' samples. */
 export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
   const { db, keeper } = deps;
-  const turns = new Turns(lookbacks_at_once);
-  const early = new EarlyAnswers<readonly HeardAnswer[]>(lookbacks_at_once);
+  const { lookbacks } = deps.limits.values;
+  const per_owner = Math.max(1, lookbacks - 1);
+  const turns = new FairTurns({ total: lookbacks, per_owner });
+  deps.limits.measure('lookbacks', () => turns.running);
+  const early = new EarlyAnswers<readonly HeardAnswer[]>(per_owner);
 
   const take = async (capture_id: string, ...events: readonly CaptureEvent[]): Promise<void> => {
     await keeper().take([{ capture_id, events }]);
@@ -133,9 +137,9 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
   };
 
   const answer = async (record: CaptureRecord, signal: AbortSignal, own: JobLease): Promise<void> => {
-    const { id, spec, scope } = record;
+    const { id, spec } = record;
     if (spec.type !== 'simple') return;
-    const request = lookbackRequest(spec, scope);
+    const request = lookbackRequest(spec, record);
     const answers = (await early.take(id, signal)) ?? (await askVisible(record, request, signal));
     if (signal.aborted) return;
     const at = await db.now();
@@ -186,10 +190,10 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       const record = await captureById(db, captureId);
       if (record === undefined || isFinal(record.status)) return;
       try {
-        return await turns.take(async () => await answer(record, signal, own));
+        return await turns.take(record.account_id, async () => await answer(record, signal, own), none, signal);
       } catch (error) {
-        if (!(error instanceof FaultError)) throw error;
         if (signal.aborted) return;
+        if (!(error instanceof FaultError)) throw error;
         const [fault] = error.faults;
         deps.warn(fault, `look-back ${captureId}`);
         if (tries === write_tries) {
@@ -203,20 +207,29 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
     begin: (captureId, lease) => jobs.begin(captureId, lease),
     claim: async (tx, captureId) => await jobs.claim(tx, captureId),
     end: (captureId) => jobs.end(captureId),
-    askAhead: ({ id, spec, scope }, sensors) => {
+    askAhead: (record, sensors) => {
+      const { id, spec, account_id } = record;
       if (spec.type !== 'simple') return () => undefined;
-      const request = lookbackRequest(spec, scope);
+      const request = lookbackRequest(spec, record);
       const ask = (signal: AbortSignal): Promise<readonly HeardAnswer[]> =>
         turns.take(
+          account_id,
           async () => await askAll(membersSince(sensors, request.from, deps), request, signal, async () => undefined),
+          none,
+          signal,
         );
-      return early.begin(id, ask);
+      return early.begin(id, account_id, ask);
     },
     close: async () => {
       early.close();
       await jobs.close();
     },
   };
+}
+
+/** However many wait: their number is bounded by the rate of creates. */
+function none(): never {
+  throw new TypeError('a look-back was refused its turn');
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -5,7 +5,7 @@ import type { Covered } from '../../model/covered.ts';
 import type { Fault } from '../../model/errors/fault.ts';
 import { limits } from '../../model/limits.ts';
 import type { PartPast } from '../../model/past.ts';
-import type { Scope } from '../../model/scope.ts';
+import type { CaptureRecord } from '../../model/record.ts';
 import { createCaptureReader } from '../../pcap/capture_reader.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import type { PartWithoutPast } from '../../plan/awaited_pasts.ts';
@@ -57,12 +57,13 @@ export async function fetchPast(
   deps: FetchDeps,
   part: PartWithoutPast,
   { filter_v1, filter_expression, lookback_s = 0 }: FullSpec,
-  scope: Scope,
+  { account_id, scope }: CaptureRecord,
   signal: AbortSignal,
 ): Promise<FetchedPast> {
   const request: LookbackRequest = {
     kind: 'lookback',
     version: wireVersion,
+    account: account_id,
     filter: joinFilter({ filter_v1, expression: filter_expression, networks: scope.networks }),
     // A window of the bus is (from, to].
     from: part.armed_at - seconds(lookback_s) - 1n,

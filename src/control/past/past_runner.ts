@@ -14,7 +14,7 @@ import type { MachineTimes } from '../../plan/machine_times.ts';
 import { seconds } from '../../plan/seconds.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import { Turns } from '../../model/turns.ts';
+import { FairTurns } from '../../model/fair_turns.ts';
 import { rememberStaged } from '../delivery/clear_uploads.ts';
 import { pastName } from '../delivery/place_of.ts';
 import { type FetchedPast, type FetchedStream, fetchPast } from './fetch_past.ts';
@@ -29,9 +29,9 @@ export interface PastDeps extends CaptureJobDeps {
 }
 
 /** Each holds up to 2 MB. */
-const fetches_at_once = 16;
-/** A sensor answers four questions at one time: two places are left to look-backs that somebody waits for. */
-const fetches_of_sensor = 2;
+const fetches_at_once = { total: 20, per_owner: 16 };
+/** Of the questions that a sensor answers at one time; the others are left to look-backs that somebody waits for. Owners are accounts. */
+const fetches_of_sensor = { total: 3, per_owner: 2 };
 const retry_first_ms = 200;
 const retry_most_ms = 5000;
 const pcap_type = 'application/vnd.tcpdump.pcap';
@@ -42,12 +42,12 @@ const pcap_type = 'application/vnd.tcpdump.pcap';
  */
 export function createPastRunner(deps: PastDeps): CaptureJobs {
   const { db, staging } = deps;
-  const turns = new Turns(fetches_at_once);
-  const turnsOf = new Map<string, Turns>();
-  const inTurn = async <T>(sensor: string, run: () => Promise<T>): Promise<T> => {
-    const own = turnsOf.get(sensor) ?? new Turns(fetches_of_sensor);
+  const turns = new FairTurns(fetches_at_once);
+  const turnsOf = new Map<string, FairTurns>();
+  const inTurn = async <T>(sensor: string, account_id: string, run: () => Promise<T>): Promise<T> => {
+    const own = turnsOf.get(sensor) ?? new FairTurns(fetches_of_sensor);
     turnsOf.set(sensor, own);
-    return await own.take(async () => await turns.take(run));
+    return await own.take(account_id, async () => await turns.take(account_id, run, none), none);
   };
 
   const commit = async ({ capture_id, sensor, interface: name }: PartWithoutPast, past: PartPast): Promise<void> => {
@@ -101,12 +101,17 @@ export function createPastRunner(deps: PastDeps): CaptureJobs {
   /** One try of one part; gives what keeps it from being fetched. */
   const tryPart = async (
     part: PartWithoutPast,
-    { spec, scope }: CaptureRecord,
+    record: CaptureRecord,
     signal: AbortSignal,
   ): Promise<Fault | undefined> => {
+    const { spec, account_id } = record;
     if (spec.type !== 'full') return undefined;
     try {
-      const fetched = await inTurn(part.sensor, async () => await fetchPast(deps, part, spec, scope, signal));
+      const fetched = await inTurn(
+        part.sensor,
+        account_id,
+        async () => await fetchPast(deps, part, spec, record, signal),
+      );
       if (fetched.kind === 'not_yet') return fetched.fault;
       if (!signal.aborted) await keep(part, spec, fetched);
       return undefined;
@@ -153,6 +158,11 @@ export function createPastRunner(deps: PastDeps): CaptureJobs {
       wait_ms = done === undefined ? Math.min(2 * wait_ms, retry_most_ms) : retry_first_ms;
     }
   });
+}
+
+/** However many wait: their number is bounded by that of the captures. */
+function none(): never {
+  throw new TypeError('a past was refused its turn');
 }
 
 /** Can these samples stand in one file with the part's packets? */

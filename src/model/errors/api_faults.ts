@@ -103,9 +103,9 @@ export const apiFaults = {
   header_invalid: { code: 1020, status: 400, retry: 'no', text: 'The header {name} must be {expected}.' },
   estimates_busy: {
     code: 1021,
-    status: 503,
+    status: 429,
     retry: 'soon',
-    text: '{limit} estimates are being made or wait for their turn, the most at one time.',
+    text: '{limit} estimates of this account wait for their turn already, the most at one time ({setting}).',
   },
   capture_rings_lacking: {
     code: 1022,

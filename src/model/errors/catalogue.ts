@@ -8,6 +8,7 @@ import { pcapFaults } from './pcap_faults.ts';
 import { requestFaults } from './request_faults.ts';
 import { samplesFaults } from './samples_faults.ts';
 import { sensorFaults } from './sensor_faults.ts';
+import { shareFaults } from './share_faults.ts';
 import { stateFaults } from './state_faults.ts';
 import { storageFaults } from './storage_faults.ts';
 import { uploadFaults } from './upload_faults.ts';
@@ -26,6 +27,7 @@ type Catalogue = typeof apiFaults &
   typeof stateFaults &
   typeof operatorFaults &
   typeof sensorFaults &
+  typeof shareFaults &
   typeof noticeFaults;
 
 /** Every error that edgetap knows, by name. One file per area; each area has its codes. */
@@ -42,6 +44,7 @@ export const catalogue: Catalogue = {
   ...stateFaults,
   ...operatorFaults,
   ...sensorFaults,
+  ...shareFaults,
   ...noticeFaults,
 } satisfies Readonly<Record<string, FaultKind>>;
 

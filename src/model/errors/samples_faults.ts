@@ -11,7 +11,7 @@ export const samplesFaults = {
     code: 1602,
     status: 503,
     retry: 'soon',
-    text: 'This sensor answers {limit} look-backs at a time already.',
+    text: 'This sensor answers {limit} look-backs and estimates of this account at a time already, and as many wait for that.',
   },
   segment_cut: {
     code: 1603,

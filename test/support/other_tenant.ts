@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Envelope, Served } from './serve.ts';
+
+const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
+const run = promisify(execFile);
+
+/** The same edgetap as another account sees it, which sees everything: what is made with it is that account's. */
+export async function otherTenant(served: Served, name: string): Promise<Served> {
+  const operator = async (...args: string[]): Promise<Readonly<Record<string, string>>> => {
+    const { stdout } = await run(process.execPath, [program, ...args, '--json', '--data-dir', served.data_dir]);
+    return JSON.parse(stdout) as Record<string, string>;
+  };
+  const { id: account_id = '' } = await operator('account', 'create', name, '--sensors', 'all', '--networks', 'all');
+  const { token = '' } = await operator(
+    'token',
+    'create',
+    '--account',
+    account_id,
+    '--name',
+    name,
+    '--permission',
+    'write',
+  );
+  return {
+    ...served,
+    account_id,
+    token,
+    call: async (method, path, body) => {
+      const response = await fetch(`${served.url}/client/v4/accounts/${account_id}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (text === '' ? {} : JSON.parse(text)) as Envelope,
+      };
+    },
+  };
+}
