@@ -29,6 +29,8 @@ export interface FileBucketOptions {
   readonly destination: Extract<Destination, { readonly scheme: 'file' }>;
   /** Directories that the operator allows; the destination must lie in one. */
   readonly allowed_roots: readonly string[];
+  /** The name of the only directory in such a root that it may be, or lie below; it is made on demand. */
+  readonly only_below?: string;
   /** Where this edgetap's `/intake/pieces` is reached, as in `http://127.0.0.1:8787`. */
   readonly intake_url: string;
   /** Keys for signed URLs, newest first; 32 bytes each. */
@@ -40,20 +42,27 @@ export interface FileBucketOptions {
 }
 
 const signature_s = 900n;
+const levels_max = 8;
 /** Nearly every look-back's file is one read. */
 const read_max_bytes = 2_097_152;
 const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
 /**
  * Opens a directory as a bucket. Objects appear whole or not at all: they are written under a hidden name, synced, and renamed.
- * @throws {FaultError} `bucket_directory_refused` when the destination lies in no allowed root
+ * @throws {FaultError} `bucket_directory_refused` when the destination lies in no allowed root, `bucket_directory_deep` when it lies too deep in one
  */
 export function openFileBucket(options: FileBucketOptions): Bucket {
-  const { allowed_roots, signing_keys, now, random_bytes } = options;
+  const { only_below, signing_keys, now, random_bytes } = options;
   const { directory } = options.destination;
   const destination = canonicalDestination(options.destination);
-  const allowed =
-    allowedRoot(directory, allowed_roots) ?? raise('bucket_directory_refused', { allowed: allowed_roots.join(', ') });
+  const allowed_directories = options.allowed_roots.map((root) =>
+    only_below === undefined ? root : `${root}/${only_below}`,
+  );
+  const within_roots = { allowed: allowed_directories.join(', ') };
+  const allowed = allowedRoot(directory, options.allowed_roots) ?? raise('bucket_directory_refused', within_roots);
+  if (only_below !== undefined && allowed.segments[0] !== only_below) raise('bucket_directory_refused', within_roots);
+  if (allowed.segments.length > levels_max)
+    raise('bucket_directory_deep', { limit: levels_max, allowed: allowed.root });
 
   /** Runs a step in the directory that a key's file is in. */
   const within = async <T>(
@@ -71,7 +80,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         await at.close();
       }
     } catch (error) {
-      throw fileFault(error, destination, allowed_roots);
+      throw fileFault(error, destination, allowed_directories);
     }
   };
 

@@ -15,6 +15,8 @@ export interface BucketWorld {
   readonly ambient: boolean;
   /** Directories that `file://` may lead into. */
   readonly allowed_roots: readonly string[];
+  /** The one directory in them that whoever opens the bucket may use; all of them by default. */
+  readonly only_below?: string;
   /** Where this edgetap's intake of pieces is reached, as in `http://127.0.0.1:8787`. */
   readonly intake_url: string;
   readonly signing_keys: readonly Uint8Array[];
@@ -29,7 +31,8 @@ export interface BucketWorld {
 
 /**
  * Opens the bucket of a destination; makes no request yet.
- * @throws {FaultError} `bucket_keys_missing`, `bucket_ambient_refused`, `bucket_ambient_endpoint`, `bucket_directory_refused`
+ * @throws {FaultError} `bucket_keys_missing`, `bucket_ambient_refused`, `bucket_ambient_endpoint`, `bucket_directory_refused`,
+ *   `bucket_directory_deep`
  */
 export function openBucket(destination: Destination, secrets: BucketSecrets | undefined, world: BucketWorld): Bucket {
   if (destination.scheme === 'file') return openFileBucket({ ...world, destination });

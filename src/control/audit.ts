@@ -44,8 +44,15 @@ export interface AuditEntry {
   readonly detail: string;
 }
 
-/** Writes an audit row, in the transaction of what it tells of: one does not commit without the other. */
-export async function writeAudit(tx: Transaction, actor: Actor, entry: AuditEntry, random: RandomBytes): Promise<void> {
+/** Writes an audit row, in the transaction of what it tells of: one does not commit without the other. Gives the row's id. */
+export async function writeAudit(
+  tx: Transaction,
+  actor: Actor,
+  entry: AuditEntry,
+  random: RandomBytes,
+): Promise<string> {
   const { account_id, principal_id, address } = actor;
-  await insertAudit(tx, { id: idFrom(random(16)), at: tx.wall(), account_id, principal_id, address, ...entry });
+  const id = idFrom(random(16));
+  await insertAudit(tx, { id, at: tx.wall(), account_id, principal_id, address, ...entry });
+  return id;
 }

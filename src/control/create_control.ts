@@ -10,6 +10,7 @@ import type { RandomBytes } from './audit.ts';
 import { CaptureChanges } from './captures/capture_changes.ts';
 import { createCaptureControl } from './captures/capture_control.ts';
 import type { CheckFilter } from './captures/check_filter.ts';
+import { DownloadAudit } from './captures/download_audit.ts';
 import { createKeeper } from './captures/keeper.ts';
 import type { Control } from './control.ts';
 import { RefusalRate } from './creates/refusal_rate.ts';
@@ -24,6 +25,7 @@ import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
 import { createMetrics } from './metrics.ts';
 import type { Ownerships } from './ownership/ownerships.ts';
+import type { Quotas } from './quotas.ts';
 import { createPastRunner } from './past/past_runner.ts';
 import { type HostPart, readReadiness } from './readiness.ts';
 import { createSetAside, type SetAside } from './set_aside.ts';
@@ -43,6 +45,7 @@ export interface ControlParts {
   readonly checkFilter: CheckFilter;
   readonly random: RandomBytes;
   readonly limits: LimitCounts;
+  readonly quotas: Quotas;
   readonly packets_max: number;
   readonly keep_ns: bigint;
   readonly times: MachineTimes;
@@ -98,7 +101,7 @@ export function startControl(parts: ControlParts): RunningControl {
   const refusals = new RefusalRate(parts.limits, () => performance.now());
   const shared = { ...parts, warn, watch, buckets, refusals, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
-  const lookbacks = createLookbackRunner(shared);
+  const lookbacks = createLookbackRunner({ ...shared, usage: parts.quotas.usage });
   const pasts = createPastRunner(shared);
   const delivery = createPartDelivery(shared);
   const clearUp = async (run: () => Promise<void>): Promise<void> => {
@@ -122,8 +125,10 @@ export function startControl(parts: ControlParts): RunningControl {
     parts.times,
     changes,
   );
+  const downloads = new DownloadAudit({ db, random: parts.random, monotonic: () => performance.now() });
   const captures = createCaptureControl({
     ...shared,
+    downloads,
     keeper,
     changes,
     endWork: (captureId) => {
@@ -160,6 +165,7 @@ export function startControl(parts: ControlParts): RunningControl {
         for (const by_ns of await db.clock.keep())
           warn(fault('clock_set', { by_s: (Number(by_ns) / 1e9).toFixed(3) }), 'the clock');
         await keeper.tick();
+        await downloads.flush();
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
         warn(error.faults[0], 'letting time pass');
@@ -217,6 +223,7 @@ export function startControl(parts: ControlParts): RunningControl {
       closing.abort();
       await Promise.all([conversions.close(), lookbacks.close(), pasts.close(), ticking, clearing]);
       await parts.authenticator.flushUses();
+      await clearUp(async () => await downloads.flush());
       await bus.close();
       await sayGoodBye(db, watch, warn);
     },

@@ -8,6 +8,7 @@ import type { Database } from '../db/database.ts';
 import { acquireLease, releaseLease } from '../db/leases.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { insertParts, partsOf } from '../db/parts.ts';
+import { AccountUsage } from '../model/account_usage.ts';
 import type { CaptureRecord } from '../model/record.ts';
 import { expire } from './expiry.ts';
 
@@ -63,7 +64,8 @@ async function store(change: Partial<CaptureRecord>): Promise<string> {
 }
 
 const run = (removeResult: (record: CaptureRecord) => Promise<void>): ReturnType<typeof expire> =>
-  expire({ db, keep_ns: 7n * day, removeResult, random });
+  expire({ db, keep_ns: 7n * day, keep_audit_ns: 30n * day, removeResult, usage, random });
+const usage = new AccountUsage();
 const remove = async (record: CaptureRecord): Promise<void> => {
   removed.push(record.id);
 };

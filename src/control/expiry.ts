@@ -1,19 +1,26 @@
+import { pruneAudit } from '../db/audit.ts';
 import { deleteCapture, expiredCaptures } from '../db/captures.ts';
 import { pruneCreates } from '../db/creates.ts';
 import type { Database } from '../db/database.ts';
 import { pruneLeases } from '../db/leases.ts';
+import type { AccountUsage } from '../model/account_usage.ts';
 import type { CaptureRecord } from '../model/record.ts';
+import { forgetUsed } from './captures/forget_used.ts';
 import { operatorOf, type RandomBytes, writeAudit } from './audit.ts';
 
 const batch_count = 100;
+const audit_count = 1000;
 
 /** What expiry needs. */
 export interface ExpiryDeps {
   readonly db: Database;
   /** How long a capture is kept after its end. */
   readonly keep_ns: bigint;
+  /** How long an audit row is kept. */
+  readonly keep_audit_ns: bigint;
   /** Removes the result files that are edgetap's own, never an object in a user's bucket. One that is gone is well. */
   readonly removeResult: (record: CaptureRecord) => Promise<void>;
+  readonly usage: AccountUsage;
   readonly random: RandomBytes;
 }
 
@@ -27,9 +34,16 @@ export interface Expired {
 /**
  * Removes the captures that ended longer ago than they are kept: first the files, then the rows, so that a crash between the
  * two leaves nothing that no row knows. Also forgets claims on creates that nothing can repeat any more, and leases that nobody
- * holds. Audit rows stay.
+ * holds. Audit rows outlive what they tell of, as long as they are kept.
  */
-export async function expire({ db, keep_ns, removeResult, random }: ExpiryDeps): Promise<Expired> {
+export async function expire({
+  db,
+  keep_ns,
+  keep_audit_ns,
+  removeResult,
+  usage,
+  random,
+}: ExpiryDeps): Promise<Expired> {
   const now = await db.now();
   const failed: { id: string; error: unknown }[] = [];
   let expired = 0;
@@ -50,6 +64,7 @@ export async function expire({ db, keep_ns, removeResult, random }: ExpiryDeps):
         const entry = { action: 'capture.expire', subject: record.id, detail: record.status } as const;
         await writeAudit(tx, { ...operatorOf(record.account_id), principal_id: 'edgetap' }, entry, random);
       });
+      forgetUsed(usage, record);
       expired += 1;
     }
   }
@@ -57,5 +72,8 @@ export async function expire({ db, keep_ns, removeResult, random }: ExpiryDeps):
     await pruneCreates(tx, now);
     await pruneLeases(tx, now);
   });
+  // Moments of the audit are the wall clock's, of which a step must not take all.
+  const audit_before = db.clock.toWall(now - keep_audit_ns);
+  while ((await db.transaction(async (tx) => await pruneAudit(tx, audit_before, audit_count))) === audit_count);
   return { expired, failed };
 }

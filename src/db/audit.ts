@@ -2,7 +2,7 @@ import type { TimeNs } from '../model/time.ts';
 import { builtInsert } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 
-/** One thing that was done, by whom, to what. Rows are only ever added: there is no function that changes or deletes one. */
+/** One thing that was done, by whom, to what. Rows are added and grow old: there is no function that changes what one tells. */
 export interface AuditRecord {
   readonly id: string;
   readonly at: TimeNs;
@@ -15,13 +15,31 @@ export interface AuditRecord {
   readonly detail: string;
   /** The client's address. */
   readonly address: string;
+  /** How many times it was done within a minute. */
+  readonly times: bigint;
 }
 
 const insertRow = builtInsert('audit');
 
 /** Adds a row, in the transaction of what it tells of. */
-export async function insertAudit(tx: Transaction, record: AuditRecord): Promise<void> {
+export async function insertAudit(tx: Transaction, record: Omit<AuditRecord, 'times'>): Promise<void> {
   await insertRow(tx, record);
+}
+
+/** What a row tells of was done so many times by now. */
+export async function repeatAudit(tx: Transaction, id: string, times: number): Promise<void> {
+  await tx.query
+    .updateTable('audit')
+    .set({ times: BigInt(times) })
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Deletes the oldest rows from before a moment, so many at most; returns how many there were. */
+export async function pruneAudit(tx: Transaction, before: TimeNs, most: number): Promise<number> {
+  const old = tx.query.selectFrom('audit').select('id').where('at', '<', before).orderBy('at').limit(most);
+  const { numDeletedRows } = await tx.query.deleteFrom('audit').where('id', 'in', old).executeTakeFirst();
+  return Number(numDeletedRows);
 }
 
 /** The newest rows of an account, newest first. */

@@ -1,5 +1,6 @@
 import { type Kysely, type Migration, Migrator } from 'kysely';
 import { raise } from '../model/errors/fault.ts';
+import { auditTimes } from './migrations/audit_times.ts';
 import { beginningOfParts } from './migrations/beginning_of_parts.ts';
 import { initialSchema } from './migrations/initial_schema.ts';
 import { pastOfCaptures } from './migrations/past_of_captures.ts';
@@ -20,6 +21,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006_staged_sums': stagedSums,
   '0007_beginning_of_parts': beginningOfParts,
   '0008_sensor_identity': sensorIdentity,
+  '0009_audit_times': auditTimes,
 };
 
 /**

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely';
 import type { Covered } from '../model/covered.ts';
 import type { Permission } from '../model/principal.ts';
 import type { Delivery, PartPhase, StopCause } from '../model/record.ts';
@@ -171,7 +172,7 @@ export interface SensorsTable {
   left_at: bigint | null;
 }
 
-/** What was done by whom: rows are only ever added. */
+/** What was done by whom. */
 export interface AuditTable {
   id: string;
   at: bigint;
@@ -181,6 +182,8 @@ export interface AuditTable {
   subject: string;
   detail: string;
   address: string;
+  /** How many times, within a minute. */
+  times: Generated<bigint>;
 }
 
 /** Creates of the last minutes, so that a repeated one is known. */

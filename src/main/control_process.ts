@@ -15,7 +15,12 @@ import { isSealedWithOldKey, openSecrets, sealSecrets } from '../bucket/sealed_s
 import { realWaiting } from '../bucket/waiting.ts';
 import { ipcControlBus } from '../bus/ipc.ts';
 import { createAuthenticator } from '../control/accounts/authenticator.ts';
-import { type BootstrapOptions, ensureBootstrap, givenTokenHashes } from '../control/accounts/ensure_bootstrap.ts';
+import {
+  type BootstrapOptions,
+  ensureBootstrap,
+  firstAccount,
+  givenTokenHashes,
+} from '../control/accounts/ensure_bootstrap.ts';
 import { startControl } from '../control/create_control.ts';
 import { abandonStrays } from '../control/delivery/abandon_strays.ts';
 import { resultName } from '../control/delivery/place_of.ts';
@@ -23,7 +28,9 @@ import { expire } from '../control/expiry.ts';
 import { createOwnerships } from '../control/ownership/ownerships.ts';
 import { reseal } from '../control/ownership/reseal.ts';
 import type { Vault } from '../control/ownership/vault.ts';
+import { Quotas } from '../control/quotas.ts';
 import { createSetAside } from '../control/set_aside.ts';
+import { readAccountUsage } from '../db/account_usage.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
@@ -36,6 +43,7 @@ import { busLink } from './bus_link.ts';
 import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
 import { matchIdentity } from './data_identity.ts';
+import { watchDiskRoom } from './disk_room.ts';
 import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
@@ -118,19 +126,31 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     openFileBucket({ ...world, allowed_roots: own_roots, destination: { scheme: 'file', directory } });
   const [results, staging] = [own(directories.results), own(directories.staging)];
 
+  const limits = new LimitCounts(settings.limits);
+  const room = watchDiskRoom(settings.data_dir);
+  const quotas = new Quotas(limits, await readAccountUsage(db), () => room.freeBytes());
+  let first_account: string | undefined;
+  /** What an account may open: the first one all of what the operator allows, any other what is under its own id. */
+  const worldOf = async (account_id: string): Promise<BucketWorld> => {
+    first_account ??= await firstAccount(db);
+    return account_id === first_account ? world : { ...world, only_below: account_id };
+  };
   const ownerships = createOwnerships({
     db,
-    openBucket: async (destination, secrets) => openBucket(destination, secrets, world),
+    openBucket: async (destination, secrets, account_id) => openBucket(destination, secrets, await worldOf(account_id)),
+    quotas,
+    limits,
+    monotonic: () => performance.now(),
     vault,
     ambient: settings.ambient_credentials,
     random,
   });
-  const limits = new LimitCounts(settings.limits);
   const compiler = createFilterCompiler({ limits });
   const keep_ns = BigInt(settings.keep_days) * day_ns;
+  const keep_audit_ns = BigInt(settings.audit_days) * day_ns;
   const openOwnership = async (id: string): Promise<Bucket> => {
-    const { destination, secrets } = await ownerships.open(id);
-    return openBucket(destination, secrets, world);
+    const { account_id, destination, secrets } = await ownerships.open(id);
+    return openBucket(destination, secrets, await worldOf(account_id));
   };
   await abandonStrays({ db, results, staging, openOwnership, warn });
   const running = startControl({
@@ -145,6 +165,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     checkFilter: async (request) => await compiler.check(request),
     random,
     limits,
+    quotas,
     packets_max: settings.packets_max,
     keep_ns,
     times: machineTimes,
@@ -155,7 +176,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     warn,
     sensors: [settings.sensor],
     host: [
-      diskPart(settings.data_dir),
+      diskPart(settings.data_dir, Math.max(1, settings.limits.disk_free_bytes)),
       bucketsPart(directories.buckets),
       { name: 'bus', look: async () => await Promise.resolve(sensorTrouble()) },
     ],
@@ -184,7 +205,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
         if (record.spec.type === 'simple') await results.removeObject(resultName(record));
       };
       try {
-        const { failed } = await expire({ db, keep_ns, removeResult, random });
+        const { failed } = await expire({ db, keep_ns, keep_audit_ns, removeResult, usage: quotas.usage, random });
         for (const { id, error } of failed) logger.warn({ err: error, capture: id }, 'a result could not be removed');
         await authenticator.flushUses();
       } catch (error) {
@@ -226,6 +247,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
       world.agents.close();
+      room.close();
       await db.close();
       held.release();
     },

@@ -31,10 +31,13 @@ test('what is thrown is told', async () => {
 
 test('directories that are there, and those that are not', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'edgetap-part-'));
-  expect([await diskPart(directory).look(), await bucketsPart(directory).look()]).toEqual([undefined, undefined]);
+  expect([await diskPart(directory, 1).look(), await bucketsPart(directory).look()]).toEqual([undefined, undefined]);
+  expect(await diskPart(directory, Number.MAX_SAFE_INTEGER).look()).toMatch(
+    /is full, with \d+ bytes left; nothing new/,
+  );
   symlinkSync('/nowhere/at/all', join(directory, 'gone'));
   expect(await bucketsPart(directory).look()).toMatch(/cannot be used: ENOENT.*gone/);
   rmSync(directory, { recursive: true });
-  expect(await diskPart(directory).look()).toMatch(/ENOENT/);
+  expect(await diskPart(directory, 1).look()).toMatch(/ENOENT/);
   expect(await bucketsPart(directory).look()).toMatch(/cannot be used: ENOENT/);
 });

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import type { HostPart } from '../control/readiness.ts';
 
 const limit_ms = 2000;
-/** Less than so much, and nothing that is captured or asked for can be kept. */
-const room_bytes = 16 << 20;
 const buckets_most = 100;
 
 /**
@@ -36,15 +34,17 @@ export function hostPart(name: string, hangs: () => string, look: () => Promise<
   };
 }
 
-/** Is there room on the disk of a directory? */
-export function diskPart(directory: string): HostPart {
+/** Is there room on the disk of a directory? With less than `floor_bytes` free, nothing new is taken. */
+export function diskPart(directory: string, floor_bytes: number): HostPart {
   const text = (what: string): string => `the disk of ${directory} ${what}: make room, or move EDGETAP_DATA_DIR`;
   return hostPart(
     'disk',
     () => `the disk of ${directory} does not answer`,
     async () => {
       const { bavail, bsize, files, ffree } = await statfs(directory);
-      if (bavail * bsize < room_bytes) return text(`is full, with ${bavail * bsize} bytes left`);
+      if (bavail * bsize < floor_bytes) {
+        return text(`is full, with ${bavail * bsize} bytes left; nothing new is taken with less than ${floor_bytes}`);
+      }
       return files > 0 && ffree === 0 ? text('is full, with no inode left') : undefined;
     },
   );

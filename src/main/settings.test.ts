@@ -14,6 +14,7 @@ describe('readServeSettings', () => {
       packets_max: 10_000,
       limits: limitFallbacks,
       keep_days: 7,
+      audit_days: 365,
       allow_endpoints: '',
       ambient_credentials: false,
       trust_proxy: [],

@@ -77,6 +77,7 @@ export const serveSettings: readonly SettingSpec[] = [
     return spec(setting, unit === 'bytes' || unit === 'seconds' ? unit : 'N', help, String(fallback));
   }),
   spec('KEEP_DAYS', 'days', 'how long results and their rows are kept', '7'),
+  spec('AUDIT_DAYS', 'days', 'how long audit rows are kept', '365'),
   spec('SECRET_KEY_FILE', 'file', 'seals bucket credentials; <data directory>/secret.key by default'),
   spec('ALLOW_ENDPOINTS', 'list', 'bucket endpoints that may be private or plain HTTP: hosts, host:port, networks'),
   spec('AMBIENT_CREDENTIALS', 'yes or no', "lend this machine's own cloud credentials to s3:// without keys", 'no'),
@@ -109,6 +110,7 @@ export interface ServeSettings {
   /** What clients share. */
   readonly limits: LimitValues;
   readonly keep_days: number;
+  readonly audit_days: number;
   readonly secret_key_file?: string;
   readonly allow_endpoints: string;
   readonly ambient_credentials: boolean;
@@ -217,6 +219,7 @@ export function readServeSettings(
       }),
     ) as LimitValues,
     keep_days: whole('KEEP_DAYS', 1, 3650) ?? 7,
+    audit_days: whole('AUDIT_DAYS', 1, 3650) ?? 365,
     allow_endpoints: text('ALLOW_ENDPOINTS') ?? '',
     ambient_credentials: ambient === 'yes',
     trust_proxy,

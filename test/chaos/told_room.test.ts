@@ -49,7 +49,7 @@ describe.skipIf(withoutRoot('a small file system'))('a data directory without ro
     served = await startServe({
       interfaces: [pair.near.name],
       data_dir,
-      env: { EDGETAP_SAMPLE_BYTES: '8000000', EDGETAP_SPOOL_BYTES: '16000000' },
+      env: { EDGETAP_SAMPLE_BYTES: '8000000', EDGETAP_SPOOL_BYTES: '16000000', EDGETAP_DISK_FREE_BYTES: '0' },
     });
     const at = served;
     const body = { type: 'simple', time_limit: 1, packet_limit: 10 };

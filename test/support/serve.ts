@@ -94,7 +94,14 @@ export async function startServe(options: ServeOptions): Promise<Served> {
       EDGETAP_ACCOUNT_ID: account_id,
       EDGETAP_BOOTSTRAP_TOKEN: token,
       // What the trees of older commits know.
-      ...(options.tree === undefined ? {} : { EDGETAP_TOKEN: token }),
+      ...(options.tree === undefined
+        ? {
+            EDGETAP_BUCKETS_PENDING: '10000',
+            EDGETAP_BUCKET_ADDS_PER_MINUTE: '100000',
+            // Some tests have a small disk.
+            EDGETAP_DISK_FREE_BYTES: String(16 << 20),
+          }
+        : { EDGETAP_TOKEN: token }),
       EDGETAP_CREATES_PER_MINUTE: '100000',
       EDGETAP_RUNNING_MAX: '1000',
       // The trees of older commits do not know it.

@@ -71,6 +71,11 @@ export async function ensureBootstrap(
   });
 }
 
+/** The first account's id; undefined until there is one. */
+export async function firstAccount(db: Queries): Promise<string | undefined> {
+  return await readSetting(db, settingKey);
+}
+
 /** Hashes of the tokens that an operator gave at this start or an earlier one: any text, which may look like a mistyped one of ours. */
 export async function givenTokenHashes(db: Queries): Promise<readonly string[]> {
   return await hashesOfTokensNamed(db, [givenName, cliName]);

@@ -17,6 +17,8 @@ import { CaptureChanges } from './capture_changes.ts';
 import { FleetWatch } from '../fleet/fleet_watch.ts';
 import { createCaptureControl } from './capture_control.ts';
 import { createKeeper } from './keeper.ts';
+import { Quotas } from '../quotas.ts';
+import { AccountUsage } from '../../model/account_usage.ts';
 import { LimitCounts } from '../../model/limit_counts.ts';
 import { limitFallbacks } from '../../model/shared_limits.ts';
 import { RefusalRate } from '../creates/refusal_rate.ts';
@@ -61,6 +63,7 @@ beforeEach(async () => {
     random: (count) => new Uint8Array(randomBytes(count)),
     keeper: createKeeper(db, consequences, machineTimes, changes),
     changes,
+    downloads: never,
     sleep: async (_ms, signal) =>
       await new Promise((done) => {
         elapse = done;
@@ -69,6 +72,7 @@ beforeEach(async () => {
     checkFilter: unused,
     limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 1, running_full: 1 }),
     refusals: new RefusalRate(new LimitCounts(limitFallbacks), () => 0),
+    quotas: new Quotas(new LimitCounts(limitFallbacks), new AccountUsage(), () => Number.POSITIVE_INFINITY),
     packets_max: 1,
     refusal: unused,
     ahead: unused,

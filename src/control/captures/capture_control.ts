@@ -11,8 +11,10 @@ import { type Actor, writeAudit } from '../audit.ts';
 import type { Caller, CaptureControl, Download } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { resultName } from '../delivery/place_of.ts';
+import { forgetUsed } from './forget_used.ts';
 import type { CaptureChanges } from './capture_changes.ts';
 import { captureView } from './capture_view.ts';
+import type { DownloadAudit } from './download_audit.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
 import { knownViews } from './known_views.ts';
@@ -28,6 +30,7 @@ export interface CaptureControlDeps extends CreateDeps {
   /** How long after their end results are kept. */
   readonly keep_ns: bigint;
   readonly changes: CaptureChanges;
+  readonly downloads: DownloadAudit;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Ends what is under way for a capture that is over. */
   endWork(captureId: string): void;
@@ -120,6 +123,7 @@ async function removeLookback(deps: CaptureControlDeps, by: Caller, record: Capt
     const entry = { action: 'capture.discard', subject: record.id, detail: record.status } as const;
     await writeAudit(tx, actorOf(by), entry, deps.random);
   });
+  forgetUsed(deps.quotas.usage, record);
 }
 
 function actorOf({ account_id, principal, address }: Caller): Actor {
@@ -161,10 +165,7 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
         spec.type === 'simple'
           ? await openResult(bucket, known, range)
           : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range));
-      const actor = actorOf(by);
-      await deps.db.transaction(async (tx) => {
-        await writeAudit(tx, actor, { action: 'capture.download', subject: record.id, detail: filename }, deps.random);
-      });
+      await deps.downloads.note(actorOf(by), record.id, filename);
       return body;
     },
   };

@@ -9,8 +9,10 @@ import { fault, raise } from '../../model/errors/fault.ts';
 import { FleetWatch } from '../fleet/fleet_watch.ts';
 import type { Caller } from '../control.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
+import { Quotas } from '../quotas.ts';
+import { AccountUsage } from '../../model/account_usage.ts';
 import { LimitCounts } from '../../model/limit_counts.ts';
-import { limitFallbacks } from '../../model/shared_limits.ts';
+import { limitFallbacks, type LimitValues } from '../../model/shared_limits.ts';
 import { RefusalRate } from '../creates/refusal_rate.ts';
 
 const account_id = 'a'.repeat(32);
@@ -41,6 +43,15 @@ beforeEach(async () => {
 });
 
 const refusals = new RefusalRate(new LimitCounts(limitFallbacks), () => 0);
+let usage = new AccountUsage();
+let free_bytes = Number.POSITIVE_INFINITY;
+let quota: Partial<LimitValues> = {};
+beforeEach(() => {
+  usage = new AccountUsage();
+  free_bytes = Number.POSITIVE_INFINITY;
+  quota = {};
+});
+
 const deps = (): CreateDeps => ({
   db,
   watch: new FleetWatch(() => now),
@@ -52,6 +63,7 @@ const deps = (): CreateDeps => ({
   },
   limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 100, running_full: 1 }),
   refusals,
+  quotas: new Quotas(new LimitCounts({ ...limitFallbacks, ...quota }), usage, () => free_bytes),
   packets_max: 10_000,
   buckets: { ofCapture: () => raise('not_found', { what: 'bucket' }) },
   refusal: () => (failure === 'shutdown' ? 'it is shutting down' : undefined),
@@ -68,6 +80,34 @@ async function send(retry_count = 0): Promise<string> {
   const created = await createCapture(deps(), by, body, { retry_count });
   return created.ok ? created.capture.id : created.fault.name;
 }
+
+describe('what an account may have, and what must be left of the disk', () => {
+  test('captures that are kept: a retry of a refused one is no older capture', async () => {
+    quota = { captures_kept: 1 };
+    await send();
+    await expect(send()).rejects.toThrow(
+      'has 1 captures that are kept, the most that one may have (EDGETAP_CAPTURES_KEPT)',
+    );
+    usage.add(account_id, 'captures_kept', -1);
+    expect(await send(1)).toBe([...ahead].at(-1));
+    expect(usage.of(account_id, 'captures_kept')).toBe(1);
+  });
+
+  test('bytes of results', async () => {
+    quota = { results_bytes: 5 };
+    usage.add(account_id, 'results_bytes', 4);
+    await send();
+    usage.add(account_id, 'results_bytes', 1);
+    await expect(send()).rejects.toMatchObject({ faults: [{ name: 'account_quota' }] });
+  });
+
+  test('a floor of free disk', async () => {
+    free_bytes = limitFallbacks.disk_free_bytes;
+    await send();
+    free_bytes -= 1;
+    await expect(send()).rejects.toMatchObject({ faults: [{ name: 'disk_floor' }] });
+  });
+});
 
 describe('a create that edgetap failed is remembered: sent again, it creates, and is not taken for the one before it', () => {
   test.each([

@@ -16,6 +16,7 @@ import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
 import { ringRoom } from '../../plan/ring_room.ts';
 import { type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
+import type { Quotas } from '../quotas.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { type Admission, admitCreate, attemptOf, findRepeat, hasRoom } from '../creates/admit_create.ts';
 import type { RefusalRate } from '../creates/refusal_rate.ts';
@@ -29,6 +30,7 @@ export interface CreateDeps extends CheckDeps {
   readonly random: RandomBytes;
   readonly limits: LimitCounts;
   readonly refusals: RefusalRate;
+  readonly quotas: Quotas;
   readonly buckets: CaptureBuckets;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;
@@ -93,6 +95,9 @@ async function createNew(
   const { db } = deps;
   const refusal = deps.refusal();
   if (refusal !== undefined) raise('unavailable', { what: 'edgetap', reason: refusal });
+  const { quotas } = deps;
+  quotas.requireDisk();
+  quotas.requireShare(by.account_id, 'captures_kept');
   // What is refused by its rate costs no look at it.
   if (!(await hasRoom(db, attemptAt(await db.now()), deps.limits))) {
     const over = await refuseOver(deps, attemptAt);
@@ -100,6 +105,7 @@ async function createNew(
   }
   const checked = await checkCapture(deps, by, body, wall);
   const { record, parts } = plan(deps, by, checked, received_at);
+  if (record.spec.type === 'simple') quotas.requireShare(by.account_id, 'results_bytes');
   await requireAllowed(deps, record);
   const giveUp = deps.ahead(record, checked.fleet);
   const made = await write(deps, by, record, parts, checked.fleet, attemptAt).catch((error: unknown) => {
@@ -109,6 +115,7 @@ async function createNew(
   if (made.kind !== 'new') giveUp();
   if (made.kind === 'refused') return { ok: false, fault: made.fault, rate: made.rate };
   if (made.kind === 'repeat') return await repeated(db, made.capture_id, made.rate);
+  quotas.usage.add(by.account_id, 'captures_kept', 1);
   deps.begun(record, made.generations, made.lease);
   return { ok: true, capture: captureView(record, parts, db.clock), rate: made.rate };
 }

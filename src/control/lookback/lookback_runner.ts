@@ -22,6 +22,7 @@ import { type Member, membersSince } from '../fleet/members.ts';
 import { askSensor, type SensorAnswer } from './ask_sensor.ts';
 import { coverageText, missingText } from './coverage_text.ts';
 import { EarlyAnswers } from './early_answers.ts';
+import type { AccountUsage } from '../../model/account_usage.ts';
 import { giveBack } from '../../model/give_back.ts';
 import { greatestRate } from './greatest_rate.ts';
 import { type FileStream, lookbackFile } from './lookback_file.ts';
@@ -37,6 +38,7 @@ export interface LookbackDeps extends CaptureJobDeps {
   readonly watch: FleetWatch;
   /** Where result files are kept. */
   readonly results: Bucket;
+  readonly usage: AccountUsage;
   readonly application: string;
   /** `lookbacks` counts. */
   readonly limits: LimitCounts;
@@ -178,10 +180,12 @@ export function createLookbackRunner(deps: LookbackDeps): LookbackRunner {
       shares,
     };
     // The work is done with this: its lease goes in the same write.
-    await keeper().take(
+    const states = await keeper().take(
       [{ capture_id: id, events: [...(quick ? arrived : []), answered] }],
       async (tx) => await releaseLease(tx, own.lease),
     );
+    // One that was discarded meanwhile keeps nothing.
+    deps.usage.add(record.account_id, 'results_bytes', Number(states.get(id)?.record.size_bytes ?? 0n));
     own.released = true;
   };
 

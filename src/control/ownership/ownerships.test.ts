@@ -16,6 +16,10 @@ import { insertOwnership, ownershipById, removeOwnership, sealedOwnerships } fro
 import type { BucketSecrets, Destination } from '../../model/destination.ts';
 import { type Fault, FaultError, raise } from '../../model/errors/fault.ts';
 import type { Caller } from '../control.ts';
+import { Quotas } from '../quotas.ts';
+import { AccountUsage } from '../../model/account_usage.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 import { createOwnerships, type Ownerships } from './ownerships.ts';
 import { reseal } from './reseal.ts';
 import type { Vault } from './vault.ts';
@@ -34,6 +38,7 @@ let root: string;
 let db: Database;
 let now = 1000n;
 let ownerships: Ownerships;
+let free_bytes: number;
 let opened: { destination: Destination; secrets: BucketSecrets | undefined }[] = [];
 let beforeWrite: () => Promise<void> = async () => {};
 
@@ -84,11 +89,16 @@ beforeEach(async () => {
   }
   opened = [];
   beforeWrite = async () => {};
+  const limits = new LimitCounts({ ...limitFallbacks, buckets_pending: 3, bucket_adds_per_minute: 9 });
+  free_bytes = Number.POSITIVE_INFINITY;
   ownerships = createOwnerships({
     db,
     openBucket: async (destination, secrets) => openBucket(destination, secrets),
     vault: await vaultOf(),
     ambient: false,
+    quotas: new Quotas(limits, new AccountUsage(), () => free_bytes),
+    limits,
+    monotonic: () => 0,
     random,
   });
 });
@@ -114,6 +124,38 @@ const trail = async (by: Caller): Promise<readonly string[]> =>
   (await listAudit(db, by.account_id, 50)).map(
     (row) => `${row.principal_id} ${row.address} ${row.action} ${row.subject}`,
   );
+
+describe('what one account may add', () => {
+  const known = async (): Promise<string[]> => (await readdir(root)).toSorted();
+
+  test('so many wait for their proof, also when they come at once; what is proved, removed or failed makes room', async () => {
+    const names = ['1', '2', '3', '4', '5', '6'];
+    const all = await Promise.all(names.map((name) => faults(ownerships.add(mine, { destination_conf: file(name) }))));
+    expect(all.flat().toSorted()).toEqual([...Array(3).fill('account_quota -'), ...Array(3).fill('none')]);
+    // What was refused has made no directory.
+    expect(await known()).toHaveLength(3);
+    const [one, two] = await ownerships.list(mine);
+    if (one === undefined || two === undefined) throw new Error('they are not there');
+    const again = { destination_conf: one.destination_conf };
+    expect(await faults(ownerships.add(mine, again))).toEqual(['none']);
+    await ownerships.remove(mine, two.id);
+    beforeWrite = async () => raise('bucket_denied', { destination: 'x', code: 'EPERM' });
+    expect(await faults(ownerships.add(mine, { destination_conf: file('7') }))).toEqual([
+      'bucket_write_failed /destination_conf',
+    ]);
+    beforeWrite = async () => {};
+    expect(await faults(ownerships.add(mine, { destination_conf: file('8') }))).toEqual(['none']);
+    // By now there were nine requests in this minute.
+    expect(await faults(ownerships.add(mine, again))).toEqual(['bucket_adds_limited -']);
+    expect(await faults(ownerships.add(theirs, { destination_conf: file('9') }))).toEqual(['none']);
+  });
+
+  test('none while the disk has too little room', async () => {
+    free_bytes = limitFallbacks.disk_free_bytes - 1;
+    expect(await faults(ownerships.add(mine, { destination_conf: file('1') }))).toEqual(['disk_floor -']);
+    expect(await known()).toEqual([]);
+  });
+});
 
 describe('add', () => {
   test('writes the challenge and answers pending', async () => {
@@ -238,6 +280,7 @@ describe('add', () => {
     expect(added.destination_conf).toBe('s3://pcaps/dir?region=eu-central-1');
     expect(opened[0]?.secrets).toEqual({ access_key_id: 'AKIDEXAMPLE', secret_access_key: secret });
     expect(await ownerships.open(added.id)).toEqual({
+      account_id: mine.account_id,
       destination: { scheme: 's3', bucket: 'pcaps', directory: 'dir', region: 'eu-central-1' },
       secrets: { access_key_id: 'AKIDEXAMPLE', secret_access_key: secret },
     });

@@ -23,10 +23,13 @@ import {
   parseDestination,
 } from '../../model/destination.ts';
 import { type Fault, FaultError, raise } from '../../model/errors/fault.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
+import { MinuteRate } from '../../model/minute_rate.ts';
 import { idFrom } from '../../model/id.ts';
 import type { Ownership } from '../../model/ownership.ts';
 import { type Actor, type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, OwnershipControl } from '../control.ts';
+import type { Quotas } from '../quotas.ts';
 import { challengeDigest, isChallenge, isFilename, makeChallenge } from './challenge.ts';
 import { readAddBody, readValidateBody } from './ownership_body.ts';
 import type { Vault } from './vault.ts';
@@ -42,26 +45,36 @@ const add_tries = 3;
 export interface OwnershipDeps {
   readonly db: Database;
   /** Opens a bucket with the account's credentials, or with none; throws what a user can be told. */
-  readonly openBucket: (destination: Destination, secrets: BucketSecrets | undefined) => Promise<Bucket>;
+  readonly openBucket: (
+    destination: Destination,
+    secrets: BucketSecrets | undefined,
+    account_id: string,
+  ) => Promise<Bucket>;
   readonly vault: Vault;
   /** Does the operator lend edgetap's own credentials to s3:// without keys? */
   readonly ambient: boolean;
+  readonly quotas: Quotas;
+  readonly limits: LimitCounts;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
   readonly random: RandomBytes;
 }
 
 /** The buckets of accounts. */
 export interface Ownerships extends OwnershipControl {
   /**
-   * The destination of a bucket and what opens it: for delivery and download.
+   * The destination of a bucket, what opens it and whose it is: for delivery and download.
    *
    * @throws FaultError `bucket_read_failed` once it is removed, `not_found`
    */
-  open(ownership_id: string): Promise<ParsedDestination>;
+  open(ownership_id: string): Promise<ParsedDestination & { readonly account_id: string }>;
 }
 
 /** Makes the buckets of accounts over a database. */
 export function createOwnerships(deps: OwnershipDeps): Ownerships {
-  const { db, vault, random } = deps;
+  const { db, vault, random, quotas, limits } = deps;
+  const adds = new MinuteRate(limits.values.bucket_adds_per_minute);
+  limits.measure('bucket_adds_per_minute', () => adds.most(deps.monotonic()));
 
   /** One try at adding; undefined when another request changed the bucket between the look and the write. */
   const addOnce = async (by: Caller, parsed: ParsedDestination): Promise<Ownership | undefined> => {
@@ -72,10 +85,31 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
       const params = { destination: destination_conf, id: known.id };
       return raise('ownership_exists', params, { pointer: destinationPointer });
     }
+    if (known !== undefined) return await write(by, parsed, known);
+    // Counted before there is one: many that come at once are no more than one by one.
+    quotas.requireShare(account_id, 'buckets_pending');
+    quotas.usage.add(account_id, 'buckets_pending', 1);
+    let added: Ownership | undefined;
+    try {
+      added = await write(by, parsed, undefined);
+      return added;
+    } finally {
+      if (added === undefined) quotas.usage.add(account_id, 'buckets_pending', -1);
+    }
+  };
+
+  /** Writes the challenge, and the bucket down. */
+  const write = async (
+    by: Caller,
+    parsed: ParsedDestination,
+    known: OwnershipRecord | undefined,
+  ): Promise<Ownership | undefined> => {
+    const { account_id } = by;
+    const destination_conf = canonicalDestination(parsed.destination);
     const id = known?.id ?? idFrom(random(16));
     const filename = challengeFilename(id);
     const challenge = makeChallenge(random);
-    await writeChallenge(await openFor(parsed), filename, challenge);
+    await writeChallenge(await openFor(parsed, account_id), filename, challenge);
     return await db.transaction(async (tx) => {
       await lockAccount(tx, account_id);
       const ownership: OwnershipRecord = {
@@ -95,9 +129,9 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
     });
   };
 
-  const openFor = async ({ destination, secrets }: ParsedDestination): Promise<Bucket> => {
+  const openFor = async ({ destination, secrets }: ParsedDestination, account_id: string): Promise<Bucket> => {
     try {
-      return await deps.openBucket(destination, secrets);
+      return await deps.openBucket(destination, secrets, account_id);
     } catch (error) {
       throw atDestination(error);
     }
@@ -109,6 +143,8 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
     add: async (by, body) => {
       const checked = checkSecrets(readAddBody(body), deps.ambient, destinationPointer);
       if (!checked.ok) return refuse(checked.faults);
+      quotas.requireDisk();
+      if (!adds.take(by.account_id, deps.monotonic())) refuse([limits.refuse('bucket_adds_per_minute')]);
       for (let tries = 1; tries <= add_tries; tries += 1) {
         const added = await addOnce(by, checked.value);
         if (added !== undefined) return added;
@@ -127,9 +163,11 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
       if (isFilename(challenge, known.filename)) raise('challenge_is_filename', {}, { pointer: challengePointer });
       if (!isChallenge(challenge, known.challenge_digest)) return wrong();
       if (known.status === 'success') return publicOf(known);
-      return await db.transaction(async (tx) => {
+      let proved = false;
+      const answer = await db.transaction(async (tx) => {
         const validated = tx.wall();
-        if (await validateOwnership(tx, known.id, known.challenge_digest, validated)) {
+        proved = await validateOwnership(tx, known.id, known.challenge_digest, validated);
+        if (proved) {
           const entry = { action: 'bucket.validate', subject: known.id, detail: destination_conf } as const;
           await writeAudit(tx, actorOf(by), entry, random);
           return publicOf({ ...known, status: 'success', validated });
@@ -138,10 +176,12 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
         const now = await ownershipOf(tx, by.account_id, known.id);
         return now?.status === 'success' ? publicOf(now) : wrong();
       });
+      if (proved) quotas.usage.add(by.account_id, 'buckets_pending', -1);
+      return answer;
     },
 
     remove: async (by, id) => {
-      await db.transaction(async (tx) => {
+      const { status } = await db.transaction(async (tx) => {
         await lockAccount(tx, by.account_id);
         const known = await ownershipOf(tx, by.account_id, id);
         if (known === undefined) return raise('not_found', { what: 'bucket' });
@@ -150,20 +190,23 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
         await removeOwnership(tx, id, tx.wall());
         const entry = { action: 'bucket.remove', subject: id, detail: known.destination_conf } as const;
         await writeAudit(tx, actorOf(by), entry, random);
+        return known;
       });
+      if (status === 'pending') quotas.usage.add(by.account_id, 'buckets_pending', -1);
     },
 
     open: async (ownership_id) => {
       const known = await ownershipById(db, ownership_id);
       if (known === undefined) return raise('not_found', { what: 'bucket' });
-      const { destination_conf, sealed } = known;
+      const { account_id, destination_conf, sealed } = known;
       if (known.removed_at !== undefined) {
         return raise('bucket_read_failed', { destination: destination_conf, reason: 'the bucket was removed' });
       }
       const parsed = parseDestination(destination_conf, destinationPointer);
       if (!parsed.ok) return refuse(parsed.faults);
       const { destination } = parsed.value;
-      return sealed === undefined ? { destination } : { destination, secrets: vault.open(sealed, ownership_id) };
+      const opened = { account_id, destination };
+      return sealed === undefined ? opened : { ...opened, secrets: vault.open(sealed, ownership_id) };
     },
   };
 }

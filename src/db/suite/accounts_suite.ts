@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accountById, insertAccount, listAccounts, lockAccount, updateScope } from '../accounts.ts';
-import { insertAudit, listAudit } from '../audit.ts';
+import { insertAudit, listAudit, pruneAudit, repeatAudit } from '../audit.ts';
 import type { Database } from '../database.ts';
 import {
   insertOwnership,
@@ -153,9 +153,16 @@ export function accountsSuite(database: () => Database): void {
     await db.transaction(async (tx) => {
       for (const one of rows) await insertAudit(tx, one);
     });
-    expect(await listAudit(db, account_id, 10)).toEqual([rows[2], rows[0], rows[1]]);
-    expect(await listAudit(db, account_id, 1)).toEqual([rows[2]]);
+    const once = (index: 0 | 1 | 2): unknown => ({ ...rows[index], times: 1n });
+    expect(await listAudit(db, account_id, 10)).toEqual([once(2), once(0), once(1)]);
+    expect(await listAudit(db, account_id, 1)).toEqual([once(2)]);
+    await db.transaction(async (tx) => await repeatAudit(tx, rows[2].id, 7));
+    expect(await listAudit(db, account_id, 1)).toEqual([{ ...rows[2], times: 7n }]);
     await expect(db.transaction((tx) => insertAudit(tx, rows[0]))).rejects.toThrow('The database failed');
+    // The oldest go first, a few at a time.
+    const prune = (before: bigint): Promise<number> => db.transaction(async (tx) => await pruneAudit(tx, before, 1));
+    expect([await prune(2n), await prune(2n)]).toEqual([1, 0]);
+    expect(await listAudit(db, account_id, 10)).toHaveLength(2);
   });
 
   test('settings are written over', async () => {

@@ -5,6 +5,7 @@ import { filterFaults } from './filter_faults.ts';
 import { noticeFaults } from './notice_faults.ts';
 import { operatorFaults } from './operator_faults.ts';
 import { pcapFaults } from './pcap_faults.ts';
+import { quotaFaults } from './quota_faults.ts';
 import { requestFaults } from './request_faults.ts';
 import { samplesFaults } from './samples_faults.ts';
 import { sensorFaults } from './sensor_faults.ts';
@@ -28,7 +29,8 @@ type Catalogue = typeof apiFaults &
   typeof operatorFaults &
   typeof sensorFaults &
   typeof shareFaults &
-  typeof noticeFaults;
+  typeof noticeFaults &
+  typeof quotaFaults;
 
 /** Every error that edgetap knows, by name. One file per area; each area has its codes. */
 export const catalogue: Catalogue = {
@@ -46,6 +48,7 @@ export const catalogue: Catalogue = {
   ...sensorFaults,
   ...shareFaults,
   ...noticeFaults,
+  ...quotaFaults,
 } satisfies Readonly<Record<string, FaultKind>>;
 
 /** The name of an error of the catalogue. */
