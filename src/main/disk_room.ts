@@ -15,21 +15,20 @@ export function watchDiskRoom(directory: string): DiskRoom {
   const first = statfsSync(directory);
   let free = first.bavail * first.bsize;
   let looking = false;
-  const timer = setInterval(() => {
+  const look = async (): Promise<void> => {
     // One call at a time: one that hangs takes a thread.
     if (looking) return;
     looking = true;
-    statfs(directory)
-      .then(
-        ({ bavail, bsize }) => {
-          free = bavail * bsize;
-        },
-        () => undefined,
-      )
-      .finally(() => {
-        looking = false;
-      });
-  }, look_ms);
+    try {
+      const { bavail, bsize } = await statfs(directory);
+      free = bavail * bsize;
+    } catch {
+      // It stays as it was seen; /readyz tells what is wrong with the disk.
+    } finally {
+      looking = false;
+    }
+  };
+  const timer = setInterval(() => void look(), look_ms);
   timer.unref();
   return { freeBytes: () => free, close: () => clearInterval(timer) };
 }
