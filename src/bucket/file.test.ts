@@ -46,10 +46,14 @@ afterAll(async () => {
   await rm(base, { recursive: true });
 });
 
-function openAt(directory: string, overrides: { readonly allowed_roots?: string[] } = {}): Bucket {
+function openAt(
+  directory: string,
+  overrides: { readonly allowed_roots?: string[]; readonly only_below?: string } = {},
+): Bucket {
   return openFileBucket({
     destination: { scheme: 'file', directory },
-    allowed_roots: overrides.allowed_roots ?? roots(),
+    allowed_roots: roots(),
+    ...overrides,
     intake_url,
     signing_keys,
     now,
@@ -91,6 +95,24 @@ describe('file: the allowed root', () => {
     await openAt(join(base, 'allowed')).writeObject('top.txt', Buffer.from('1'));
     await openAt(join(base, 'allowed/x/y/z')).writeObject('deep.txt', Buffer.from('2'));
     expect(await readFile(join(base, 'allowed/x/y/z/deep.txt'), 'utf8')).toBe('2');
+  });
+
+  test('of one that may only be below a name, that directory, which is made on demand', async () => {
+    const only_below = 'c'.repeat(32);
+    for (const name of ['', 'other', `${only_below}x/y`, `other/${only_below}`])
+      expect(() => openAt(join(base, 'allowed', name), { only_below })).toThrow(`under ${base}/allowed/${only_below}.`);
+    await openAt(join(base, 'allowed', only_below), { only_below }).writeObject('a.txt', Buffer.from('1'));
+    await openAt(join(base, 'allowed', only_below, 'x'), { only_below }).writeObject('b.txt', Buffer.from('2'));
+    expect((await readdir(join(base, 'allowed', only_below))).toSorted()).toEqual(['a.txt', 'x']);
+    // Who can write into the root cannot have it lead elsewhere.
+    await symlink(join(base, 'outside'), join(base, 'allowed', 'd'));
+    const led = openAt(join(base, 'allowed/d/x'), { only_below: 'd' });
+    expect(await faultOf(led.writeObject('x.txt', Buffer.from('x')))).toBe('bucket_directory_refused');
+  });
+
+  test('a directory that lies too deep is bucket_directory_deep', async () => {
+    await openAt(join(base, 'allowed/1/2/3/4/5/6/7/8')).writeObject('x.txt', Buffer.from('x'));
+    expect(() => openAt(join(base, 'allowed/1/2/3/4/5/6/7/8/9'))).toThrow('at most 8 levels under');
   });
 
   test('that does not exist is a missing bucket', async () => {
