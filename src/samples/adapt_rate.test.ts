@@ -173,7 +173,25 @@ describe('a rate does not flap', () => {
         expect(Math.max(...counts)).toBeLessThanOrEqual(14);
         expect(counts.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(40);
       }),
-      runs(100),
+      // Two lulls of chance, of 10 packets in half a second where 22 were to be expected.
+      { ...runs(100), examples: [[100, 0.9, 0.10249633605009079, 4.761057447156482, 1, 0]] },
+    );
+  });
+
+  test('by a lull that may be chance, once it has wandered for long; a fall that stays is followed', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 100, max: 300 }), fc.integer({ min: 0, max: 9 }), (budget_pps, fall) => {
+        // Up and down until the hold is as long as it gets; then a lull of 1.2 s, and at 260 s a fall.
+        const load = (at_s: number): number => {
+          const lull = (at_s > 200 && at_s < 201.2) || at_s > 260;
+          return budget_pps * 2 ** 4 * (lull ? 0.2 / 2 ** fall : at_s % 20 < 10 ? 0.95 : 1.05);
+        };
+        const looks = simulate({ budget_pps, load, until_s: 270 });
+        const low = looks.filter(({ next }) => next < 16).map(({ at_s }) => at_s);
+        expect(low.filter((at_s) => at_s < 260)).toEqual([]);
+        expect(low[0]).toBeLessThan(260 + 2 + 400 / budget_pps);
+      }),
+      runs(50),
     );
   });
 

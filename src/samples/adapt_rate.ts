@@ -20,6 +20,8 @@ export interface RateState {
   readonly lowered_ago_s: number;
   /** A rate is not lowered to one that just holds the budget before it was in force for so long. */
   readonly hold_s: number;
+  /** For so long each second has been far below what the rate is for. */
+  readonly far_s: number;
   /** Where packets were dropped: what may be kept per second instead of the budget, until that has grown back. */
   readonly limit_pps: number;
 }
@@ -29,6 +31,9 @@ const window_s = 1;
 /** A rate that has to be raised again at once after it was lowered doubles the hold; after the most of it, it stays as it is. */
 const hold_least_s = 1;
 const hold_most_s = 64;
+/** Of a rate that wandered up to a longer hold, a lull of a second may be chance: it has to last for as long as the budget takes for so many packets. */
+const doubt_hold_s = 8;
+const certain_packets = 400;
 /** Where packets were dropped, so much of what got through is aimed at, and no less than so much of what had come. */
 const after_drops = 0.75;
 const after_drops_least = 1 / 8;
@@ -45,6 +50,7 @@ export const fresh_rate_state: RateState = {
   unchanged_s: Infinity,
   lowered_ago_s: Infinity,
   hold_s: hold_least_s,
+  far_s: 0,
   limit_pps: Infinity,
 };
 
@@ -55,7 +61,8 @@ export const fresh_rate_state: RateState = {
  * Within 2 s of a change in load the packets kept are at most the budget, and more than a quarter of it where the rate is not
  * 1. A load that fits the budget only just brings the rate down within 2 s as well where the rate was quiet before, and after up to
  * 64 s where it was not: a load that wanders around the budget moves the rate a dozen times in a minute and forty
- * times in ten at most. Drops raise the rate at once, and for a quarter of a minute or more.
+ * times in ten at most. Where it has wandered for long, a load that falls far below is followed once 400 packets would have been
+ * kept: of small budgets fewer may be chance. Drops raise the rate at once, and for a quarter of a minute or more.
  */
 export function adaptRate(
   state: RateState,
@@ -78,17 +85,19 @@ export function adaptRate(
   const mean_pps = meanOf(recent, window_s);
   if (rate < rate_most && (dropping || mean_pps > allowed_pps * rate * slack)) {
     const raised = Math.max(2 * rate, rateFor(Math.max(mean_pps, load_pps), allowed_pps));
-    return { state: { ...now, unchanged_s: 0, hold_s: nextHold(now) }, rate: Math.min(raised, rate_most) };
+    return { state: { ...now, unchanged_s: 0, hold_s: nextHold(now), far_s: 0 }, rate: Math.min(raised, rate_most) };
   }
   const { older_pps, newer_pps } = halvesOf(recent);
   const lowered = rateFor(newer_pps, allowed_pps);
   // A load that is still falling is waited for: one change will do.
   const settled = lowered >= rateFor(older_pps, allowed_pps);
   const far = Math.max(older_pps, newer_pps) <= (allowed_pps * rate) / 4;
-  if (lowered < rate && settled && unchanged_s >= (far ? window_s : state.hold_s)) {
-    return { state: { ...now, unchanged_s: 0, lowered_ago_s: 0 }, rate: lowered };
+  const far_s = far ? state.far_s + interval_s : 0;
+  const certain = state.hold_s <= doubt_hold_s || far_s * allowed_pps >= certain_packets;
+  if (lowered < rate && settled && unchanged_s >= (far && certain ? window_s : state.hold_s)) {
+    return { state: { ...now, unchanged_s: 0, lowered_ago_s: 0, far_s: 0 }, rate: lowered };
   }
-  return { state: now, rate };
+  return { state: { ...now, far_s }, rate };
 }
 
 /** The least power of two at which no more than `allowed_pps` of `load_pps` is kept. */
