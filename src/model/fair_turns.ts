@@ -36,9 +36,9 @@ export class FairTurns {
     return this.#running;
   }
 
-  /** How many run and wait, of the owner that has most. */
-  get most(): number {
-    return Math.max(0, ...[...this.#owners.values()].map(({ running, waiting }) => running + waiting.length));
+  /** How many run, of the owner that has most. */
+  get most_running(): number {
+    return Math.max(0, ...[...this.#owners.values()].map(({ running }) => running));
   }
 
   /** How many wait, of the owner that has most. */

@@ -156,6 +156,26 @@ const table = {
     help: 'with less free on the disk of the data directory, no new capture or bucket is taken',
     answer: 'disk_floor',
   },
+  requests: {
+    what: 'creates and lists of captures being answered',
+    of: 'account',
+    unit: '1',
+    fallback: 2,
+    range: [1, 1000],
+    setting: 'REQUESTS',
+    help: 'creates and lists of captures of one account that are answered at one time; more of them wait',
+    answer: 'waits',
+  },
+  requests_waiting: {
+    what: 'creates and lists of captures that wait for their turn',
+    of: 'account',
+    unit: '1',
+    fallback: 256,
+    range: [1, 100_000],
+    setting: 'REQUESTS_WAITING',
+    help: 'creates and lists of captures of one account that may wait for their turn',
+    answer: 'share_used',
+  },
 } as const satisfies Readonly<Record<string, SharedLimit>>;
 
 /** The name of a limit. */

@@ -4,6 +4,7 @@ import type { Database } from '../../db/database.ts';
 import { partsOfMany } from '../../db/parts.ts';
 import type { Capture } from '../../model/capture.ts';
 import { FaultError, fault, raise } from '../../model/errors/fault.ts';
+import { FairTurns } from '../../model/fair_turns.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import { formatTime } from '../../model/time.ts';
@@ -22,7 +23,7 @@ import { openDelivered } from './open_delivered.ts';
 import { openResult } from './open_result.ts';
 
 /** What serving captures takes. */
-export interface CaptureControlDeps extends CreateDeps {
+export interface CaptureControlDeps extends Omit<CreateDeps, 'inTurn'> {
   readonly keeper: Keeper;
   readonly buckets: CaptureBuckets;
   /** Where the files of simple captures are kept. */
@@ -44,21 +45,22 @@ const hold_ms = 500;
 
 /** The captures of accounts, as the API asks for them. */
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
-  const { db } = deps;
+  const { db, limits } = deps;
   const findView = knownViews(db);
+  // What takes a millisecond or more of this thread: each account has so many of them between those of the others.
+  const { requests: per_owner, requests_waiting: waiting_per_owner } = limits.values;
+  const turns = new FairTurns({ total: Number.POSITIVE_INFINITY, per_owner, waiting_per_owner });
+  limits.measure('requests', () => turns.most_running);
+  limits.measure('requests_waiting', () => turns.most_waiting);
+  const full = (): never => {
+    throw new FaultError([limits.refuse('requests_waiting')]);
+  };
+  const inTurn = async <T>(account_id: string, work: () => Promise<T>): Promise<T> =>
+    await turns.take(account_id, work, full);
+  const creating: CreateDeps = { ...deps, inTurn };
   return {
-    create: async (by, body, repeat) => await createCapture(deps, by, body, repeat),
-    list: async (by, query) => {
-      const { records, total } = await listCaptures(db, { account_id: by.account_id, ...query });
-      const parts = await partsOfMany(
-        db,
-        records.map((record) => record.id),
-      );
-      return {
-        captures: records.map((record) => captureView(record, parts.get(record.id) ?? [], db.clock)),
-        total_count: total,
-      };
-    },
+    create: async (by, body, repeat) => await createCapture(creating, by, body, repeat),
+    list: async (by, query) => await inTurn(by.account_id, async () => await list(db, by, query)),
     get: async (by, id) => {
       const look = async (): Promise<Capture> => (await findView(by.account_id, id)) ?? unknown();
       const first = await look();
@@ -100,6 +102,22 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       else if (record.spec.type === 'simple') await removeLookback(deps, by, record);
     },
     download: async (by, id) => await download(deps, by, await find(db, by, id)),
+  };
+}
+
+async function list(
+  db: Database,
+  by: Caller,
+  query: Parameters<CaptureControl['list']>[1],
+): ReturnType<CaptureControl['list']> {
+  const { records, total } = await listCaptures(db, { account_id: by.account_id, ...query });
+  const parts = await partsOfMany(
+    db,
+    records.map((record) => record.id),
+  );
+  return {
+    captures: records.map((record) => captureView(record, parts.get(record.id) ?? [], db.clock)),
+    total_count: total,
   };
 }
 

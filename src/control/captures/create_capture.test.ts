@@ -55,6 +55,7 @@ beforeEach(() => {
 const deps = (): CreateDeps => ({
   db,
   watch: new FleetWatch(() => now),
+  inTurn: async (_, work) => await work(),
   random: (count) => new Uint8Array(randomBytes(count)),
   checkFilter: async () => {
     if (failure === 'defect') throw new TypeError('a defect');

@@ -34,6 +34,8 @@ export interface CreateDeps extends CheckDeps {
   readonly buckets: CaptureBuckets;
   /** Why no capture can be made at the moment, if so. */
   refusal(): string | undefined;
+  /** Does it when it is the account's turn: for what holds up others. */
+  inTurn<T>(account_id: string, work: () => Promise<T>): Promise<T>;
   /**
    * A capture is about to be made of these sensors: begins what can be given up again. Returns how to, should it not be made.
    */
@@ -104,6 +106,18 @@ async function createNew(
     if (over !== undefined) return over;
   }
   const checked = await checkCapture(deps, by, body, wall);
+  return await deps.inTurn(by.account_id, async () => await make(deps, by, checked, received_at, attemptAt));
+}
+
+/** Makes a capture of a request that is good. */
+async function make(
+  deps: CreateDeps,
+  by: Caller,
+  checked: Checked<CaptureSpec>,
+  received_at: TimeNs,
+  attemptAt: (at: TimeNs) => CreateAttempt,
+): Promise<Created> {
+  const { db } = deps;
   const { record, parts } = plan(deps, by, checked, received_at);
   if (record.spec.type === 'simple') quotas.requireShare(by.account_id, 'results_bytes');
   await requireAllowed(deps, record);
