@@ -117,7 +117,7 @@ async function make(
   received_at: TimeNs,
   attemptAt: (at: TimeNs) => CreateAttempt,
 ): Promise<Created> {
-  const { db } = deps;
+  const { db, quotas } = deps;
   const { record, parts } = plan(deps, by, checked, received_at);
   if (record.spec.type === 'simple') quotas.requireShare(by.account_id, 'results_bytes');
   await requireAllowed(deps, record);
