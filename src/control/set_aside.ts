@@ -6,6 +6,8 @@ export interface SetAside {
   tell(sensor: string, faults: readonly Pick<Fault, 'code' | 'message'>[]): void;
   /** What control itself has met, by its name: a row, a message, a file. Gives whether that is news. */
   note(name: string, fault: Pick<Fault, 'code' | 'message'>): boolean;
+  /** That is over. */
+  forget(name: string): void;
   /** Was that noted? */
   has(name: string): boolean;
   /** All of it, for people: one text each, with its code. */
@@ -36,6 +38,7 @@ export function createSetAside(): SetAside {
       if (noted.size > noted_max && oldest !== undefined) noted.delete(oldest);
       return true;
     },
+    forget: (name) => void noted.delete(name),
     has: (name) => noted.has(name),
     reasons: () => [...noted.values(), ...[...bySensor.values()].flat()],
   };

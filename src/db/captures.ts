@@ -47,6 +47,13 @@ const rowOf = builtOnce((query, id: string, account_id: string) =>
   query.selectFrom('captures').selectAll().where('id', '=', id).where('account_id', '=', account_id),
 );
 
+/** Which of these ids, a few hundred at most, are those of captures. */
+export async function knownCaptures(db: Queries, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await db.query.selectFrom('captures').select('id').where('id', 'in', ids).execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** The capture of an id in an account; another account's is as unknown as one that does not exist. */
 export async function captureOf(db: Queries, account_id: string, id: string): Promise<CaptureRecord | undefined> {
   const [row] = await rowOf(db, id, account_id);

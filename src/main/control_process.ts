@@ -29,6 +29,7 @@ import { createOwnerships } from '../control/ownership/ownerships.ts';
 import { reseal } from '../control/ownership/reseal.ts';
 import type { Vault } from '../control/ownership/vault.ts';
 import { Quotas } from '../control/quotas.ts';
+import { unclaimedFiles } from '../control/delivery/unclaimed_files.ts';
 import { createSetAside } from '../control/set_aside.ts';
 import { readAccountUsage } from '../db/account_usage.ts';
 import type { Database } from '../db/database.ts';
@@ -153,6 +154,9 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     return openBucket(destination, secrets, await worldOf(account_id));
   };
   await abandonStrays({ db, results, staging, openOwnership, warn });
+  for (const why of await unclaimedFiles(db, [directories.results, directories.staging])) {
+    if (aside.note(why.message, why)) warn(why, 'at the start');
+  }
   const running = startControl({
     db,
     bus: ipcControlBus(link),

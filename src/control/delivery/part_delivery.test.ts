@@ -10,6 +10,7 @@ import type { CaptureRecord } from '../../model/record.ts';
 import type { ControlReply } from '../../wire/sensor_messages.ts';
 import { startDesk, type TestDesk } from '../test_desk.ts';
 import { abandonStrays } from './abandon_strays.ts';
+import { unclaimedFiles } from './unclaimed_files.ts';
 
 let desk: TestDesk;
 beforeEach(async () => {
@@ -188,6 +189,26 @@ describe('uploads that nobody knows of', () => {
     expect([...files('bucket'), ...files('staging')].sort()).toEqual([...known, foreign].sort());
     expect(files('results')).toEqual([]);
     expect(existsSync(join(desk.folder, 'bucket', foreign))).toBe(true);
+  });
+
+  test('complete files of captures that the database does not know are kept and named, no others', async () => {
+    const record = await desk.store(1);
+    const lost = ['9', '8', '7'].map((digit) => digit.repeat(32));
+    const staging = [`${lost[0]}-0.pcap`, `${lost[1]}-0-past-${'a'.repeat(32)}.pcap`, 'other.txt'];
+    for (const name of [`${record.id}-0.pcap`, ...staging]) writeFileSync(join(desk.folder, 'staging', name), 'x');
+    for (const id of [record.id, lost[2]]) writeFileSync(join(desk.folder, 'results', `pcap_${id}.pcapng`), 'x');
+    await desk.staging.startUpload(`${lost[0]}-1.pcap`, 100);
+    const found = await unclaimedFiles(
+      desk.db,
+      ['staging', 'results', 'nowhere'].map((name) => join(desk.folder, name)),
+    );
+    expect(found.map(({ code }) => code)).toEqual([1880, 1880, 1880, 1880]);
+    const wanted = [
+      ...staging.toSorted().map((name) => join('staging', name)),
+      join('results', `pcap_${lost[2]}.pcapng`),
+    ];
+    for (const [index, name] of wanted.entries()) expect(found[index]?.message).toContain(join(desk.folder, name));
+    expect(files('staging')).toEqual(expect.arrayContaining(staging));
   });
 
   test('a bucket that cannot be opened is told, and no reason to stop', async () => {

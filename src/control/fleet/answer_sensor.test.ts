@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { captureById } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
-import { bumpGeneration, listSensors, sensorByName } from '../../db/sensors.ts';
+import { bumpGeneration, listSensors, sensorByName, sensorsLeft } from '../../db/sensors.ts';
 import type { Fault } from '../../model/errors/fault.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
 import type { PartReport } from '../../wire/bus_fields.ts';
@@ -10,7 +10,7 @@ import type { SensorRequest } from '../../wire/sensor_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
 import { fault } from '../../model/errors/fault.ts';
 import { createKeeper } from '../captures/keeper.ts';
-import { createSetAside } from '../set_aside.ts';
+import { createSetAside, type SetAside } from '../set_aside.ts';
 import { startDesk } from '../test_desk.ts';
 import { FleetWatch } from './fleet_watch.ts';
 import { answerSensor, type SensorDesk } from './answer_sensor.ts';
@@ -215,7 +215,7 @@ test('what it held of a capture that had ended by then is over, whatever the sen
         kind: 'desired',
         version: wireVersion,
         sensor,
-        epoch: 'e',
+        epoch: heartbeat.epoch,
         sensor_id,
         holds,
       });
@@ -239,4 +239,76 @@ test('a sensor that is called otherwise is told of its work before its first hea
   expect(await answerSensor(desk, { ...heartbeat, ...renamed })).toEqual({ kind: 'heartbeat_ok', generation: 1n });
   expect((await listSensors(db)).map(({ name }) => name)).toEqual(['s2']);
   expect(warned).toHaveLength(1);
+});
+
+describe('a name that two sensors call themselves by', () => {
+  const [first_id, second_id] = ['1'.repeat(32), '2'.repeat(32)];
+  const [first, second] = [
+    { ...heartbeat, sensor_id: first_id, epoch: 'first', interfaces: [{ name: 'eth0', index: 2, up: true }] },
+    { ...heartbeat, sensor_id: second_id, epoch: 'second', interfaces: [{ name: 'eth9', index: 9, up: true }] },
+  ];
+  const held = { faults: [{ name: 'sensor_name_held', code: 1881 }] };
+  let aside: SetAside;
+  let now: bigint;
+  beforeEach(async () => {
+    await db.close();
+    now = 5_000_000_000n;
+    db = await openDatabase({ url: ':memory:', clock: () => now });
+    aside = createSetAside();
+    desk = { ...desk, db, aside, watch: new FleetWatch(() => now) };
+  });
+  const shown = async (): Promise<unknown> => (await sensorByName(db, 's1'))?.interfaces.map(({ name }) => name);
+
+  test('stays with the one that is at work; the other is refused in all it says, and named', async () => {
+    await answerSensor(desk, first);
+    for (let turn = 0; turn < 3; turn += 1) {
+      now += 2_000_000_000n;
+      await expect(answerSensor(desk, second)).rejects.toMatchObject(held);
+      const { sensor, version, sensor_id, epoch } = second;
+      const said = { sensor, version, sensor_id, epoch };
+      await expect(answerSensor(desk, { ...said, kind: 'desired' })).rejects.toMatchObject(held);
+      await expect(answerSensor(desk, { ...said, kind: 'report', reports: [] })).rejects.toMatchObject(held);
+      expect(await answerSensor(desk, first)).toMatchObject({ kind: 'heartbeat_ok' });
+      expect(await shown()).toEqual(['eth0']);
+    }
+    expect(warned.map(({ name }) => name)).toEqual(['sensor_name_held']);
+    expect(aside.reasons()).toEqual([
+      expect.stringMatching(`^The name s1 is held by the sensor ${first_id}.*${second_id}`),
+    ]);
+  });
+
+  test('is free once that one has been silent, or has said good-bye; who comes back then is the other', async () => {
+    await answerSensor(desk, first);
+    await expect(answerSensor(desk, second)).rejects.toMatchObject(held);
+    now += 11_000_000_000n;
+    expect(await answerSensor(desk, second)).toMatchObject({ kind: 'heartbeat_ok' });
+    expect(aside.reasons()).toEqual([]);
+    await expect(answerSensor(desk, first)).rejects.toMatchObject(held);
+    await db.transaction(async (tx) => await sensorsLeft(tx, ['s1'], now));
+    expect(await answerSensor(desk, first)).toMatchObject({ kind: 'heartbeat_ok' });
+    expect(await shown()).toEqual(['eth0']);
+  });
+
+  test('is not taken from it by a restart of control, nor by one that is renamed', async () => {
+    await answerSensor(desk, first);
+    await answerSensor(desk, { ...second, sensor: 's2' });
+    desk = { ...desk, watch: new FleetWatch(() => now) };
+    await expect(answerSensor(desk, second)).rejects.toMatchObject(held);
+    expect(await answerSensor(desk, first)).toMatchObject({ kind: 'heartbeat_ok' });
+    expect((await listSensors(db)).map(({ name }) => name)).toEqual(['s1', 's2']);
+  });
+
+  test('of one identity, as of a copied data directory: the one that started last has it, a restart at once', async () => {
+    await answerSensor(desk, first);
+    const copy = { ...second, sensor_id: first_id };
+    expect(await answerSensor(desk, copy)).toMatchObject({ kind: 'heartbeat_ok' });
+    for (let turn = 0; turn < 3; turn += 1) {
+      now += 2_000_000_000n;
+      await expect(answerSensor(desk, first)).rejects.toMatchObject(held);
+      expect(await answerSensor(desk, copy)).toMatchObject({ kind: 'heartbeat_ok' });
+      expect(await shown()).toEqual(['eth9']);
+    }
+    now += 11_000_000_000n;
+    expect(await answerSensor(desk, first)).toMatchObject({ kind: 'heartbeat_ok' });
+  });
 });

@@ -12,7 +12,7 @@ import type { Keeper } from '../captures/keeper.ts';
 import type { PartDelivery } from '../delivery/part_delivery.ts';
 import type { SetAside } from '../set_aside.ts';
 import { assignmentsOf } from './assignments_of.ts';
-import type { FleetWatch } from './fleet_watch.ts';
+import { type FleetWatch, name_held_ns } from './fleet_watch.ts';
 
 /** What answering sensors takes. */
 export interface SensorDesk {
@@ -31,7 +31,7 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
   if (!accepts(request.version)) {
     raise('wire_version', { peer: request.sensor, found: request.version, known: wireVersion });
   }
-  await settleName(desk, request);
+  await holdName(desk, request);
   switch (request.kind) {
     case 'heartbeat':
       return await heartbeat(desk, request);
@@ -47,13 +47,44 @@ export async function answerSensor(desk: SensorDesk, request: SensorRequest): Pr
   }
 }
 
-/** Before anything is looked up by its name: a sensor that is called otherwise now is the same one. */
-async function settleName(desk: SensorDesk, { sensor, sensor_id }: SensorRequest): Promise<void> {
+/** One that has no name is refused, and told: what it says would be taken for what another one says. */
+async function holdName(desk: SensorDesk, request: SensorRequest): Promise<void> {
+  const { sensor, sensor_id } = request;
+  if (sensor_id === undefined) return;
+  const name = `sensor ${sensor_id}`;
+  const holder = await settleName(desk, request, sensor_id);
+  if (holder === undefined) {
+    if (desk.aside?.has(name) === true) desk.aside.forget(name);
+    return;
+  }
+  const asker = holder === sensor_id ? `${sensor_id} of an earlier start` : sensor_id;
+  const why = fault('sensor_name_held', { sensor, holder, asker, limit_s: Number(name_held_ns / 1_000_000_000n) });
+  if (desk.aside?.note(name, why) === true) desk.warn?.(why, 'the fleet');
+  throw new FaultError([why]);
+}
+
+/**
+ * Before anything is looked up by its name: a sensor that is called otherwise now is the same one. Gives the identity of who has the name, where
+ * that is another one that is at work.
+ */
+async function settleName(
+  desk: SensorDesk,
+  { sensor, epoch }: SensorRequest,
+  sensor_id: string,
+): Promise<string | undefined> {
   const { db, watch } = desk;
-  if (sensor_id === undefined || watch.nameOf(sensor_id) === sensor) return;
-  const before = await db.transaction(async (tx) => await settleSensorName(tx, sensor_id, sensor));
-  watch.called(sensor_id, sensor);
-  if (before !== undefined) desk.warn?.(fault('sensor_renamed', { before, sensor }), 'the fleet');
+  if (watch.nameOf(sensor_id) !== sensor) {
+    const { holder, before } = await db.transaction(async (tx) => {
+      const known = await sensorByName(tx, sensor);
+      const isOther = known?.sensor_id !== undefined && known.sensor_id !== sensor_id && known.left_at === undefined;
+      if (isOther && (await tx.now()) - known.last_heard < name_held_ns) return { holder: known.sensor_id };
+      return { before: await settleSensorName(tx, sensor_id, sensor) };
+    });
+    if (holder !== undefined) return holder;
+    watch.called(sensor_id, sensor);
+    if (before !== undefined) desk.warn?.(fault('sensor_renamed', { before, sensor }), 'the fleet');
+  }
+  return watch.speaks(sensor_id, epoch) ? undefined : sensor_id;
 }
 
 async function heartbeat(

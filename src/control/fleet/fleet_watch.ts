@@ -11,6 +11,10 @@ const unknown_after_ns = BigInt(limits.unknown_after_s) * 1_000_000_000n;
 /** Who has not listened for so long has been asleep, as a host that was suspended. */
 const asleep_ns = 5_000_000_000n;
 
+/** Who has a name, or speaks for a sensor, has lost that when it has been silent for so long: it beats every 2 s. */
+export const name_held_ns = 10_000_000_000n;
+const processes_kept = 16;
+
 /** What one control has heard while it listened: that it heard nothing while it did not says nothing about a sensor. */
 export class FleetWatch {
   readonly #now: () => TimeNs;
@@ -20,6 +24,10 @@ export class FleetWatch {
   #has_heard = false;
   readonly #heard = new Set<string>();
   readonly #names = new Map<string, string>();
+  readonly #processes = new Map<
+    string,
+    { readonly current: string; readonly at: TimeNs; readonly before: readonly string[] }
+  >();
 
   /** `now` is the database's clock. */
   constructor(now: () => TimeNs) {
@@ -49,9 +57,24 @@ export class FleetWatch {
     return [...this.#heard];
   }
 
-  /** The sensor of this identity is known by that name. */
+  /** The sensor of this identity is known by that name, and no other is. */
   called(sensor_id: string, name: string): void {
+    for (const [id, known] of this.#names) if (known === name) this.#names.delete(id);
     this.#names.set(sensor_id, name);
+  }
+
+  /**
+   * The process `epoch` speaks for the sensor of this identity. Gives whether it may: not where another one has taken its place since, and is
+   * at work, as with a data directory that was copied.
+   */
+  speaks(sensor_id: string, epoch: string): boolean {
+    const now = this.#now();
+    const { current, at, before } = this.#processes.get(sensor_id) ?? { current: epoch, at: now, before: [] };
+    const may = current === epoch || !before.includes(epoch) || now - at >= name_held_ns;
+    if (!may) return false;
+    const gone = current === epoch ? before : [...before, current].slice(-processes_kept);
+    this.#processes.set(sensor_id, { current: epoch, at: now, before: gone.filter((one) => one !== epoch) });
+    return true;
   }
 
   /** What the sensor of this identity is known by, where that has been settled. */

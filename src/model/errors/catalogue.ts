@@ -2,6 +2,7 @@ import { apiFaults } from './api_faults.ts';
 import { bucketFaults } from './bucket_faults.ts';
 import { captureFaults } from './capture_faults.ts';
 import { filterFaults } from './filter_faults.ts';
+import { foundFaults } from './found_faults.ts';
 import { noticeFaults } from './notice_faults.ts';
 import { operatorFaults } from './operator_faults.ts';
 import { pcapFaults } from './pcap_faults.ts';
@@ -24,6 +25,7 @@ type Catalogue = typeof apiFaults &
   typeof captureFaults &
   typeof samplesFaults &
   typeof storageFaults &
+  typeof foundFaults &
   typeof uploadFaults &
   typeof stateFaults &
   typeof operatorFaults &
@@ -42,6 +44,7 @@ export const catalogue: Catalogue = {
   ...captureFaults,
   ...samplesFaults,
   ...storageFaults,
+  ...foundFaults,
   ...uploadFaults,
   ...stateFaults,
   ...operatorFaults,
