@@ -202,7 +202,7 @@ describe('uploads that nobody knows of', () => {
       desk.db,
       ['staging', 'results', 'nowhere'].map((name) => join(desk.folder, name)),
     );
-    expect(found.map(({ code }) => code)).toEqual([1880, 1880, 1880, 1880]);
+    expect(found.map(({ name }) => name)).toEqual(Array.from({ length: 4 }, () => 'file_unclaimed'));
     const wanted = [
       ...staging.toSorted().map((name) => join('staging', name)),
       join('results', `pcap_${lost[2]}.pcapng`),
