@@ -1,34 +1,11 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
-import { type NumberedTraffic, startNumberedTraffic } from '../support/numbered_traffic.ts';
-import { type Served, startServe } from '../support/serve.ts';
+import { expect, test } from 'vitest';
+import { serveOnCables } from '../support/serve_on_cables.ts';
 import { captureBecomes, createCapture, provedFileBucket } from '../support/take_captures.ts';
 import { waitFor } from '../support/wait_for.ts';
 
-const undo: (() => unknown)[] = [];
-let pair: NamespacePair;
-let traffic: NumberedTraffic;
-
-beforeAll(async () => {
-  pair = await createNamespacePair();
-  traffic = startNumberedTraffic(pair.far, { frames_per_s: 100, frame_bytes: 200, first: 0 });
-});
-afterEach(async () => {
-  for (const one of undo.splice(0).toReversed()) await one();
-});
-afterAll(async () => {
-  traffic.stop();
-  await pair.remove();
-});
-
-async function start(data_dir?: string): Promise<Served> {
-  const options = { interfaces: [pair.near.name], ...(data_dir === undefined ? {} : { data_dir }) };
-  const served = await startServe(options);
-  undo.push(async () => await served.remove());
-  return served;
-}
+const { start } = serveOnCables(1, { frames_per_s: 100, frame_bytes: 200 });
 
 const damages: readonly (readonly [string, string])[] = [
   ['what was asked for is no JSON', "update captures set spec = '{torn', status = 'running' where id = :id"],
@@ -56,7 +33,7 @@ test.each(damages)('%s: the rest goes on, and it is named', async (_, sql) => {
   db.exec('pragma ignore_check_constraints = on');
   for (const statement of sql.split('; ')) db.exec(statement.replaceAll(':id', `'${id}'`));
   db.close();
-  const served = await start(first.data_dir);
+  const served = await start({ data_dir: first.data_dir });
   const control = served.pidOf('control');
   await waitFor(() => /"code":1619/.test(served.output()), { what: 'it is in the log' });
   await waitFor(async () => /1619/.test(await (await fetch(`${served.url}/readyz`)).text()), {

@@ -1,8 +1,9 @@
-import { afterEach, beforeAll, afterAll, describe, expect, test } from 'vitest';
-import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
+import { describe, expect, test } from 'vitest';
+import { createNamespacePair } from '../support/namespace_pair.ts';
 import { parsePcap } from '../support/packet_samples.ts';
 import { replayFrames } from '../support/replay_frames.ts';
-import { type Served, startServe } from '../support/serve.ts';
+import type { Served } from '../support/serve.ts';
+import { serveOnCables } from '../support/serve_on_cables.ts';
 import {
   captureBecomes,
   createCapture,
@@ -35,22 +36,10 @@ async function allRunning(served: Served, id: string, count: number): Promise<vo
 }
 
 describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
-  const pairs: NamespacePair[] = [];
-  let served: Served | undefined;
-  beforeAll(async () => {
-    for (let count = 0; count < 26; count += 1) pairs.push(await createNamespacePair());
-  });
-  afterAll(async () => {
-    for (const pair of pairs) await pair.remove();
-  });
-  afterEach(async () => {
-    await served?.remove();
-    served = undefined;
-  });
+  const { pairs, start } = serveOnCables(26);
 
   test('has all of them captured by one capture', async () => {
-    const one = await startServe({ interfaces: pairs.map(({ near }) => near.name) });
-    served = one;
+    const one = await start({ interfaces: pairs.map(({ near }) => near.name) });
     const destination_conf = await provedFileBucket(one);
     const { id } = await createCapture(one, { ...full, destination_conf });
     await allRunning(one, id, pairs.length);
@@ -66,8 +55,7 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
 
   test('has ten captures on five of them at one time', async () => {
     const five = pairs.slice(0, 5);
-    const one = await startServe({ interfaces: five.map(({ near }) => near.name) });
-    served = one;
+    const one = await start({ interfaces: five.map(({ near }) => near.name) });
     const destination_conf = await provedFileBucket(one);
     const ids: string[] = [];
     for (let count = 0; count < 10; count += 1) {
@@ -91,8 +79,7 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
   test('whose memory does not suffice refuses a capture when it is asked for, and says what to do', async () => {
     // 24 MiB for captures: 2 rings.
     const env = { EDGETAP_MEMORY_BYTES: String(32 << 20) };
-    const one = await startServe({ interfaces: pairs.slice(0, 3).map(({ near }) => near.name), env });
-    served = one;
+    const one = await start({ interfaces: pairs.slice(0, 3).map(({ near }) => near.name), env });
     const destination_conf = await provedFileBucket(one);
     const refused = await one.call('POST', '/pcaps', { system: 'magic-transit', ...full, destination_conf });
     expect([refused.status, refused.body.errors[0]?.code]).toEqual([400, 1022]);
@@ -101,8 +88,7 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
     );
     await one.stop();
     await one.remove();
-    const small = await startServe({ interfaces: pairs.slice(0, 2).map(({ near }) => near.name), env });
-    served = small;
+    const small = await start({ interfaces: pairs.slice(0, 2).map(({ near }) => near.name), env });
     const bucket = await provedFileBucket(small);
     const first = await createCapture(small, { ...full, destination_conf: bucket });
     const second = await small.call('POST', '/pcaps', { system: 'magic-transit', ...full, destination_conf: bucket });
@@ -115,8 +101,7 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
   });
 
   test('of which all are captured takes one that comes while a capture runs into it, and names it', async () => {
-    const one = await startServe({ interfaces: ['all'] });
-    served = one;
+    const one = await start({ interfaces: ['all'] });
     const destination_conf = await provedFileBucket(one);
     const [first] = pairs;
     if (first === undefined) throw new Error('there is no interface');

@@ -11,12 +11,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { failedStart } from '../support/failed_start.ts';
-import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
-import { type NumberedTraffic, startNumberedTraffic } from '../support/numbered_traffic.ts';
 import { parsePcap } from '../support/packet_samples.ts';
-import { type Served, startServe } from '../support/serve.ts';
+import type { Served } from '../support/serve.ts';
+import { serveOnCables } from '../support/serve_on_cables.ts';
 import {
   captureBecomes,
   createCapture,
@@ -28,30 +27,10 @@ import {
 import { waitFor } from '../support/wait_for.ts';
 import { allArmed } from './shown_sensors.ts';
 
-const undo: (() => unknown)[] = [];
-let pair: NamespacePair;
-let traffic: NumberedTraffic;
-
-beforeAll(async () => {
-  pair = await createNamespacePair();
-  traffic = startNumberedTraffic(pair.far, { frames_per_s: 100, frame_bytes: 200, first: 0 });
-});
-afterEach(async () => {
-  for (const one of undo.splice(0).toReversed()) await one();
-});
-afterAll(async () => {
-  traffic.stop();
-  await pair.remove();
-});
-
-async function start(data_dir?: string): Promise<Served> {
-  const served = await startServe({
-    interfaces: [pair.near.name],
-    ...(data_dir === undefined ? {} : { data_dir }),
-  });
-  undo.push(async () => await served.remove());
-  return served;
-}
+const cables = serveOnCables(1, { frames_per_s: 100, frame_bytes: 200 });
+const start = async (data_dir?: string): Promise<Served> =>
+  await cables.start(data_dir === undefined ? {} : { data_dir });
+const nearName = (): string => cables.pairs[0]?.near.name ?? '';
 
 /** A capture that has ended and lies in the spool: its bucket is away. */
 interface Waiting {
@@ -71,8 +50,8 @@ async function waiting(before?: (served: Served) => unknown): Promise<Waiting> {
   const { data_dir } = served;
   const { id } = await createCapture(served, { type: 'full', time_limit: 3600, colo_name: 'lab01', destination_conf });
   await allArmed(served, id);
-  traffic.burst(8000);
-  const stem = join(data_dir, 'sensor', 'spool', id, pair.near.name);
+  cables.traffic[0]?.burst(8000);
+  const stem = join(data_dir, 'sensor', 'spool', id, nearName());
   await waitFor(() => statSync(`${stem}.pcap`).size > 8000 * 216, { what: 'the packets are in the spool' });
   renameSync(join(data_dir, 'buckets'), join(data_dir, 'buckets.away'));
   await stopCapture(served, id);
@@ -142,7 +121,7 @@ describe('a part of which a file is damaged while edgetap is down', () => {
     const part = await waiting();
     damage(part);
     const served = await start(part.data_dir);
-    await named(served, new RegExp(`${pair.near.name}\\.state\\.json.*2001|2001.*${pair.near.name}\\.state\\.json`));
+    await named(served, new RegExp(`${nearName()}\\.state\\.json.*2001|2001.*${nearName()}\\.state\\.json`));
     const shown = await captureBecomes(served, part.id);
     expect(shown).toMatchObject({
       status: 'failed',
@@ -259,7 +238,7 @@ describe('a database that does not know a capture in the spool', () => {
     const other = await start();
     await other.stop();
     replace(part.data_dir, databaseIn(other.data_dir));
-    const env = { EDGETAP_DATA_DIR: part.data_dir, EDGETAP_INTERFACES: pair.near.name };
+    const env = { EDGETAP_DATA_DIR: part.data_dir, EDGETAP_INTERFACES: nearName() };
     const failed = await failedStart(env);
     expect(failed.code).toBe(1);
     // What is no line of the log.
