@@ -11,6 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TimeNs } from '../model/time.ts';
 import type { Bucket } from './bucket.ts';
 import { type BucketUnderTest, bucketSuite, faultOf, put } from './bucket_suite.ts';
+import { type FileCalls, ownFileCalls } from './file_calls.ts';
+import { FileLanes } from './file_lanes.ts';
 import { openFileBucket } from './file.ts';
 import { createPieceIntake } from './piece_intake.ts';
 import { unfinishedObjects } from './unfinished_objects.ts';
@@ -48,7 +50,7 @@ afterAll(async () => {
 
 function openAt(
   directory: string,
-  overrides: { readonly allowed_roots?: string[]; readonly only_below?: string } = {},
+  overrides: { readonly allowed_roots?: string[]; readonly only_below?: string; readonly calls?: FileCalls } = {},
 ): Bucket {
   return openFileBucket({
     destination: { scheme: 'file', directory },
@@ -61,12 +63,15 @@ function openAt(
   });
 }
 
-async function openFresh(): Promise<BucketUnderTest & { readonly directory: string }> {
+const lanes = new FileLanes();
+afterAll(async () => await lanes.close());
+
+async function openFresh(calls = ownFileCalls): Promise<BucketUnderTest & { readonly directory: string }> {
   opened += 1;
   const directory = join(base, 'allowed', `bucket-${opened}`);
   return {
     directory,
-    bucket: openAt(directory),
+    bucket: openAt(directory, { calls }),
     content: (key) => readFile(join(directory, key)).catch(() => undefined),
     unfinished: async () => {
       const names = await readdir(directory, { recursive: true }).catch(() => []);
@@ -79,7 +84,8 @@ async function openFresh(): Promise<BucketUnderTest & { readonly directory: stri
   };
 }
 
-bucketSuite('file', openFresh);
+bucketSuite('file', async () => await openFresh());
+bucketSuite('file, in threads of its own', async () => await openFresh(lanes.calls('a', base)));
 
 describe('file: the allowed root', () => {
   test.each([
@@ -241,12 +247,12 @@ describe('file: what a crash has left', () => {
       begun.push({ key, upload_id: await bucket.startUpload(key, 100) });
     await mkdir(join(directory, 'folder'));
     await writeFile(join(directory, '.hidden.partial'), 'of somebody else');
-    const found = await unfinishedObjects(directory);
+    const found = await unfinishedObjects(ownFileCalls, directory);
     expect(found.length).toBe(3);
     expect(found).toEqual(expect.arrayContaining(begun));
     for (const upload of found) await bucket.abortUpload(upload);
-    expect(await unfinishedObjects(directory)).toEqual([]);
-    expect(await unfinishedObjects(join(directory, 'nowhere'))).toEqual([]);
+    expect(await unfinishedObjects(ownFileCalls, directory)).toEqual([]);
+    expect(await unfinishedObjects(ownFileCalls, join(directory, 'nowhere'))).toEqual([]);
   });
 });
 

@@ -1,5 +1,4 @@
 import { constants } from 'node:fs';
-import { type FileHandle, rename, unlink } from 'node:fs/promises';
 import { type Destination, canonicalDestination } from '../model/destination.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { UploadedPiece } from '../model/piece.ts';
@@ -7,19 +6,11 @@ import type { TimeNs } from '../model/time.ts';
 import { allowedRoot } from './allowed_root.ts';
 import type { Bucket, StoredObject, StreamOptions, Upload } from './bucket.ts';
 import { checkPieces } from './check_pieces.ts';
+import { type FileCalls, type OpenFile, ownFileCalls } from './file_calls.ts';
 import { fileFault } from './file_fault.ts';
 import { keySegments } from './object_key.ts';
 import { codeOf, inside, openBeneath } from './open_beneath.ts';
-import {
-  createFile,
-  fitsUpload,
-  hasPieces,
-  openFile,
-  partialId,
-  partialName,
-  readPartialId,
-  writeAll,
-} from './partial_file.ts';
+import { createFile, fitsUpload, hasPieces, openFile, partialId, partialName, readPartialId } from './partial_file.ts';
 import { intakePath } from './piece_intake.ts';
 import { putStream } from './put_stream.ts';
 import { signTicket } from './signed_ticket.ts';
@@ -31,6 +22,8 @@ export interface FileBucketOptions {
   readonly allowed_roots: readonly string[];
   /** The name of the only directory in such a root that it may be, or lie below; it is made on demand. */
   readonly only_below?: string;
+  /** What reaches its file system; by default what edgetap's own directories are reached by. */
+  readonly calls?: FileCalls;
   /** Where this edgetap's `/intake/pieces` is reached, as in `http://127.0.0.1:8787`. */
   readonly intake_url: string;
   /** Keys for signed URLs, newest first; 32 bytes each. */
@@ -52,7 +45,7 @@ const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
  * @throws {FaultError} `bucket_directory_refused` when the destination lies in no allowed root, `bucket_directory_deep` when it lies too deep in one
  */
 export function openFileBucket(options: FileBucketOptions): Bucket {
-  const { only_below, signing_keys, now, random_bytes } = options;
+  const { only_below, signing_keys, now, random_bytes, calls = ownFileCalls } = options;
   const { directory } = options.destination;
   const destination = canonicalDestination(options.destination);
   const allowed_directories = options.allowed_roots.map((root) =>
@@ -68,12 +61,12 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
   const within = async <T>(
     key: string,
     create: boolean,
-    step: (at: FileHandle, name: string) => Promise<T>,
+    step: (at: OpenFile, name: string) => Promise<T>,
   ): Promise<T> => {
     const segments = keySegments(key);
     const name = segments.pop() ?? '';
     try {
-      const at = await openBeneath(allowed.root, [...allowed.segments, ...segments], create);
+      const at = await openBeneath(calls, allowed.root, [...allowed.segments, ...segments], create);
       try {
         return await step(at, name);
       } finally {
@@ -90,21 +83,20 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
       const { upload_id } = partialId(random_bytes(16), 1);
       const hidden = partialName(name, upload_id);
       await started?.({ key, upload_id });
-      const file = await createFile(at, hidden);
+      const file = await createFile(calls, at, hidden);
       try {
-        // Not by `writeFile`, which hands out half a megabyte at a time.
-        await writeAll(file, bytes, 0);
+        await file.writeAll(bytes, 0);
         await file.sync();
       } catch (error) {
         await file.close().catch(() => undefined);
-        await unlink(inside(at, hidden)).catch(() => undefined);
+        await calls.unlink(inside(at, hidden)).catch(() => undefined);
         throw error;
       }
       try {
         await file.close();
-        await rename(inside(at, hidden), inside(at, name));
+        await calls.rename(inside(at, hidden), inside(at, name));
       } catch (error) {
-        await unlink(inside(at, hidden)).catch(() => undefined);
+        await calls.unlink(inside(at, hidden)).catch(() => undefined);
         throw error;
       }
       await at.sync();
@@ -114,7 +106,7 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
   const startUpload = (key: string, piece_bytes: number): Promise<string> =>
     within(key, true, async (at, name) => {
       const { upload_id } = partialId(random_bytes(16), piece_bytes);
-      const file = await createFile(at, partialName(name, upload_id));
+      const file = await createFile(calls, at, partialName(name, upload_id));
       await file.close();
       await at.sync();
       return upload_id;
@@ -126,24 +118,25 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
       const size_bytes = checkPieces(destination, pieces);
       const hidden = partialName(name, upload_id);
       const moved = await ifThere(async () => {
-        await usingFile(at, hidden, O_RDWR, async (file) => {
+        await usingFile(calls, at, hidden, O_RDWR, async (file) => {
           const good = fitsUpload(upload_id, pieces) && (await hasPieces(file, pieces));
           if (!good) raise('bucket_checksum', { destination });
-          await syncOnce(at, hidden, file, { destination, key });
+          await syncOnce(calls, at, hidden, file, { destination, key });
         });
-        await rename(inside(at, hidden), inside(at, name));
+        await calls.rename(inside(at, hidden), inside(at, name));
         await at.sync();
         return true;
       });
       // Completed before, and the answer got lost?
-      const there = moved ?? (await ifThere(() => usingFile(at, name, O_RDONLY, (file) => hasPieces(file, pieces))));
+      const there =
+        moved ?? (await ifThere(() => usingFile(calls, at, name, O_RDONLY, (file) => hasPieces(file, pieces))));
       return there === true ? { size_bytes } : raise('upload_gone', { destination, key });
     });
 
   const abortUpload = ({ key, upload_id }: Upload): Promise<void> =>
     within(key, false, async (at, name) => {
       if (readPartialId(upload_id) === undefined) return;
-      await ifThere(() => unlink(inside(at, partialName(name, upload_id))));
+      await ifThere(() => calls.unlink(inside(at, partialName(name, upload_id))));
     }).catch(ignoreMissing);
 
   return {
@@ -175,8 +168,8 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
         sendPiece: ({ upload_id }, { number, md5_base64 }, body) =>
           within(key, false, async (at, name) => {
             const position = (number - 1) * streaming.piece_bytes;
-            await usingFile(at, partialName(name, upload_id), O_WRONLY, async (file) => {
-              await writeAll(file, body, position);
+            await usingFile(calls, at, partialName(name, upload_id), O_WRONLY, async (file) => {
+              await file.writeAll(body, position);
               // On the descriptor that wrote: another one may not hear of what is lost.
               await file.datasync();
             });
@@ -186,13 +179,12 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
     readObject: (key, range) =>
       within(key, false, async (at, name) => {
         // The stream owns the file from here on and closes it.
-        const file = await openFile(at, name, O_RDONLY);
+        const file = await openFile(calls, at, name, O_RDONLY);
         const size_bytes = BigInt((await file.stat()).size);
         const [first, last] = range === undefined ? [0n, size_bytes - 1n] : [range.first, range.last];
-        const part = { start: Number(first), end: Math.max(0, Number(last)) };
         const length_bytes = last - first + 1n;
         const highWaterMark = Math.max(1, Math.min(read_max_bytes, Number(length_bytes)));
-        const body = file.createReadStream({ ...part, highWaterMark, autoClose: true });
+        const body = file.stream(Number(first), Math.max(0, Number(last)), highWaterMark);
         return { body, length_bytes, size_bytes };
       }).catch((error: unknown) => {
         if (!(error instanceof FaultError && error.faults[0].name === 'bucket_missing')) throw error;
@@ -200,19 +192,20 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
       }),
     removeObject: (key) =>
       within(key, false, async (at, name) => {
-        await ifThere(() => unlink(inside(at, name)));
+        await ifThere(() => calls.unlink(inside(at, name)));
         await at.sync();
       }).catch(ignoreMissing),
   };
 }
 
 async function usingFile<T>(
-  at: FileHandle,
+  calls: FileCalls,
+  at: OpenFile,
   name: string,
   flags: number,
-  step: (file: FileHandle) => Promise<T>,
+  step: (file: OpenFile) => Promise<T>,
 ): Promise<T> {
-  const file = await openFile(at, name, flags);
+  const file = await openFile(calls, at, name, flags);
   try {
     return await step(file);
   } finally {
@@ -225,15 +218,16 @@ async function usingFile<T>(
  * all is well though pages are gone.
  */
 async function syncOnce(
-  at: FileHandle,
+  calls: FileCalls,
+  at: OpenFile,
   hidden: string,
-  file: FileHandle,
+  file: OpenFile,
   of: { readonly destination: string; readonly key: string },
 ): Promise<void> {
   try {
     await file.sync();
   } catch (cause) {
-    await unlink(inside(at, hidden)).catch(() => undefined);
+    await calls.unlink(inside(at, hidden)).catch(() => undefined);
     raise('upload_gone', of, { cause });
   }
 }

@@ -15,6 +15,10 @@ export function fileFault(error: unknown, destination: string, allowed: readonly
     case 'EPERM':
     case 'EROFS':
       return new FaultError([fault('bucket_denied', { destination, code })]);
+    case 'ETIMEDOUT': {
+      const reason = 'its file system does not answer';
+      return new FaultError([fault('bucket_unreachable', { destination, reason })], { cause: error });
+    }
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EMFILE':

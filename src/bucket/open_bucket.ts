@@ -3,6 +3,7 @@ import { raise } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { GuardedAgents } from '../net/guarded_agent.ts';
 import type { Bucket } from './bucket.ts';
+import type { FileCalls } from './file_calls.ts';
 import { openFileBucket } from './file.ts';
 import { openS3Bucket } from './s3.ts';
 import type { Waiting } from './waiting.ts';
@@ -15,6 +16,8 @@ export interface BucketWorld {
   readonly ambient: boolean;
   /** Directories that `file://` may lead into. */
   readonly allowed_roots: readonly string[];
+  /** What reaches the file system of a `file://` directory; by default what edgetap's own are reached by. */
+  readonly callsOf?: (directory: string) => FileCalls;
   /** The one directory in them that whoever opens the bucket may use; all of them by default. */
   readonly only_below?: string;
   /** Where this edgetap's intake of pieces is reached, as in `http://127.0.0.1:8787`. */
@@ -35,7 +38,10 @@ export interface BucketWorld {
  *   `bucket_directory_deep`
  */
 export function openBucket(destination: Destination, secrets: BucketSecrets | undefined, world: BucketWorld): Bucket {
-  if (destination.scheme === 'file') return openFileBucket({ ...world, destination });
+  if (destination.scheme === 'file') {
+    const calls = world.callsOf?.(destination.directory);
+    return openFileBucket({ ...world, ...(calls === undefined ? {} : { calls }), destination });
+  }
   if (secrets === undefined && destination.scheme !== 's3') {
     raise('bucket_keys_missing', { scheme: `${destination.scheme}://` });
   }

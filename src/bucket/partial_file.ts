@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileCalls, OpenFile } from './file_calls.ts';
 import type { UploadedPiece } from '../model/piece.ts';
 import { inside } from './open_beneath.ts';
 
@@ -35,21 +35,14 @@ export function readPartialName(file: string): { readonly name: string; readonly
 }
 
 /** Opens an existing file of an open directory, never through a link, and without waiting for the other end of a pipe. */
-export async function openFile(directory: FileHandle, name: string, flags: number): Promise<FileHandle> {
-  return open(inside(directory, name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+export async function openFile(calls: FileCalls, directory: OpenFile, name: string, flags: number): Promise<OpenFile> {
+  return await calls.open(inside(directory, name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 /** Makes a new file in an open directory; fails with EEXIST when the name is taken. */
-export async function createFile(directory: FileHandle, name: string): Promise<FileHandle> {
+export async function createFile(calls: FileCalls, directory: OpenFile, name: string): Promise<OpenFile> {
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
-  return open(inside(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640);
-}
-
-/** Writes all of the bytes at a position, however many calls it takes. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-  }
+  return await calls.open(inside(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640);
 }
 
 /** Can these be the pieces of that upload: all of the upload's piece size, the last one at most that? */
@@ -61,7 +54,7 @@ export function fitsUpload(upload_id: string, pieces: readonly UploadedPiece[]):
 }
 
 /** Is the file made of exactly these pieces, byte for byte? Reads it from the disk, a megabyte at a time. */
-export async function hasPieces(file: FileHandle, pieces: readonly UploadedPiece[]): Promise<boolean> {
+export async function hasPieces(file: OpenFile, pieces: readonly UploadedPiece[]): Promise<boolean> {
   const { size } = await file.stat();
   if (size !== pieces.reduce((sum, piece) => sum + piece.length_bytes, 0)) return false;
   const buffer = Buffer.allocUnsafe(1_048_576);
@@ -69,10 +62,10 @@ export async function hasPieces(file: FileHandle, pieces: readonly UploadedPiece
   for (const { length_bytes, md5 } of pieces) {
     const hash = createHash('md5');
     for (const end = position + length_bytes; position < end; ) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - position), position);
-      if (bytesRead === 0) return false;
-      hash.update(buffer.subarray(0, bytesRead));
-      position += bytesRead;
+      const bytes = await file.read(buffer.subarray(0, end - position), position);
+      if (bytes.length === 0) return false;
+      hash.update(bytes);
+      position += bytes.length;
     }
     if (hash.digest('hex') !== md5) return false;
   }

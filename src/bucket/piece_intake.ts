@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, unlink } from 'node:fs/promises';
 import type { TimeNs } from '../model/time.ts';
 import { allowedRoot } from './allowed_root.ts';
+import { type FileCalls, type OpenFile, ownFileCalls } from './file_calls.ts';
 import { keySegments } from './object_key.ts';
 import { codeOf, inside, openBeneath } from './open_beneath.ts';
-import { openFile, partialName, readPartialId, writeAll } from './partial_file.ts';
+import { openFile, partialName, readPartialId } from './partial_file.ts';
 import { type PieceTicket, openTicket } from './signed_ticket.ts';
 
 /** Where control takes pieces for file buckets and for staging. */
@@ -15,6 +15,8 @@ export const intakePath = '/intake/pieces';
 export interface IntakeOptions {
   /** Every root that a signed URL may lead into: the operator's for `file://`, and staging. */
   readonly allowed_roots: readonly string[];
+  /** What reaches the file system of a directory; by default what edgetap's own are reached by. */
+  readonly callsOf?: (directory: string) => FileCalls;
   /** Newest first; a ticket of any of them is good. */
   readonly signing_keys: readonly Uint8Array[];
   /** The clock that signed the tickets. */
@@ -59,7 +61,7 @@ export function createPieceIntake(options: IntakeOptions): (request: IntakeReque
   return async (request) => {
     try {
       const ticket = admit(request, options);
-      await receive(ticket, request.body, options.allowed_roots);
+      await receive(ticket, request.body, options);
       const etag = Buffer.from(ticket.md5_base64, 'base64').toString('hex');
       return { status: 200, headers: { etag: `"${etag}"` }, body: '' };
     } catch (error) {
@@ -89,26 +91,31 @@ function admit(request: IntakeRequest, { signing_keys, now }: IntakeOptions): Pi
   return ticket;
 }
 
-async function receive(ticket: PieceTicket, body: AsyncIterable<Uint8Array>, roots: readonly string[]): Promise<void> {
+async function receive(
+  ticket: PieceTicket,
+  body: AsyncIterable<Uint8Array>,
+  { allowed_roots, callsOf }: IntakeOptions,
+): Promise<void> {
   const { key, upload_id, number, length_bytes, md5_base64 } = ticket;
-  const allowed = allowedRoot(ticket.directory, roots);
+  const allowed = allowedRoot(ticket.directory, allowed_roots);
   const partial = readPartialId(upload_id);
   if (allowed === undefined) throw new Refusal(403, 'AccessDenied', 'This directory is not allowed (any more).');
   if (partial === undefined) throw new Refusal(404, 'NoSuchUpload', 'There is no such upload.');
   if (length_bytes > partial.piece_bytes) throw new Refusal(400, 'EntityTooLarge', 'The piece is too long.');
   const segments = keySegments(key);
   const name = segments.pop() ?? '';
-  const at = await openBeneath(allowed.root, [...allowed.segments, ...segments], false);
+  const calls = callsOf?.(ticket.directory) ?? ownFileCalls;
+  const at = await openBeneath(calls, allowed.root, [...allowed.segments, ...segments], false);
   try {
     const hidden = partialName(name, upload_id);
-    await finishing(at, hidden, await openFile(at, hidden, constants.O_WRONLY), async (file) => {
+    await finishing(calls, at, hidden, await openFile(calls, at, hidden, constants.O_WRONLY), async (file) => {
       const hash = createHash('md5');
       let received = 0;
       for await (const chunk of body) {
         if (received + chunk.length > length_bytes)
           throw new Refusal(400, 'EntityTooLarge', 'More came than was signed.');
         hash.update(chunk);
-        await writeAll(file, chunk, (number - 1) * partial.piece_bytes + received);
+        await file.writeAll(chunk, (number - 1) * partial.piece_bytes + received);
         received += chunk.length;
       }
       if (received < length_bytes) throw new Refusal(400, 'IncompleteBody', 'Less came than was signed.');
@@ -124,10 +131,11 @@ async function receive(ticket: PieceTicket, body: AsyncIterable<Uint8Array>, roo
  * goes: a later sync may say that all is well though pages are gone, so everything has to be sent again, to a new one.
  */
 async function finishing(
-  at: FileHandle,
+  calls: FileCalls,
+  at: OpenFile,
   hidden: string,
-  file: FileHandle,
-  write: (file: FileHandle) => Promise<void>,
+  file: OpenFile,
+  write: (file: OpenFile) => Promise<void>,
 ): Promise<void> {
   let written = false;
   try {
@@ -143,7 +151,7 @@ async function finishing(
   } catch (error) {
     const full = ['ENOSPC', 'EDQUOT'].includes(codeOf(error));
     const refused = !(error instanceof Refusal) && error instanceof Error && 'errno' in error;
-    if (refused && (written || !full)) await unlink(inside(at, hidden)).catch(() => undefined);
+    if (refused && (written || !full)) await calls.unlink(inside(at, hidden)).catch(() => undefined);
     throw error;
   }
 }
@@ -161,6 +169,7 @@ function answerOf(error: unknown): IntakeAnswer {
 function refusalOf(error: unknown): Refusal {
   const code = codeOf(error);
   if (code === 'ENOENT') return new Refusal(404, 'NoSuchUpload', 'There is no such upload (any more).');
+  if (code === 'ETIMEDOUT') return new Refusal(503, 'SlowDown', 'The file system of this bucket does not answer.');
   if (code === 'ENOSPC' || code === 'EDQUOT') return new Refusal(507, 'InsufficientStorage', 'The disk is full.');
   if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP'].includes(code)) {
     return new Refusal(403, 'AccessDenied', `The directory cannot be written (${code}).`);

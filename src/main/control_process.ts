@@ -7,6 +7,9 @@ import { createApi } from '../api/create_api.ts';
 import { createIntake } from '../api/create_intake.ts';
 import { renewCertificate } from '../api/server_factory.ts';
 import type { Bucket } from '../bucket/bucket.ts';
+import { allowedRoot } from '../bucket/allowed_root.ts';
+import { type FileCalls, ownFileCalls } from '../bucket/file_calls.ts';
+import { FileLanes } from '../bucket/file_lanes.ts';
 import { openFileBucket } from '../bucket/file.ts';
 import { openKeyFile, type SealingKeys, signingKeys } from '../bucket/key_file.ts';
 import { type BucketWorld, openBucket } from '../bucket/open_bucket.ts';
@@ -49,6 +52,7 @@ import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { bucketsPart, diskPart } from './host_part.ts';
+import { laneOwner } from './lane_owner.ts';
 import { leftBehind } from './left_behind.ts';
 import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
@@ -107,8 +111,15 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   const allowed_roots = [directories.buckets];
   const own_roots = [directories.results, directories.staging];
   const signing_keys = signingKeys(keys);
+  const lanes = new FileLanes();
+  /** Users' directories may hang: they have threads of their own. */
+  const callsOf = (directory: string): FileCalls =>
+    allowedRoot(directory, own_roots) === undefined
+      ? lanes.calls(laneOwner(directory, directories.buckets), directory)
+      : ownFileCalls;
   acceptPiece = createPieceIntake({
     allowed_roots: [...allowed_roots, ...own_roots],
+    callsOf,
     signing_keys,
     now: () => db.clock.now(),
   });
@@ -116,6 +127,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
     ambient: settings.ambient_credentials,
     allowed_roots,
+    callsOf,
     intake_url,
     signing_keys,
     now: () => db.clock.now(),
@@ -153,7 +165,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     const { account_id, destination, secrets } = await ownerships.open(id);
     return openBucket(destination, secrets, await worldOf(account_id));
   };
-  await abandonStrays({ db, results, staging, openOwnership, warn });
+  await abandonStrays({ db, results, staging, callsOf, openOwnership, warn });
   for (const why of await unclaimedFiles(db, [directories.results, directories.staging])) {
     if (aside.note(why.message, why)) warn(why, 'at the start');
   }
@@ -181,7 +193,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     sensors: [settings.sensor],
     host: [
       diskPart(settings.data_dir, Math.max(1, settings.limits.disk_free_bytes)),
-      bucketsPart(directories.buckets),
+      bucketsPart(directories.buckets, lanes.calls('readiness', directories.buckets)),
       { name: 'bus', look: async () => await Promise.resolve(sensorTrouble()) },
     ],
     linesDropped: () => standardOutput().err.dropped,
@@ -252,6 +264,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
       world.agents.close();
       room.close();
+      await lanes.close();
       await db.close();
       held.release();
     },

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ownFileCalls } from '../bucket/file_calls.ts';
 import { bucketsPart, diskPart, hostPart } from './host_part.ts';
 
 test('what hangs is told, is asked once at a time, and is well again when it answers', async () => {
@@ -31,13 +32,16 @@ test('what is thrown is told', async () => {
 
 test('directories that are there, and those that are not', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'edgetap-part-'));
-  expect([await diskPart(directory, 1).look(), await bucketsPart(directory).look()]).toEqual([undefined, undefined]);
+  expect([await diskPart(directory, 1).look(), await bucketsPart(directory, ownFileCalls).look()]).toEqual([
+    undefined,
+    undefined,
+  ]);
   expect(await diskPart(directory, Number.MAX_SAFE_INTEGER).look()).toMatch(
     /is full, with \d+ bytes left; nothing new/,
   );
   symlinkSync('/nowhere/at/all', join(directory, 'gone'));
-  expect(await bucketsPart(directory).look()).toMatch(/cannot be used: ENOENT.*gone/);
+  expect(await bucketsPart(directory, ownFileCalls).look()).toMatch(/cannot be used: ENOENT.*gone/);
   rmSync(directory, { recursive: true });
   expect(await diskPart(directory, 1).look()).toMatch(/ENOENT/);
-  expect(await bucketsPart(directory).look()).toMatch(/cannot be used: ENOENT/);
+  expect(await bucketsPart(directory, ownFileCalls).look()).toMatch(/cannot be used: ENOENT/);
 });

@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { access, readdir, stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileCalls } from '../bucket/file_calls.ts';
 import type { HostPart } from '../control/readiness.ts';
 
 const limit_ms = 2000;
@@ -51,16 +51,16 @@ export function diskPart(directory: string, floor_bytes: number): HostPart {
 }
 
 /** Can file:// buckets be written? They may be on disks of their own. */
-export function bucketsPart(directory: string): HostPart {
+export function bucketsPart(directory: string, calls: FileCalls): HostPart {
   let looked_at = directory;
   const hangs = (): string => `the directory of file:// buckets ${looked_at} does not answer`;
   return hostPart('buckets', hangs, async () => {
     looked_at = directory;
     try {
-      await access(directory, constants.W_OK | constants.X_OK);
-      for (const name of (await readdir(directory)).slice(0, buckets_most)) {
+      await calls.requireWritable(directory);
+      for (const name of (await calls.readdir(directory)).slice(0, buckets_most)) {
         looked_at = join(directory, name);
-        await stat(looked_at);
+        await calls.stat(looked_at);
       }
       return undefined;
     } catch (error) {

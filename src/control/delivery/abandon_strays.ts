@@ -1,4 +1,5 @@
 import type { Bucket } from '../../bucket/bucket.ts';
+import type { FileCalls } from '../../bucket/file_calls.ts';
 import { unfinishedObjects } from '../../bucket/unfinished_objects.ts';
 import { unfinishedCaptures } from '../../db/captures.ts';
 import type { Database } from '../../db/database.ts';
@@ -12,6 +13,8 @@ export interface StrayDeps {
   readonly db: Database;
   readonly results: Bucket;
   readonly staging: Bucket;
+  /** What reaches the file system of a directory. */
+  readonly callsOf: (directory: string) => FileCalls;
   readonly openOwnership: (ownershipId: string) => Promise<Bucket>;
   warn(fault: Fault, context: string): void;
 }
@@ -26,15 +29,17 @@ export async function abandonStrays(deps: StrayDeps): Promise<void> {
   // A look-back's file is made anew from the beginning.
   await abandon(deps, results, async () => true);
   await abandon(deps, staging, async (key, id) => !(await isKnown(db, key.slice(0, 32), id)));
-  for (const record of await unfinishedCaptures(db)) {
-    if (record.spec.type !== 'full' || !record.spec.destination_conf.startsWith('file:')) continue;
+  // All at once: one whose file system hangs holds up no other.
+  const each = (await unfinishedCaptures(db)).map(async (record) => {
+    if (record.spec.type !== 'full' || !record.spec.destination_conf.startsWith('file:')) return;
     const { ownership_id } = record.spec;
     await leniently(deps, record.id, async () => {
       const isStray = async (key: string, id: string): Promise<boolean> =>
         key === resultName(record) && !(await isKnown(db, record.id, id));
       await abandon(deps, await deps.openOwnership(ownership_id), isStray);
     });
-  }
+  });
+  await Promise.all(each);
 }
 
 async function isKnown(db: Database, captureId: string, upload_id: string): Promise<boolean> {
@@ -48,7 +53,8 @@ async function abandon(
 ): Promise<void> {
   const parsed = parseDestination(bucket.destination, '');
   if (!parsed.ok || parsed.value.destination.scheme !== 'file') return;
-  for (const upload of await unfinishedObjects(parsed.value.destination.directory)) {
+  const { directory } = parsed.value.destination;
+  for (const upload of await unfinishedObjects(deps.callsOf(directory), directory)) {
     if (!(await isStray(upload.key, upload.upload_id))) continue;
     await leniently(deps, upload.key, async () => await bucket.abortUpload(upload));
   }

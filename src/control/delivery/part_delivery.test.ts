@@ -9,6 +9,7 @@ import type { UploadedPiece } from '../../model/piece.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import type { ControlReply } from '../../wire/sensor_messages.ts';
 import { startDesk, type TestDesk } from '../test_desk.ts';
+import { ownFileCalls } from '../../bucket/file_calls.ts';
 import { abandonStrays } from './abandon_strays.ts';
 import { unclaimedFiles } from './unclaimed_files.ts';
 
@@ -185,7 +186,7 @@ describe('uploads that nobody knows of', () => {
     const warn = (): never => {
       throw new Error('nothing to be told');
     };
-    await abandonStrays({ db, results, staging, openOwnership: async () => bucket, warn });
+    await abandonStrays({ callsOf: () => ownFileCalls, db, results, staging, openOwnership: async () => bucket, warn });
     expect([...files('bucket'), ...files('staging')].sort()).toEqual([...known, foreign].sort());
     expect(files('results')).toEqual([]);
     expect(existsSync(join(desk.folder, 'bucket', foreign))).toBe(true);
@@ -216,6 +217,7 @@ describe('uploads that nobody knows of', () => {
     const told: string[] = [];
     const { db, results, staging } = desk;
     await abandonStrays({
+      callsOf: () => ownFileCalls,
       db,
       results,
       staging,

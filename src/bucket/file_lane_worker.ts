@@ -1,0 +1,78 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import type { LaneAnswer, LaneCall, LaneValue } from './file_lane_messages.ts';
+
+// A call that hangs holds up this thread and nothing else: none of these goes through the threads that the process shares.
+const port = parentPort;
+if (port === null) throw new Error('this file is the entry of a worker thread');
+port.on('message', (call: LaneCall) => {
+  const answer = answerTo(call);
+  const bytes = 'value' in answer && answer.value instanceof Uint8Array ? [answer.value.buffer as ArrayBuffer] : [];
+  port.postMessage(answer, bytes);
+});
+
+port.postMessage('ready');
+
+function answerTo(call: LaneCall): LaneAnswer {
+  try {
+    return { value: make(call) };
+  } catch (error) {
+    const { message, code = '', errno } = error as NodeJS.ErrnoException;
+    return { error: { message, code, errno } };
+  }
+}
+
+function make(call: LaneCall): LaneValue {
+  switch (call.name) {
+    case 'open':
+      return openSync(call.path, call.flags, call.mode);
+    case 'mkdir':
+      return void mkdirSync(call.path, call.mode);
+    case 'rename':
+      return void renameSync(call.path, call.to);
+    case 'unlink':
+      return void unlinkSync(call.path);
+    case 'readdir':
+      return readdirSync(call.path);
+    case 'stat': {
+      const { size, nlink } = statSync(call.path);
+      return { size, nlink };
+    }
+    case 'requireWritable':
+      return void accessSync(call.path, constants.W_OK | constants.X_OK);
+    case 'writeAll':
+      for (let done = 0; done < call.bytes.length; ) {
+        done += writeSync(call.fd, call.bytes, done, call.bytes.length - done, call.position + done);
+      }
+      return undefined;
+    case 'read': {
+      const bytes = new Uint8Array(call.length);
+      return bytes.subarray(0, readSync(call.fd, bytes, 0, call.length, call.position));
+    }
+    case 'sync':
+      return void fsyncSync(call.fd);
+    case 'datasync':
+      return void fdatasyncSync(call.fd);
+    case 'fstat': {
+      const { size, nlink } = fstatSync(call.fd);
+      return { size, nlink };
+    }
+    case 'close':
+      return void closeSync(call.fd);
+  }
+}
