@@ -42,7 +42,7 @@ export interface FileCalls {
 /** Calls on file systems that are edgetap's own: if these hang, it does. */
 export const ownFileCalls: FileCalls = {
   open: async (path, flags, mode) => ownFile(await open(path, flags, mode)),
-  mkdir: async (path, mode) => void (await mkdir(path, mode)),
+  mkdir: async (path, mode) => await mkdir(path, mode),
   rename: async (from, to) => await rename(from, to),
   unlink: async (path) => await unlink(path),
   readdir: async (path) => await readdir(path),

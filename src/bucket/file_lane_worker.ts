@@ -42,11 +42,14 @@ function make(call: LaneCall): LaneValue {
     case 'open':
       return openSync(call.path, call.flags, call.mode);
     case 'mkdir':
-      return void mkdirSync(call.path, call.mode);
+      mkdirSync(call.path, call.mode);
+      return undefined;
     case 'rename':
-      return void renameSync(call.path, call.to);
+      renameSync(call.path, call.to);
+      return undefined;
     case 'unlink':
-      return void unlinkSync(call.path);
+      unlinkSync(call.path);
+      return undefined;
     case 'readdir':
       return readdirSync(call.path);
     case 'stat': {
@@ -54,7 +57,8 @@ function make(call: LaneCall): LaneValue {
       return { size, nlink };
     }
     case 'requireWritable':
-      return void accessSync(call.path, constants.W_OK | constants.X_OK);
+      accessSync(call.path, constants.W_OK | constants.X_OK);
+      return undefined;
     case 'writeAll':
       for (let done = 0; done < call.bytes.length; ) {
         done += writeSync(call.fd, call.bytes, done, call.bytes.length - done, call.position + done);
@@ -65,14 +69,17 @@ function make(call: LaneCall): LaneValue {
       return bytes.subarray(0, readSync(call.fd, bytes, 0, call.length, call.position));
     }
     case 'sync':
-      return void fsyncSync(call.fd);
+      fsyncSync(call.fd);
+      return undefined;
     case 'datasync':
-      return void fdatasyncSync(call.fd);
+      fdatasyncSync(call.fd);
+      return undefined;
     case 'fstat': {
       const { size, nlink } = fstatSync(call.fd);
       return { size, nlink };
     }
     case 'close':
-      return void closeSync(call.fd);
+      closeSync(call.fd);
+      return undefined;
   }
 }
