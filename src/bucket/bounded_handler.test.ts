@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { BoundedHandler } from './bounded_handler.ts';
 
-const bounds = { answer_bytes: 1000, least_bytes_per_ms: 1 };
+const bounds = { answer_bytes: 1000, least_bytes_per_ms: 1, patient_ms: 60_000 };
 /** Longer than any test waits; what a head takes on the slowest machine is less than `short_ms`. */
 const [long_ms, short_ms] = [3_600_000, 2000];
 let close: (() => void) | undefined;
@@ -49,6 +49,36 @@ test.each([
   ['GET', 206, 100_000, 100_000],
 ])('%s answered with %i and %i bytes: %s', async (method, status, bytes, expected) => {
   expect(await ask(method, answer(status, bytes), long_ms)).toBe(expected);
+});
+
+test('a server that says nothing is given up, unless it puts an object together', async () => {
+  const heard: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    heard.push(url);
+    // When the other was given up.
+    if (url.includes('uploadId')) setTimeout(() => response.end('done'), 600);
+  }).listen(0, '127.0.0.1');
+  close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const handler = new BoundedHandler(
+    { socketTimeout: 200 },
+    { ...bounds, answer_ms: long_ms },
+    () => new Error('too long'),
+  );
+  const handle = async (query: Readonly<Record<string, string>>): Promise<unknown> => {
+    const request = { protocol: 'http:', hostname: '127.0.0.1', port, path: '/', method: 'POST', headers: {}, query };
+    const { response } = await handler.handle(request as unknown as Parameters<BoundedHandler['handle']>[0]);
+    return response.statusCode;
+  };
+  const [silent, completed] = await Promise.allSettled([handle({ uploads: '' }), handle({ uploadId: 'x' })]);
+  expect(silent).toMatchObject({ status: 'rejected', reason: { name: 'TimeoutError' } });
+  expect(completed).toEqual({ status: 'fulfilled', value: 200 });
+  expect(heard.toSorted((one, other) => one.length - other.length)).toEqual(['/?uploads=', '/?uploadId=x']);
+  handler.destroy();
 });
 
 test('an answer that does not begin in time is given up', async () => {

@@ -9,6 +9,8 @@ export interface AnswerBounds {
   readonly answer_ms: number;
   /** Slower senders than this give up. */
   readonly least_bytes_per_ms: number;
+  /** So long a server may say nothing while it puts an object together of its pieces, and a reader may not read on. */
+  readonly patient_ms: number;
 }
 
 type Handle = NodeHttpHandler['handle'];
@@ -20,10 +22,16 @@ type Handle = NodeHttpHandler['handle'];
 export class BoundedHandler extends NodeHttpHandler {
   readonly #bounds: AnswerBounds;
   readonly #tooLong: () => Error;
+  readonly #patient: NodeHttpHandler;
 
   /** `tooLong` makes the error of an answer that has no end. */
   constructor(options: NodeHttpHandlerOptions, bounds: AnswerBounds, tooLong: () => Error) {
     super({ ...options, throwOnRequestTimeout: true });
+    this.#patient = new NodeHttpHandler({
+      ...options,
+      socketTimeout: bounds.patient_ms,
+      throwOnRequestTimeout: true,
+    });
     this.#bounds = bounds;
     this.#tooLong = tooLong;
   }
@@ -31,7 +39,9 @@ export class BoundedHandler extends NodeHttpHandler {
   override async handle(...[request, options]: Parameters<Handle>): ReturnType<Handle> {
     const { answer_bytes, answer_ms, least_bytes_per_ms } = this.#bounds;
     const sending_ms = Number(request.headers['content-length'] ?? 0) / least_bytes_per_ms;
-    const { response } = await super.handle(request, { ...options, requestTimeout: answer_ms + sending_ms });
+    const bounded = { ...options, requestTimeout: answer_ms + sending_ms };
+    const takes_time = request.method === 'GET' || (request.method === 'POST' && 'uploadId' in request.query);
+    const { response } = await (takes_time ? this.#patient.handle(request, bounded) : super.handle(request, bounded));
     const body: unknown = response.body;
     const isContent = request.method === 'GET' && response.statusCode >= 200 && response.statusCode < 300;
     if (!isContent && body instanceof Readable) {
@@ -39,6 +49,11 @@ export class BoundedHandler extends NodeHttpHandler {
       response.body = Readable.from(this.#atMost(body, answer_bytes), { objectMode: false });
     }
     return { response };
+  }
+
+  override destroy(): void {
+    super.destroy();
+    this.#patient.destroy();
   }
 
   async *#atMost(body: Readable, most_bytes: number): AsyncGenerator<Uint8Array> {

@@ -52,8 +52,8 @@ export interface StreamOptions {
 export interface Bucket {
   /** Canonical, without secrets: for messages. */
   readonly destination: string;
-  /** Writes a small object in one go. */
-  writeObject(key: string, bytes: Uint8Array, content_type?: string): Promise<StoredObject>;
+  /** Writes a small object in one go. What has begun may go on after `signal` has fired. */
+  writeObject(key: string, bytes: Uint8Array, content_type?: string, signal?: AbortSignal): Promise<StoredObject>;
   /**
    * Begins an upload in pieces; the id is to be stored before it is used.
    * @param piece_bytes the size of every piece but the last

@@ -16,8 +16,9 @@ const world: BucketWorld = {
   now: () => 1_700_000_000_000_000_000n,
   wall: () => 1_800_000_000_000_000_000n,
   waiting: realWaiting,
+  silence_ms: 10_000,
   random_bytes: (count) => randomBytes(count),
-  patience: { tries: 1, base_ms: 1, cap_ms: 1 },
+  patience: { tries: 1, base_ms: 1, cap_ms: 1, within_ms: 600_000 },
 };
 const secrets = { access_key_id: 'AKIDEXAMPLE', secret_access_key: 'wJalrXUtnFEMI' };
 const piece = { number: 7, length_bytes: 100, md5_base64: 'XUFAKrxLKna5cZ2REBfFkg==' };

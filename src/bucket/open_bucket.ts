@@ -28,6 +28,8 @@ export interface BucketWorld {
   /** The wall clock: a service goes by its own, which should show the same. */
   readonly wall: () => TimeNs;
   readonly waiting: Waiting;
+  /** A try ends when a bucket has said nothing for so long. */
+  readonly silence_ms: number;
   readonly random_bytes: (count: number) => Uint8Array;
   readonly patience?: Patience;
 }

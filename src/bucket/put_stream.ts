@@ -38,7 +38,7 @@ export async function putStream(
       signal?.throwIfAborted();
       whole.update(bytes);
       if (last && upload === undefined) {
-        return { ...(await target.writeObject(key, bytes, content_type)), sha256: whole.digest('hex') };
+        return { ...(await target.writeObject(key, bytes, content_type, signal)), sha256: whole.digest('hex') };
       }
       if (upload === undefined) {
         upload = { key, upload_id: await target.startUpload(key, piece_bytes, content_type) };

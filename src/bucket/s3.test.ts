@@ -32,7 +32,7 @@ let offset_s = 0;
 let made = 0;
 
 const piece_bytes = 5_242_880;
-const once_only: Patience = { tries: 1, base_ms: 1, cap_ms: 1 };
+const once_only: Patience = { tries: 1, base_ms: 1, cap_ms: 1, within_ms: 600_000 };
 const now = (): TimeNs => BigInt(Date.now()) * 1_000_000n + BigInt(offset_s) * 1_000_000_000n;
 
 function guarded(list: string, ca?: string): GuardedAgents {
@@ -65,6 +65,7 @@ function open(name: string, opening: Opening = {}): Bucket {
     now: () => 0n,
     wall: now,
     waiting: realWaiting,
+    silence_ms: 30_000,
     random_bytes: (count) => randomBytes(count),
     ...(opening.patience === undefined ? {} : { patience: opening.patience }),
   });
@@ -114,7 +115,7 @@ describe.each(['s3', 'r2', 'gs'] as const)('%s', (scheme) => {
     bucketSuite(scheme, async (): Promise<BucketUnderTest> => {
       const name = await makeBucket();
       return {
-        bucket: open(name, { patience: { tries: 2, base_ms: 10, cap_ms: 10 } }),
+        bucket: open(name, { patience: { tries: 2, base_ms: 10, cap_ms: 10, within_ms: 600_000 } }),
         content: (key) => content(name, key),
         unfinished: () => unfinished(name),
         // Ceph 16 takes an upload that is gone for one that is being completed, and answers 500.
@@ -179,6 +180,7 @@ describe('a clock that is wrong, or set', () => {
       now: () => process.hrtime.bigint(),
       wall,
       waiting: realWaiting,
+      silence_ms: 30_000,
       patience: once_only,
     });
     await upload(bucket, () => vi.setSystemTime(real + performance.now() - began + (sets.shift() ?? 0) * 1000));
@@ -311,7 +313,7 @@ describe('a gateway that is killed', () => {
         yield bytes.subarray(at, at + 1_000_000);
       }
     }
-    const patience = { tries: 20, base_ms: 100, cap_ms: 1000 };
+    const patience = { tries: 20, base_ms: 100, cap_ms: 1000, within_ms: 600_000 };
     const stored = await open(name, { patience }).putStream('x.pcap', source(), { piece_bytes });
     await restarted;
     expect(restarted).toBeDefined();
@@ -321,7 +323,7 @@ describe('a gateway that is killed', () => {
 
   test('and does not: it is said after the last try', async () => {
     const name = await makeBucket();
-    const bucket = open(name, { patience: { tries: 3, base_ms: 10, cap_ms: 10 } });
+    const bucket = open(name, { patience: { tries: 3, base_ms: 10, cap_ms: 10, within_ms: 600_000 } });
     await rgw.kill();
     try {
       expect(await faultOf(bucket.writeObject('x.txt', Buffer.from('x')))).toBe('bucket_unreachable');

@@ -41,10 +41,12 @@ export interface S3BucketOptions {
   readonly wall: () => TimeNs;
   readonly waiting: Waiting;
   readonly patience?: Patience;
+  /** A try ends when nothing has been heard for so long. */
+  readonly silence_ms: number;
 }
 
-/** About six seconds in all: somebody may be waiting for the answer. */
-const default_patience: Patience = { tries: 6, base_ms: 200, cap_ms: 10_000 };
+/** About six seconds in all, and a try that meets silence is the last: somebody may be waiting for the answer, or for the turn. */
+const default_patience: Patience = { tries: 6, base_ms: 200, cap_ms: 10_000, within_ms: 10_000 };
 const signature_s = 900;
 /** Services take signatures that are minutes off. */
 const skew_least_ms = 60_000;
@@ -55,7 +57,7 @@ const octets = 'application/octet-stream';
 /** Opens an S3, R2 or Cloud Storage bucket. Makes no request yet. */
 export function openS3Bucket(options: S3BucketOptions): Bucket {
   const { destination: place, waiting, patience = default_patience } = options;
-  const client: S3Client = s3Client(place, options.secrets, options.agents);
+  const client: S3Client = s3Client(place, options.secrets, options.agents, options.silence_ms);
   const destination = canonicalDestination(place);
   const at = (key: string): { Bucket: string; Key: string } => ({
     Bucket: place.bucket,
@@ -98,12 +100,17 @@ export function openS3Bucket(options: S3BucketOptions): Bucket {
     return is_md5 && /^[0-9a-f]{32}(-\d+)?$/.test(etag) && etag !== expected;
   };
 
-  const writeObject = async (key: string, bytes: Uint8Array, content_type = octets): Promise<StoredObject> => {
+  const writeObject = async (
+    key: string,
+    bytes: Uint8Array,
+    content_type = octets,
+    signal?: AbortSignal,
+  ): Promise<StoredObject> => {
     const md5 = createHash('md5').update(bytes).digest();
     const content = { Body: bytes, ContentLength: bytes.length, ContentType: content_type };
     const command = (): PutObjectCommand =>
       new PutObjectCommand({ ...at(key), ...content, ContentMD5: md5.toString('base64') });
-    const answer = await send(key, () => client.send(command()));
+    const answer = await send(key, () => client.send(command(), aborting(signal)), signal);
     const etag = unquoted(answer.ETag);
     if (isOther(etag, md5.toString('hex'), answer.ServerSideEncryption)) raise('bucket_checksum', { destination });
     return { size_bytes: BigInt(bytes.length) };

@@ -11,11 +11,14 @@ export type S3Destination = Exclude<Destination, { readonly scheme: 'file' }>;
  * A client for one destination. It connects through the guarded agents only, follows no redirects, does not repeat
  * requests by itself, bounds every answer, and takes nothing from the environment: neither endpoints nor, unless there are no secrets
  * (`ambient`), credentials.
+ *
+ * @param silence_ms after so much of it a request is given up; reading, and putting an object together, are given longer
  */
 export function s3Client(
   destination: S3Destination,
   secrets: BucketSecrets | undefined,
   agents: GuardedAgents,
+  silence_ms: number,
 ): S3Client {
   const { endpoint, region } = serviceOf(destination);
   return new S3Client({
@@ -30,11 +33,16 @@ export function s3Client(
       {
         httpAgent: agents.http,
         httpsAgent: agents.https,
-        connectionTimeout: 10_000,
-        // Of silence: putting a large object together may take S3 a minute.
-        socketTimeout: 120_000,
+        connectionTimeout: Math.min(10_000, silence_ms),
+        socketTimeout: silence_ms,
       },
-      { answer_bytes: 1_048_576, answer_ms: 300_000, least_bytes_per_ms: 20 },
+      {
+        answer_bytes: 1_048_576,
+        answer_ms: 300_000,
+        least_bytes_per_ms: 20,
+        // Putting a large object together may take S3 a minute, and a reader stands where its client does.
+        patient_ms: Math.max(120_000, silence_ms),
+      },
       () => {
         const about = { destination: canonicalDestination(destination), reason: 'its answer has no end' };
         return new FaultError([fault('bucket_refused', about)]);

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Waiting {
   /** Rejects when the signal is aborted. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Milliseconds. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -11,5 +13,6 @@ export interface Waiting {
 /** The real clock and real chance. */
 export const realWaiting: Waiting = {
   sleep: async (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+  monotonic: () => performance.now(),
   random: Math.random,
 };

@@ -4,7 +4,7 @@ import type { Waiting } from './waiting.ts';
 import { realWaiting } from './waiting.ts';
 import { withRetries } from './with_retries.ts';
 
-const patience = { tries: 4, base_ms: 100, cap_ms: 250 };
+const patience = { tries: 4, base_ms: 100, cap_ms: 250, within_ms: 1000 };
 const unreachable = (): never => raise('bucket_unreachable', { destination: 's3://x', reason: 'HTTP 503' });
 
 function watched(): Waiting & { readonly slept: number[] } {
@@ -14,6 +14,7 @@ function watched(): Waiting & { readonly slept: number[] } {
     sleep: async (ms) => {
       slept.push(ms);
     },
+    monotonic: () => slept.reduce((sum, ms) => sum + ms, 0),
     random: () => 0.5,
   };
 }
@@ -31,6 +32,13 @@ test('a passing failure is tried again, with growing pauses up to the cap, and n
   );
   await expect(failing).rejects.toMatchObject({ faults: [{ name: 'bucket_unreachable' }] });
   expect(calls).toBe(4);
+  expect(waiting.slept).toEqual([75, 150, 188]);
+});
+
+test('none begins when too much time has passed', async () => {
+  const waiting = watched();
+  const failing = withRetries(async () => unreachable(), { ...patience, tries: 100, within_ms: 400 }, waiting);
+  await expect(failing).rejects.toMatchObject({ faults: [{ name: 'bucket_unreachable' }] });
   expect(waiting.slept).toEqual([75, 150, 188]);
 });
 
@@ -57,7 +65,7 @@ test('an abort ends the waiting', async () => {
   const stop = new AbortController();
   const failing = withRetries(
     async () => unreachable(),
-    { tries: 9, base_ms: 60_000, cap_ms: 60_000 },
+    { tries: 9, base_ms: 60_000, cap_ms: 60_000, within_ms: 600_000 },
     realWaiting,
     stop.signal,
   );

@@ -6,6 +6,8 @@ import type { Waiting } from './waiting.ts';
 export interface Patience extends Backoff {
   /** At least 1. */
   readonly tries: number;
+  /** No other try begins when so much time has passed since the first began. */
+  readonly within_ms: number;
 }
 
 /**
@@ -18,6 +20,7 @@ export async function withRetries<T>(
   waiting: Waiting,
   signal?: AbortSignal,
 ): Promise<T> {
+  const begun = waiting.monotonic();
   for (let failures = 1; ; failures += 1) {
     signal?.throwIfAborted();
     try {
@@ -25,7 +28,8 @@ export async function withRetries<T>(
     } catch (error) {
       signal?.throwIfAborted();
       const again = error instanceof FaultError && error.faults[0].name === 'bucket_unreachable';
-      if (!again || failures >= patience.tries) throw error;
+      const over = failures >= patience.tries || waiting.monotonic() - begun >= patience.within_ms;
+      if (!again || over) throw error;
     }
     await waiting.sleep(backoffMs(patience, failures, waiting.random()), signal);
   }

@@ -16,6 +16,8 @@ import type { FullSpec } from '../model/capture.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import type { SignedPiece } from '../model/piece.ts';
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import { LimitCounts } from '../model/limit_counts.ts';
+import { limitFallbacks } from '../model/shared_limits.ts';
 import { machineTimes } from '../plan/machine_times.ts';
 import type { ControlReply, SensorRequest } from '../wire/sensor_messages.ts';
 import { wireVersion } from '../wire/version.ts';
@@ -97,6 +99,7 @@ export async function startDesk(before?: TestDesk, holder = 'control'): Promise<
     staging,
     application: 'edgetap 1.2.3',
     holder,
+    limits: new LimitCounts(limitFallbacks),
     keeper: () => keeper,
     sleep: async (ms: number, signal: AbortSignal): Promise<void> => {
       // Pauses are shorter here, and still let others in.

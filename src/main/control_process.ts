@@ -77,6 +77,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   const tls = settings.tls === undefined ? {} : { tls: readTls(settings.tls) };
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
+  const limits = new LimitCounts(settings.limits);
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
   const aside = createSetAside();
@@ -133,13 +134,13 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     now: () => db.clock.now(),
     wall: () => db.clock.wall(),
     waiting: realWaiting,
+    silence_ms: limits.values.bucket_silence * 1000,
     random_bytes: random,
   };
   const own = (directory: string): ReturnType<typeof openFileBucket> =>
     openFileBucket({ ...world, allowed_roots: own_roots, destination: { scheme: 'file', directory } });
   const [results, staging] = [own(directories.results), own(directories.staging)];
 
-  const limits = new LimitCounts(settings.limits);
   const room = watchDiskRoom(settings.data_dir);
   const quotas = new Quotas(limits, await readAccountUsage(db), () => room.freeBytes());
   let first_account: string | undefined;

@@ -176,6 +176,36 @@ const table = {
     help: 'creates and lists of captures of one account that may wait for their turn',
     answer: 'share_used',
   },
+  conversions: {
+    what: 'conversions under way; of each account one fewer, into each bucket two fewer',
+    of: 'all',
+    unit: '1',
+    fallback: 5,
+    range: [1, 64],
+    setting: 'CONVERSIONS',
+    help: 'conversions under way at one time; of each account one fewer, into each bucket (by its endpoint, or name) two fewer',
+    answer: 'waits',
+  },
+  bucket_silence: {
+    what: 'silence of a bucket, after which a try ends',
+    of: 'all',
+    unit: 'seconds',
+    fallback: 15,
+    range: [1, 600],
+    setting: 'BUCKET_SILENCE_S',
+    help: 'a try to write into a bucket ends when it has said nothing for so long',
+    answer: 'bucket_write_failed',
+  },
+  buckets_adding: {
+    what: 'buckets that are being added',
+    of: 'account',
+    unit: '1',
+    fallback: 8,
+    range: [1, 1000],
+    setting: 'BUCKETS_ADDING',
+    help: 'buckets that one account may be adding at one time',
+    answer: 'share_used',
+  },
 } as const satisfies Readonly<Record<string, SharedLimit>>;
 
 /** The name of a limit. */

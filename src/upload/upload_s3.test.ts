@@ -61,6 +61,7 @@ function open(bucket: string, user: RgwUser = rgw.owner, endpoint: string = rgw.
     now,
     wall: now,
     waiting: realWaiting,
+    silence_ms: 30_000,
   });
 }
 
@@ -208,6 +209,7 @@ describe('small files', () => {
       now,
       wall: () => now() - 1_000_000_000_000n,
       waiting: realWaiting,
+      silence_ms: 30_000,
     });
     const { file, grown } = await growTo(24, 24);
     await grown();

@@ -9,7 +9,11 @@ let attacker: Served;
 let victim: Served;
 
 beforeAll(async () => {
-  attacker = await startServe({ interfaces: ['lo'], env: { EDGETAP_REFUSALS_PER_MINUTE: String(refusals) } });
+  attacker = await startServe({
+    interfaces: ['lo'],
+    // So many as wait for the compiler, not for the turns of all requests.
+    env: { EDGETAP_REFUSALS_PER_MINUTE: String(refusals), EDGETAP_REQUESTS: '100' },
+  });
   victim = await otherTenant(attacker, 'victim');
 });
 afterAll(async () => {

@@ -19,7 +19,7 @@ import type { Caller } from '../control.ts';
 import { Quotas } from '../quotas.ts';
 import { AccountUsage } from '../../model/account_usage.ts';
 import { LimitCounts } from '../../model/limit_counts.ts';
-import { limitFallbacks } from '../../model/shared_limits.ts';
+import { limitFallbacks, type LimitValues } from '../../model/shared_limits.ts';
 import { createOwnerships, type Ownerships } from './ownerships.ts';
 import { reseal } from './reseal.ts';
 import type { Vault } from './vault.ts';
@@ -76,6 +76,20 @@ function openBucket(destination: Destination, secrets: BucketSecrets | undefined
   };
 }
 
+async function made(over: Partial<LimitValues>): Promise<Ownerships> {
+  const limits = new LimitCounts({ ...limitFallbacks, ...over });
+  return createOwnerships({
+    db,
+    openBucket: async (destination, secrets) => openBucket(destination, secrets),
+    vault: await vaultOf(),
+    ambient: false,
+    quotas: new Quotas(limits, new AccountUsage(), () => free_bytes),
+    limits,
+    monotonic: () => 0,
+    random,
+  });
+}
+
 beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), 'edgetap-ownership-'));
   root = join(base, 'buckets');
@@ -89,18 +103,8 @@ beforeEach(async () => {
   }
   opened = [];
   beforeWrite = async () => {};
-  const limits = new LimitCounts({ ...limitFallbacks, buckets_pending: 3, bucket_adds_per_minute: 9 });
   free_bytes = Number.POSITIVE_INFINITY;
-  ownerships = createOwnerships({
-    db,
-    openBucket: async (destination, secrets) => openBucket(destination, secrets),
-    vault: await vaultOf(),
-    ambient: false,
-    quotas: new Quotas(limits, new AccountUsage(), () => free_bytes),
-    limits,
-    monotonic: () => 0,
-    random,
-  });
+  ownerships = await made({ buckets_pending: 3, bucket_adds_per_minute: 9 });
 });
 afterEach(async () => {
   await db.close();
@@ -158,6 +162,22 @@ describe('what one account may add', () => {
 });
 
 describe('add', () => {
+  test('so many at one time, of each account', async () => {
+    ownerships = await made({ buckets_adding: 3 });
+    const answered = Promise.withResolvers<void>();
+    beforeWrite = async () => await answered.promise;
+    const adding = [1, 2, 3].map(
+      async (number) => await ownerships.add(mine, { destination_conf: file(`b${number}`) }),
+    );
+    await expect.poll(() => opened.length).toBe(3);
+    expect(await faults(ownerships.add(mine, { destination_conf: file('b4') }))).toEqual(['share_used -']);
+    const others = ownerships.add(theirs, { destination_conf: file('b5') });
+    await expect.poll(() => opened.length).toBe(4);
+    answered.resolve();
+    await Promise.all([...adding, others]);
+    expect(await faults(ownerships.add(mine, { destination_conf: file('b4') }))).toEqual(['none']);
+  });
+
   test('writes the challenge and answers pending', async () => {
     const added = await ownerships.add(mine, { destination_conf: file('one/') });
     expect(added).toEqual({

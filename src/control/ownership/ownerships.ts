@@ -23,9 +23,10 @@ import {
   parseDestination,
 } from '../../model/destination.ts';
 import { type Fault, FaultError, raise } from '../../model/errors/fault.ts';
-import type { LimitCounts } from '../../model/limit_counts.ts';
+import { FairTurns } from '../../model/fair_turns.ts';
 import { MinuteRate } from '../../model/minute_rate.ts';
 import { idFrom } from '../../model/id.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
 import type { Ownership } from '../../model/ownership.ts';
 import { type Actor, type RandomBytes, writeAudit } from '../audit.ts';
 import type { Caller, OwnershipControl } from '../control.ts';
@@ -75,6 +76,12 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
   const { db, vault, random, quotas, limits } = deps;
   const adds = new MinuteRate(limits.values.bucket_adds_per_minute);
   limits.measure('bucket_adds_per_minute', () => adds.most(deps.monotonic()));
+  const { buckets_adding: per_owner } = limits.values;
+  const adding = new FairTurns({ total: Number.POSITIVE_INFINITY, per_owner, waiting_per_owner: 0 });
+  limits.measure('buckets_adding', () => adding.most_running);
+  const full = (): never => {
+    throw new FaultError([limits.refuse('buckets_adding')]);
+  };
 
   /** One try at adding; undefined when another request changed the bucket between the look and the write. */
   const addOnce = async (by: Caller, parsed: ParsedDestination): Promise<Ownership | undefined> => {
@@ -145,11 +152,14 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
       if (!checked.ok) return refuse(checked.faults);
       quotas.requireDisk();
       if (!adds.take(by.account_id, deps.monotonic())) refuse([limits.refuse('bucket_adds_per_minute')]);
-      for (let tries = 1; tries <= add_tries; tries += 1) {
-        const added = await addOnce(by, checked.value);
-        if (added !== undefined) return added;
-      }
-      return raise('unavailable', { what: 'This bucket', reason: 'other requests are adding it at this moment' });
+      const add = async (): Promise<Ownership> => {
+        for (let tries = 1; tries <= add_tries; tries += 1) {
+          const added = await addOnce(by, checked.value);
+          if (added !== undefined) return added;
+        }
+        return raise('unavailable', { what: 'This bucket', reason: 'other requests are adding it at this moment' });
+      };
+      return await adding.take(by.account_id, add, full);
     },
 
     validate: async (by, body) => {
