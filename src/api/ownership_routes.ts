@@ -1,4 +1,6 @@
+import { checkListQuery, pageParameters } from '../wire/http/check_list_query.ts';
 import { envelope, listEnvelope } from '../wire/http/envelope.ts';
+import { BucketListQuery, bucketListBounds } from '../wire/http/list_query.ts';
 import { ownershipJson } from '../wire/http/ownership_json.ts';
 import { OwnershipRequest, OwnershipResponse, ValidateRequest } from '../wire/http/ownership_schemas.ts';
 import { AccountPath, refusals } from '../wire/http/route_schemas.ts';
@@ -6,6 +8,7 @@ import { answer, listAnswer } from './answer.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import { callerOf } from './caller.ts';
+import { unwrap } from './unwrap.ts';
 
 const tags = ['Buckets'];
 
@@ -19,15 +22,13 @@ export function ownershipRoutes(app: ApiInstance, { control: { ownerships } }: A
       operationId: 'listBuckets',
       summary: 'The buckets of the account',
       params: AccountPath,
+      querystring: BucketListQuery,
       response: { 200: listEnvelope(OwnershipResponse), ...refusals },
     },
     handler: async (request) => {
-      const all = await ownerships.list(callerOf(request));
-      return listAnswer(all.map(ownershipJson), {
-        page: 1,
-        per_page: Math.max(1, all.length),
-        total_count: all.length,
-      });
+      const { page, per_page } = unwrap(checkListQuery(request.query, pageParameters, bucketListBounds));
+      const { buckets, total_count } = await ownerships.list(callerOf(request), { page, per_page });
+      return listAnswer(buckets.map(ownershipJson), { page, per_page, total_count });
     },
   });
 

@@ -139,7 +139,7 @@ export function recordingControl(): RecordingControl {
     },
     estimates: { estimate: method('estimates.estimate', () => recorded.estimate) },
     ownerships: {
-      list: method('ownerships.list', () => [recorded.ownership]),
+      list: method('ownerships.list', () => ({ buckets: [recorded.ownership], total_count: 1 })),
       add: method('ownerships.add', () => recorded.ownership),
       validate: method('ownerships.validate', () => ({ ...recorded.ownership, status: 'success', validated: 1n })),
       remove: method('ownerships.remove', () => undefined),

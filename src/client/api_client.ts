@@ -98,7 +98,14 @@ export function createApiClient(
       await transport.send({ method: 'DELETE', path: await at(one(id)), repeatable: false });
     },
     download: async (id, signal) => await downloadCapture(transport, await at(`${one(id)}/download`), world, signal),
-    listOwnerships: async () => (await ask('OwnershipList', read(await at('/ownership')))).result,
+    listOwnerships: async () => {
+      const all: OwnershipResponse[] = [];
+      for (let page = 1; ; page += 1) {
+        const { result, result_info } = await ask('OwnershipList', read(await at(`/ownership?page=${page}`)));
+        all.push(...result);
+        if (page >= result_info.total_pages) return all;
+      }
+    },
     addOwnership: async (body) =>
       (await ask('Ownership', { method: 'POST', path: await at('/ownership'), body, repeatable: false })).result,
     validateOwnership: async (body) =>

@@ -56,6 +56,14 @@ export interface CaptureQuery {
   readonly per_page: number;
   readonly status?: Status;
   readonly type?: 'simple' | 'full';
+  /** The id of a capture: only those that come after it. */
+  readonly before?: string;
+}
+
+/** A page of buckets, and how many there are on all pages. */
+export interface BucketList {
+  readonly buckets: readonly Ownership[];
+  readonly total_count: number;
 }
 
 /** A page of captures, and how many there are on all pages. */
@@ -98,6 +106,7 @@ export interface CaptureControl {
    * @throws {FaultError} every fault of the body at once; `scope_empty`, `idempotency_mismatch`
    */
   create(by: Caller, body: unknown, repeat: Repeat): Promise<Created>;
+  /** @throws {FaultError} `parameter_invalid` for a `before` that is none of the account's captures */
   list(by: Caller, query: CaptureQuery): Promise<CaptureList>;
   get(by: Caller, id: string): Promise<Capture>;
   /** Idempotent. @throws {FaultError} `not_stoppable` for a simple capture */
@@ -125,7 +134,7 @@ export interface EstimateControl {
 /** Buckets of an account. */
 export interface OwnershipControl {
   /** Newest first. */
-  list(by: Caller): Promise<readonly Ownership[]>;
+  list(by: Caller, query: { readonly page: number; readonly per_page: number }): Promise<BucketList>;
   /**
    * Writes the challenge into the bucket and remembers it as pending.
    *

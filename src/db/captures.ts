@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { CaptureRecord } from '../model/record.ts';
 import { isFinal, type Status, statuses } from '../model/status.ts';
 import type { TimeNs } from '../model/time.ts';
@@ -7,7 +7,6 @@ import { captureOfRow, captureRow } from './capture_rows.ts';
 import { readable } from './damaged_row.ts';
 import type { Queries, Transaction } from './database.ts';
 import type { Patch } from './patch.ts';
-import type { Tables } from './tables.ts';
 
 /** Those of captures that have ended for good. */
 export const finalStatuses: readonly Status[] = statuses.filter(isFinal);
@@ -26,7 +25,12 @@ export interface CapturePage {
   readonly per_page: number;
   readonly status?: Status | undefined;
   readonly type?: 'simple' | 'full' | undefined;
+  /** Only those that come after this one in the list. */
+  readonly before?: Position | undefined;
 }
+
+/** Where a capture is in the list. */
+type Position = Pick<CaptureRecord, 'submitted' | 'id'>;
 
 const insertRow = builtInsert('captures');
 
@@ -69,40 +73,96 @@ export async function captureVersion(db: Queries, account_id: string, id: string
   return (await versionsOf(db, id, account_id))[0]?.version;
 }
 
-/** The captures that a page is of, with its values in the order of the conditions. */
-function matching(query: Kysely<Tables>, { account_id, status, type }: CapturePage) {
-  let rows = query.selectFrom('captures').where('account_id', '=', account_id);
-  if (status !== undefined) rows = rows.where('status', '=', status);
-  if (type !== undefined) rows = rows.where('type', '=', type);
-  return rows;
-}
-const conditionValues = ({ account_id, status, type }: CapturePage): string[] =>
-  [account_id, status ?? [], type ?? []].flat();
-const conditions = ({ status, type }: CapturePage): string =>
-  `${status === undefined ? '' : 'status'} ${type === undefined ? '' : 'type'}`;
+/** The kinds of captures. */
+const types = ['simple', 'full'] as const;
 
-const totalOf = builtByShape(conditions, conditionValues, (query, page: CapturePage) =>
-  matching(query, page).select((row) => row.fn.countAll<bigint>().as('total')),
+const filters = ({ status, type }: CapturePage): string =>
+  `${status === undefined ? '' : 'status'} ${type === undefined ? '' : 'type'}`;
+const conditions = (page: CapturePage): string => `${filters(page)} ${page.before === undefined ? '' : 'before'}`;
+
+/** Kept by triggers: counting the captures themselves takes the longer the more there are. */
+const totalOf = builtByShape(
+  filters,
+  ({ account_id, status, type }: CapturePage) => [account_id, status ?? [], type ?? []].flat(),
+  (query, { account_id, status, type }: CapturePage) => {
+    let rows = query.selectFrom('capture_counts').where('account_id', '=', account_id);
+    if (status !== undefined) rows = rows.where('status', '=', status);
+    if (type !== undefined) rows = rows.where('type', '=', type);
+    return rows.select((row) => row.fn.sum<bigint | null>('captures').as('total'));
+  },
 );
-const pageOf = builtByShape(
+
+/** The part of an index that one kind in one status takes is in the order of the list; a list over several merges them. */
+type Stretch = Pick<CaptureRecord, 'status'> & { readonly type: 'simple' | 'full' };
+const stretchesOf = ({ status, type }: CapturePage): readonly Stretch[] =>
+  (type === undefined ? types : [type]).flatMap((one) =>
+    (status === undefined ? statuses : [status]).map((state) => ({ type: one, status: state })),
+  );
+const positionOf = ({ before }: CapturePage): (string | bigint)[] =>
+  before === undefined ? [] : [before.submitted, before.id];
+const boundsOf = ({ page, per_page }: CapturePage): bigint[] => [BigInt(per_page), BigInt((page - 1) * per_page)];
+
+const pageOfAll = builtByShape(
   conditions,
-  (page) => [...conditionValues(page), BigInt(page.per_page), BigInt((page.page - 1) * page.per_page)],
-  (query, page: CapturePage) =>
-    matching(query, page)
-      .selectAll()
+  (page) => [page.account_id, ...positionOf(page), ...boundsOf(page)],
+  (query, { account_id, before, page, per_page }: CapturePage) => {
+    const rows = query.selectFrom('captures').selectAll().where('account_id', '=', account_id);
+    return (before === undefined ? rows : rows.where(olderThan(before)))
       .orderBy('submitted', 'desc')
       .orderBy('id', 'desc')
-      .limit(page.per_page)
-      .offset((page.page - 1) * page.per_page),
+      .limit(per_page)
+      .offset((page - 1) * per_page);
+  },
+);
+const pageOfSome = builtByShape(
+  conditions,
+  (page) => [
+    ...stretchesOf(page).flatMap(({ type, status }) => [page.account_id, type, status, ...positionOf(page)]),
+    ...boundsOf(page),
+  ],
+  (query, asked: CapturePage) => {
+    const { account_id, before, page, per_page } = asked;
+    const idsOf = ({ type, status }: Stretch) => {
+      const rows = query
+        .selectFrom('captures')
+        .select(['id', 'submitted'])
+        .where('account_id', '=', account_id)
+        .where('type', '=', type)
+        .where('status', '=', status);
+      return before === undefined ? rows : rows.where(olderThan(before));
+    };
+    const [first, ...more] = stretchesOf(asked).map(idsOf);
+    if (first === undefined) throw new TypeError('a list is of one kind in one status, or more');
+    const found = more
+      .reduce((joined, one) => joined.unionAll(one), first)
+      .orderBy('submitted', 'desc')
+      .orderBy('id', 'desc')
+      .limit(per_page)
+      .offset((page - 1) * per_page);
+    return query
+      .selectFrom('captures')
+      .innerJoin(found.as('found'), 'found.id', 'captures.id')
+      .selectAll('captures')
+      .orderBy('captures.submitted', 'desc')
+      .orderBy('captures.id', 'desc');
+  },
 );
 
-/** One page of an account's captures, newest first (submitted, then id), and how many there are in all. */
+function olderThan({ submitted, id }: Position): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(submitted, id) < (${submitted}, ${id})`;
+}
+
+/**
+ * One page of an account's captures, newest first (submitted, then id), and how many there are in all. It takes as long as the page is deep,
+ * however many captures there are and whichever are asked for.
+ */
 export async function listCaptures(
   db: Queries,
   page: CapturePage,
 ): Promise<{ readonly records: readonly CaptureRecord[]; readonly total: number }> {
   const [counted] = await totalOf(db, page);
-  const rows = await pageOf(db, page);
+  const all = page.status === undefined && page.type === undefined;
+  const rows = await (all ? pageOfAll : pageOfSome)(db, page);
   return { records: readable(db, rows, captureOfRow), total: Number(counted?.total ?? 0) };
 }
 
@@ -205,13 +265,14 @@ export async function deleteCapture(tx: Transaction, id: string): Promise<void> 
   await tx.query.deleteFrom('captures').where('id', '=', id).execute();
 }
 
-/** How many captures of each kind and status there are, over all accounts. */
+/** How many captures of each kind and status there are, over all accounts. Takes as long however many there are. */
 export async function countByStatus(
   db: Queries,
 ): Promise<readonly { readonly type: 'simple' | 'full'; readonly status: Status; readonly count: number }[]> {
   const rows = await db.query
-    .selectFrom('captures')
-    .select((row) => ['type', 'status', row.fn.countAll<bigint>().as('count')])
+    .selectFrom('capture_counts')
+    .select((row) => ['type', 'status', row.fn.sum<bigint>('captures').as('count')])
+    .where('captures', '>', 0n)
     .groupBy(['type', 'status'])
     .execute();
   return rows.map(({ type, status, count }) => ({ type, status, count: Number(count) }));

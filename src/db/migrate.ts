@@ -8,6 +8,7 @@ import { lookBackReach } from './migrations/look_back_reach.ts';
 import { stagedSums } from './migrations/staged_sums.ts';
 import { whatIsMissing } from './migrations/what_is_missing.ts';
 import { packetsEstimated } from './migrations/packets_estimated.ts';
+import { captureCounts } from './migrations/capture_counts.ts';
 import { sensorIdentity } from './migrations/sensor_identity.ts';
 import type { Tables } from './tables.ts';
 
@@ -22,6 +23,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007_beginning_of_parts': beginningOfParts,
   '0008_sensor_identity': sensorIdentity,
   '0009_audit_times': auditTimes,
+  '0010_capture_counts': captureCounts,
 };
 
 /**

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { countByStatus } from './captures.ts';
 import { migrate, migrations } from './migrate.ts';
 import { openDatabase } from './open_database.ts';
 import { readSetting, writeSetting } from './settings.ts';
@@ -143,6 +144,21 @@ describe('openDatabase', () => {
       await dialect.close();
       expect(await columnsOf(`sqlite:${path}`)).toEqual(fresh);
     }
+  });
+
+  test('the captures of an older schema are counted', async () => {
+    const path = join(directory, 'uncounted.db');
+    const file = new DatabaseSync(path, { readBigInts: true });
+    const dialect = sqliteDialect(() => file);
+    const older = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0010_capture_counts'));
+    await migrate(new Kysely<Tables>({ dialect }), older);
+    file.exec(`insert into accounts values ('a', 'team', 0, '[]', '[]');
+      insert into captures (id, account_id, principal_id, type, spec, scope, status, submitted, delivery, piece_bytes, version)
+      values ('1', 'a', 'p', 'simple', '{}', '{}', 'failed', 0, 'x', 0, 0), ('2', 'a', 'p', 'simple', '{}', '{}', 'failed', 0, 'x', 0, 0)`);
+    await dialect.close();
+    const db = await openDatabase({ url: `sqlite:${path}` });
+    expect(await countByStatus(db)).toEqual([{ type: 'simple', status: 'failed', count: 2 }]);
+    await db.close();
   });
 
   test('the database of a newer edgetap is left alone', async () => {

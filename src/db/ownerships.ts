@@ -1,10 +1,8 @@
-import type { Selectable } from 'kysely';
 import type { Ownership } from '../model/ownership.ts';
 import type { TimeNs } from '../model/time.ts';
 import { builtOnce } from './built_once.ts';
 import type { Queries, Transaction } from './database.ts';
 import { present } from './present.ts';
-import type { OwnershipsTable } from './tables.ts';
 
 /** A bucket as it is kept, with what never leaves control. */
 export interface OwnershipRecord extends Ownership {
@@ -51,8 +49,24 @@ export async function ownershipById(db: Queries, id: string): Promise<OwnershipR
 
 /** The bucket of an id in an account, unless it was removed. */
 export async function ownershipOf(db: Queries, account_id: string, id: string): Promise<OwnershipRecord | undefined> {
-  return await live(db, account_id, 'id', id);
+  const row = await db.query
+    .selectFrom('ownerships')
+    .selectAll()
+    .where('account_id', '=', account_id)
+    .where('id', '=', id)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst();
+  return row === undefined ? undefined : present(row);
 }
+
+const rowOfDestination = builtOnce((query, account_id: string, destination_conf: string) =>
+  query
+    .selectFrom('ownerships')
+    .selectAll()
+    .where('account_id', '=', account_id)
+    .where('destination_conf', '=', destination_conf)
+    .where('removed_at', 'is', null),
+);
 
 /** The bucket of a canonical destination in an account, unless it was removed. */
 export async function ownershipByDestination(
@@ -60,22 +74,32 @@ export async function ownershipByDestination(
   account_id: string,
   destination_conf: string,
 ): Promise<OwnershipRecord | undefined> {
-  return await live(db, account_id, 'destination_conf', destination_conf);
+  const [row] = await rowOfDestination(db, account_id, destination_conf);
+  return row === undefined ? undefined : present(row);
 }
 
-const rowsOf = builtOnce((query, account_id: string) =>
-  query
-    .selectFrom('ownerships')
-    .selectAll()
-    .where('account_id', '=', account_id)
-    .where('removed_at', 'is', null)
-    .orderBy('submitted', 'desc')
-    .orderBy('id', 'desc'),
-);
+/** Which page of an account's buckets; pages count from 1. */
+export interface OwnershipPage {
+  readonly account_id: string;
+  readonly page: number;
+  readonly per_page: number;
+}
 
-/** The buckets of an account that are not removed, newest first. */
-export async function listOwnerships(db: Queries, account_id: string): Promise<readonly OwnershipRecord[]> {
-  return (await rowsOf(db, account_id)).map((row) => present(row));
+/** A page of the buckets of an account that are not removed, newest first, and how many there are in all. */
+export async function listOwnerships(
+  db: Queries,
+  { account_id, page, per_page }: OwnershipPage,
+): Promise<{ readonly ownerships: readonly OwnershipRecord[]; readonly total: number }> {
+  const live = db.query.selectFrom('ownerships').where('account_id', '=', account_id).where('removed_at', 'is', null);
+  const { total } = await live.select((row) => row.fn.countAll<bigint>().as('total')).executeTakeFirstOrThrow();
+  const rows = await live
+    .selectAll()
+    .orderBy('submitted', 'desc')
+    .orderBy('id', 'desc')
+    .limit(per_page)
+    .offset((page - 1) * per_page)
+    .execute();
+  return { ownerships: rows.map((row) => present(row)), total: Number(total) };
 }
 
 /**
@@ -133,20 +157,4 @@ export async function replaceSealed(tx: Transaction, id: string, old: string, se
     .where('sealed', '=', old)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
-}
-
-async function live(
-  db: Queries,
-  account_id: string,
-  column: 'id' | 'destination_conf',
-  value: string,
-): Promise<OwnershipRecord | undefined> {
-  const row: Selectable<OwnershipsTable> | undefined = await db.query
-    .selectFrom('ownerships')
-    .selectAll()
-    .where('account_id', '=', account_id)
-    .where(column, '=', value)
-    .where('removed_at', 'is', null)
-    .executeTakeFirst();
-  return row === undefined ? undefined : present(row);
 }

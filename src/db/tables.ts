@@ -12,6 +12,7 @@ export interface Tables {
   users: UsersTable;
   ownerships: OwnershipsTable;
   captures: CapturesTable;
+  capture_counts: CaptureCountsTable;
   parts: PartsTable;
   uploads: UploadsTable;
   sensors: SensorsTable;
@@ -19,6 +20,14 @@ export interface Tables {
   creates: CreatesTable;
   leases: LeasesTable;
   settings: SettingsTable;
+}
+
+/** How many captures each account has of each kind in each status: kept by triggers of `captures`. */
+export interface CaptureCountsTable {
+  account_id: string;
+  type: 'simple' | 'full';
+  status: Status;
+  captures: bigint;
 }
 
 /** Tenants. The scope's lists are JSON: "all" or a list of texts. */

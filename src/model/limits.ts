@@ -32,5 +32,8 @@ export const limits = {
   unknown_after_s: 30,
   upload_expiry_s: 86_400,
   list_max: 50,
+  /** How deep into a list of captures a page can reach: it takes the longer the deeper it is. */
+  list_depth_max: 5000,
+  buckets_list_max: 1000,
   body_max_bytes: 65_536,
 } as const;

@@ -36,7 +36,7 @@ export interface RequestContext {
   readonly now: TimeNs;
   /** The sites of the sensors that the account may see. */
   readonly colos: readonly string[];
-  /** All buckets of the account. */
+  /** The buckets of the account, or at least the one that the request names. */
   readonly ownerships: readonly Ownership[];
   readonly scope: Scope;
   /** Time of the oldest sample that these sensors have, where they have any. */

@@ -60,7 +60,11 @@ export const pathsAndIds: readonly BadRequest[] = [
   at('a parameter that there is not, twice', 'GET', '/client/v4/user/tokens/verify?a/b=1&a/b=2', 400, [1122, '/a~1b']),
   at('a query of one capture', 'GET', `${pcaps}/{simple}?expand=1`, 400, [1122, '/expand']),
   at('a query of a download', 'GET', `${pcaps}/{simple}/download?slice=1`, 400, [1122, '/slice']),
-  at('a query of buckets', 'GET', `${pcaps}/ownership?page=1`, 400, [1122, '/page']),
+  at('a query of buckets', 'GET', `${pcaps}/ownership?status=pending`, 400, [1122, '/status']),
+  at('a page of buckets that is none', 'GET', `${pcaps}/ownership?page=0`, 400, [1107, '/page']),
+  at('a page that lies too deep', 'GET', `${pcaps}?page=101`, 400, [1107, '/page']),
+  at('a list before what is no id', 'GET', `${pcaps}?before=1`, 400, [1107, '/before']),
+  at('a list before a capture that is not there', 'GET', `${pcaps}?before=${'0'.repeat(32)}`, 400, [1107, '/before']),
   at('a query of a stop', 'PUT', `${pcaps}/{running}/stop?force`, 400, [1122, '/force']),
   at('a query of a removal', 'DELETE', `${pcaps}/ownership/{used_ownership}?force=1`, 400, [1122, '/force']),
   {

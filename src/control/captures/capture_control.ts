@@ -110,7 +110,13 @@ async function list(
   by: Caller,
   query: Parameters<CaptureControl['list']>[1],
 ): ReturnType<CaptureControl['list']> {
-  const { records, total } = await listCaptures(db, { account_id: by.account_id, ...query });
+  const { before: id, ...asked } = query;
+  const before = id === undefined ? undefined : await captureOf(db, by.account_id, id);
+  if (id !== undefined && before === undefined) {
+    const expected = 'the id of a capture of this account';
+    raise('parameter_invalid', { name: 'before', expected }, { pointer: '/before' });
+  }
+  const { records, total } = await listCaptures(db, { account_id: by.account_id, ...asked, before });
   const parts = await partsOfMany(
     db,
     records.map((record) => record.id),

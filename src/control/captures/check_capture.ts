@@ -1,11 +1,13 @@
 import { accountById } from '../../db/accounts.ts';
 import type { Database } from '../../db/database.ts';
-import { listOwnerships } from '../../db/ownerships.ts';
+import { ownershipByDestination } from '../../db/ownerships.ts';
 import { listSensors, type SensorRecord } from '../../db/sensors.ts';
 import { type InnerFilter, type JoinedFilter, joinFilter } from '../../filter/join_filter.ts';
 import type { CaptureSpec } from '../../model/capture.ts';
+import { canonicalDestination, parseDestination } from '../../model/destination.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { EstimateSpec } from '../../model/estimate.ts';
+import type { Ownership } from '../../model/ownership.ts';
 import { ok, type Result } from '../../model/result.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { TimeNs } from '../../model/time.ts';
@@ -68,7 +70,7 @@ async function check<Spec extends EstimateSpec>(
   if (account === undefined) throw new FaultError([fault('not_found', { what: 'account' })]);
   const { scope } = account;
   const fleet = visibleSensors(heardOf(await listSensors(db), await db.now()), scope);
-  const ownerships = await listOwnerships(db, by.account_id);
+  const ownerships = await bucketsNamed(db, by.account_id, found.fields.destination_conf);
   // Of one that has said good-bye there is nothing to be had from now on.
   const present = fleet.filter((sensor) => deps.watch.of(sensor) !== 'left');
   const colos = [...new Set(present.map((sensor) => sensor.colo))].toSorted();
@@ -101,6 +103,14 @@ async function check<Spec extends EstimateSpec>(
   if (first !== undefined) throw new FaultError([first, ...more]);
   if (!spec.ok) throw new FaultError([fault('internal', { request_id: by.request_id })]);
   return { spec: spec.value, scope, fleet };
+}
+
+/** The bucket of a destination, where the account has one. */
+async function bucketsNamed(db: Database, account_id: string, text: string | undefined): Promise<readonly Ownership[]> {
+  const parsed = text === undefined ? undefined : parseDestination(text, '/destination_conf');
+  if (parsed?.ok !== true) return [];
+  const found = await ownershipByDestination(db, account_id, canonicalDestination(parsed.value.destination));
+  return found === undefined ? [] : [found];
 }
 
 /** What libpcap says; a filter that no interface of the fleet can match is a fault too, and so is one for inner packets that none can. */

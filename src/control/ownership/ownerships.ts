@@ -145,7 +145,10 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
   };
 
   return {
-    list: async (by) => (await listOwnerships(db, by.account_id)).map(publicOf),
+    list: async (by, page) => {
+      const { ownerships, total } = await listOwnerships(db, { account_id: by.account_id, ...page });
+      return { buckets: ownerships.map(publicOf), total_count: total };
+    },
 
     add: async (by, body) => {
       const checked = checkSecrets(readAddBody(body), deps.ambient, destinationPointer);

@@ -95,7 +95,10 @@ export function accountsSuite(database: () => Database): void {
       expect(await ownershipOf(db, account_id, bucket.id)).toEqual(bucket);
       expect(await ownershipOf(db, freshId(), bucket.id)).toBeUndefined();
       expect(await ownershipByDestination(db, account_id, bucket.destination_conf)).toEqual(bucket);
-      expect((await listOwnerships(db, account_id)).map((one) => one.id)).toEqual([bucket.id, ownership_id]);
+      expect((await listOwnerships(db, { account_id, page: 1, per_page: 9 })).ownerships.map((one) => one.id)).toEqual([
+        bucket.id,
+        ownership_id,
+      ]);
 
       expect(await db.transaction((tx) => removeOwnership(tx, bucket.id, 9n))).toBe(true);
       expect(await db.transaction((tx) => removeOwnership(tx, bucket.id, 10n))).toBe(false);

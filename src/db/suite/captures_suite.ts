@@ -7,6 +7,7 @@ import {
   captureOf,
   type CapturePatch,
   capturesUsingOwnership,
+  countByStatus,
   countRunningFull,
   deleteCapture,
   expiredCaptures,
@@ -124,6 +125,7 @@ export function capturesSuite(database: () => Database): void {
         per_page: fc.integer({ min: 1, max: 7 }),
         status: fc.constantFrom('pending' as const, 'success' as const),
         type: fc.constantFrom('simple' as const, 'full' as const),
+        after: fc.nat({ max: 14 }),
       },
       { requiredKeys: ['page', 'per_page'] },
     );
@@ -142,8 +144,9 @@ export function capturesSuite(database: () => Database): void {
           .toSorted((a, b) =>
             a.submitted === b.submitted ? (a.id < b.id ? 1 : -1) : a.submitted < b.submitted ? 1 : -1,
           );
-        const from = (query.page - 1) * query.per_page;
-        expect(await listCaptures(db, { account_id, ...query })).toEqual({
+        const before = query.after === undefined ? undefined : matching[query.after];
+        const from = (query.page - 1) * query.per_page + (before === undefined ? 0 : matching.indexOf(before) + 1);
+        expect(await listCaptures(db, { account_id, ...query, before })).toEqual({
           records: matching.slice(from, from + query.per_page),
           total: matching.length,
         });
@@ -165,6 +168,56 @@ export function capturesSuite(database: () => Database): void {
         expect(await db.transaction((tx) => countRunningFull(tx, account_id, 'q'))).toBe(0);
       }),
       { numRuns: runs(60) },
+    );
+  });
+
+  test('the counts by kind and status are those of the captures, whatever becomes of them', async () => {
+    const db = database();
+    const { account_id, ownership_id } = await plainAccount(db);
+    const counted = async (): Promise<readonly string[]> => {
+      const rows = await db.query
+        .selectFrom('captures')
+        .select((row) => ['type', 'status', row.fn.countAll<bigint>().as('count')])
+        .groupBy(['type', 'status'])
+        .execute();
+      return rows.map(({ type, status, count }) => `${type} ${status} ${count}`).toSorted();
+    };
+    const told = async (): Promise<readonly string[]> =>
+      (await countByStatus(db)).map(({ type, status, count }) => `${type} ${status} ${count}`).toSorted();
+    const status = fc.constantFrom('pending' as const, 'running' as const, 'success' as const, 'failed' as const);
+    const step = fc.oneof(
+      fc.record({ insert: fc.boolean(), status }),
+      fc.record({ at: fc.nat({ max: 9 }), status, undone: fc.boolean() }),
+      fc.record({ gone: fc.nat({ max: 9 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        const there: { readonly id: string; version: bigint }[] = [];
+        for (const one of steps) {
+          if ('insert' in one) {
+            const spec = one.insert ? { spec: fullSpec(ownership_id) } : {};
+            const record = plainCapture(account_id, { status: one.status, ...spec });
+            await db.transaction(async (tx) => await insertCapture(tx, record));
+            there.push({ id: record.id, version: record.version });
+          } else if ('gone' in one) {
+            const [gone] = there.splice(one.gone, 1);
+            await db.transaction(async (tx) => await deleteCapture(tx, gone?.id ?? ''));
+          } else {
+            const known = there[one.at];
+            if (known === undefined) continue;
+            const changed = db.transaction(async (tx) => {
+              expect(await updateCapture(tx, known.id, known.version, { status: one.status })).toBe(true);
+              if (one.undone) throw new Error('undone');
+            });
+            await changed.then(
+              () => (known.version += 1n),
+              () => undefined,
+            );
+          }
+        }
+        expect(await told()).toEqual(await counted());
+      }),
+      { numRuns: runs(30) },
     );
   });
 

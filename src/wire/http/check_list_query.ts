@@ -1,7 +1,9 @@
 import { type Fault, fault } from '../../model/errors/fault.ts';
+import { isId } from '../../model/id.ts';
+import { limits } from '../../model/limits.ts';
 import { ok, type Result, refused } from '../../model/result.ts';
 import type { Status } from '../../model/status.ts';
-import { ListQuery, listBounds, PageQuery } from './list_query.ts';
+import { type bucketListBounds, ListQuery, listBounds, PageQuery } from './list_query.ts';
 import { unknownParameters } from './unknown_parameters.ts';
 
 const once = 'there only once';
@@ -12,10 +14,15 @@ export interface CheckedListQuery {
   readonly per_page: number;
   readonly status?: Status;
   readonly type?: 'simple' | 'full';
+  /** The id of the capture that the list goes on after. */
+  readonly before?: string;
 }
 
 /** The parameters of a list that has pages and nothing else. */
 export const pageParameters: readonly string[] = Object.keys(PageQuery.properties);
+
+/** The parameters of the list of captures. */
+const listParameters: readonly string[] = Object.keys(ListQuery.properties);
 
 /**
  * Checks the query of a list as it came: texts, or lists of them where a parameter was repeated, which is refused. An empty text
@@ -23,14 +30,15 @@ export const pageParameters: readonly string[] = Object.keys(PageQuery.propertie
  */
 export function checkListQuery(
   query: Readonly<Record<string, unknown>>,
-  known: readonly string[] = Object.keys(ListQuery.properties),
+  known: readonly string[] = listParameters,
+  allBounds: typeof listBounds | typeof bucketListBounds = listBounds,
 ): Result<CheckedListQuery> {
   const faults: Fault[] = [];
   const report = (name: string, expected: string): undefined => {
     faults.push(fault('parameter_invalid', { name, expected }, `/${name}`));
   };
   const number = (name: 'page' | 'per_page'): number => {
-    const bounds = listBounds[name];
+    const bounds = allBounds[name];
     const text = given(query, name);
     if (text === undefined) return bounds.default;
     if (typeof text !== 'string') {
@@ -48,6 +56,17 @@ export function checkListQuery(
     return allowed.find((one) => one === text) ?? report(name, `one of ${allowed.join(', ')}`);
   };
   const [page, per_page] = [number('page'), number('per_page')];
+  if (known === listParameters && page * per_page > limits.list_depth_max) {
+    report(
+      'page',
+      `at most ${Math.floor(limits.list_depth_max / per_page)}; what lies deeper is reached with before=ID`,
+    );
+  }
+  const before = given(query, 'before');
+  const isBefore = known.includes('before') && typeof before === 'string';
+  if (before !== undefined && known.includes('before') && !(isBefore && isId(before))) {
+    report('before', typeof before === 'string' ? 'the id of a capture' : once);
+  }
   const status = oneOf<Status>('status', ListQuery.properties.status.enum);
   const type = oneOf<'simple' | 'full'>('type', ListQuery.properties.type.enum);
   faults.push(...unknownParameters(query, known));
@@ -58,6 +77,7 @@ export function checkListQuery(
     per_page,
     ...(status === undefined ? {} : { status }),
     ...(type === undefined ? {} : { type }),
+    ...(isBefore ? { before } : {}),
   });
 }
 
