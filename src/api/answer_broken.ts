@@ -1,21 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FastifyBaseLogger } from 'fastify';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
 import { brokenFault, type Explain } from './broken_fault.ts';
-import { commonHeaders } from './common_headers.ts';
-import { errorAnswer } from './error_answer.ts';
 import { linger } from './linger.ts';
+import { type RefusalOptions, refuseRequest, refuseSocket } from './refusal_answer.ts';
 import type { LatestAnswers } from './server_factory.ts';
 
 /** What answering needs. */
-export interface BrokenOptions {
+export interface BrokenOptions extends RefusalOptions {
   readonly explain: Explain;
-  readonly logger: FastifyBaseLogger;
-  readonly public_url?: string | undefined;
-  /** Over TLS. */
-  readonly secured: boolean;
   readonly latest: LatestAnswers;
 }
 
@@ -34,10 +27,10 @@ export function answerBroken(server: Server, options: BrokenOptions): void {
     given_up.add(socket);
     const response = latest.get(socket);
     if (response === undefined || (response.writableFinished && response.req.complete)) {
-      refuse(socket, refusal, options);
+      refuseSocket(socket, refusal, options);
     } else if (response.req.complete) {
       response.once('finish', () => {
-        if (socket.writable) refuse(socket, refusal, options);
+        if (socket.writable) refuseSocket(socket, refusal, options);
       });
     } else if (response.headersSent) {
       // It has its answer, or gets it now.
@@ -62,8 +55,7 @@ export function answerBroken(server: Server, options: BrokenOptions): void {
   });
   server.on('checkExpectation', ({ headers }: IncomingMessage, response: ServerResponse) => {
     const refusal = { fault: fault('expectation_failed', { expectation: (headers.expect ?? '').slice(0, 100) }) };
-    const { status, head, text } = render(refusal, options);
-    response.writeHead(status, { ...head, connection: 'close' }).end(text);
+    refuseRequest(response, refusal, options);
   });
 }
 
@@ -78,33 +70,4 @@ function failBody(request: IncomingMessage, reason: Fault): void {
       process.nextTick(fail);
     });
   }
-}
-
-function refuse(socket: Duplex, refusal: Refusal, options: BrokenOptions): void {
-  const { status, head, text } = render(refusal, options);
-  const lines = Object.entries({ ...head, connection: 'close' }).map(([name, value]) => `${name}: ${value}`);
-  linger(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${text}`);
-}
-
-/** The answer's parts, and its line in the log. */
-function render(
-  { fault: told, allow }: Refusal,
-  { logger, public_url, secured }: BrokenOptions,
-): { readonly status: number; readonly head: Readonly<Record<string, string>>; readonly text: string } {
-  const id = randomUUID();
-  const { status, headers, body } = errorAnswer([told], { origin: public_url });
-  const text = JSON.stringify(body);
-  logger.info({ reqId: id, status, reason: told.message.slice(0, 300) }, 'request refused');
-  return {
-    status,
-    head: {
-      date: new Date().toUTCString(),
-      ...commonHeaders(id, secured),
-      ...headers,
-      ...(allow === undefined ? {} : { allow }),
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': String(Buffer.byteLength(text)),
-    },
-    text,
-  };
 }

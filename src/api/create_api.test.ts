@@ -8,7 +8,7 @@ import { EstimateResponse } from '../wire/http/estimate_response.ts';
 import { OwnershipResponse } from '../wire/http/ownership_schemas.ts';
 import type { ApiInstance } from './api_instance.ts';
 import { createApi } from './create_api.ts';
-import { type RecordingControl, recorded, recordingControl } from './recording_control.ts';
+import { type RecordingControl, recorded, recordingControl, testLimits } from './recording_control.ts';
 
 const logger = Fastify().log;
 const { account_id, capture_id, ownership_id } = recorded;
@@ -22,7 +22,14 @@ let app: ApiInstance;
 
 beforeEach(async () => {
   control = recordingControl();
-  app = await createApi({ control, logger, version: '1.2.3', packets_max: 10_000, bad_credentials_per_minute: 5 });
+  app = await createApi({
+    control,
+    logger,
+    version: '1.2.3',
+    packets_max: 10_000,
+    limits: testLimits(),
+    bad_credentials_per_minute: 5,
+  });
 });
 afterEach(async () => await app.close());
 

@@ -4,6 +4,7 @@ import { errorsPath } from '../wire/http/error_json.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import { errorsPage } from './errors_page.ts';
+import { sendDescription } from './openapi.ts';
 
 /** What people read in a browser: the API's reference and the list of errors. Documents get the headers that browsers heed. */
 export async function docsRoutes(app: ApiInstance, { tls }: ApiOptions): Promise<void> {
@@ -23,6 +24,10 @@ export async function docsRoutes(app: ApiInstance, { tls }: ApiOptions): Promise
     },
     strictTransportSecurity: tls === undefined ? false : { maxAge: 31_536_000 },
   });
+  // What comes with the page writes it anew each time.
+  app.addHook('preHandler', async (request, reply) =>
+    request.routeOptions.url === '/docs/json' ? await sendDescription(app, reply) : undefined,
+  );
   const page = errorsPage();
   app.get(errorsPath, { schema: { hide: true } }, (_request, reply) => {
     void reply.type('text/html; charset=utf-8').send(page);

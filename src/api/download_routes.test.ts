@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { raise } from '../model/errors/fault.ts';
 import type { ApiInstance } from './api_instance.ts';
 import { createApi } from './create_api.ts';
-import { downloadOf, type RecordingControl, recorded, recordingControl } from './recording_control.ts';
+import { downloadOf, type RecordingControl, recorded, recordingControl, testLimits } from './recording_control.ts';
 
 const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => (index * 31) % 251);
 const authorization = `Bearer ${recorded.read_token}`;
@@ -14,7 +14,7 @@ let url: string;
 
 beforeAll(async () => {
   control = recordingControl();
-  app = await createApi({ control, logger: Fastify().log, version: '1', packets_max: 10_000 });
+  app = await createApi({ control, logger: Fastify().log, version: '1', packets_max: 10_000, limits: testLimits() });
   const origin = await app.listen({ port: 0, host: '127.0.0.1' });
   url = `${origin}/client/v4/accounts/${recorded.account_id}/pcaps/${recorded.capture_id}/download`;
 });

@@ -4,7 +4,7 @@ import { catalogue } from '../model/errors/catalogue.ts';
 import type { ApiInstance } from './api_instance.ts';
 import { createApi } from './create_api.ts';
 import { hoistSchemas } from './hoist_schemas.ts';
-import { recordingControl } from './recording_control.ts';
+import { recordingControl, testLimits } from './recording_control.ts';
 
 let app: ApiInstance;
 let document: {
@@ -29,6 +29,7 @@ beforeAll(async () => {
     logger: Fastify().log,
     version: '1.2.3',
     packets_max: 12_345,
+    limits: testLimits(),
     public_url: 'https://edgetap.example.com',
   });
   document = (await app.inject('/openapi.json')).json();

@@ -1,4 +1,6 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import type { FastifyReply } from 'fastify';
+import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
 import { hoistSchemas } from './hoist_schemas.ts';
 
@@ -38,3 +40,13 @@ export function openapiOptions({ version, public_url }: ApiOptions): FastifyDyna
 
 /** The ways to authenticate, any one of them. */
 export const security: { [name: string]: string[] }[] = [{ api_token: [] }, { api_email: [], api_key: [] }];
+
+const descriptions = new WeakMap<object, Buffer>();
+
+/** Sends the document of an API that is ready: made once, whoever asks how often. */
+export async function sendDescription(app: Pick<ApiInstance, 'swagger'>, reply: FastifyReply): Promise<FastifyReply> {
+  const document = app.swagger();
+  const known = descriptions.get(document) ?? Buffer.from(JSON.stringify(document));
+  descriptions.set(document, known);
+  return await reply.type('application/json; charset=utf-8').send(known);
+}

@@ -1,13 +1,11 @@
 import { HealthResponse } from '../wire/http/account_schemas.ts';
-import { MetricsContent } from '../wire/http/file_schemas.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
-import type { HttpMetrics } from './http_metrics.ts';
 
 const tags = ['Operations'];
 
 /** What operators and their tools ask for: no credentials, no envelope. */
-export function operationsRoutes(app: ApiInstance, { control }: ApiOptions, metrics: HttpMetrics): void {
+export function operationsRoutes(app: ApiInstance, { control }: ApiOptions): void {
   app.route({
     method: 'GET',
     url: '/healthz',
@@ -32,21 +30,6 @@ export function operationsRoutes(app: ApiInstance, { control }: ApiOptions, metr
         reasons: [...reasons],
         parts: parts.map(({ name, reasons: own }) => ({ name, ok: own.length === 0, reasons: [...own] })),
       });
-    },
-  });
-
-  app.route({
-    method: 'GET',
-    url: '/metrics',
-    schema: {
-      tags,
-      operationId: 'metrics',
-      summary: 'Metrics in the text format of Prometheus',
-      response: { 200: MetricsContent },
-    },
-    handler: async (_request, reply) => {
-      const text = `${await control.metrics()}${await metrics.text()}`;
-      return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(text);
     },
   });
 }

@@ -2,6 +2,8 @@ import type { Control, Credentials, Download } from '../control/control.ts';
 import type { Capture } from '../model/capture.ts';
 import { raise } from '../model/errors/fault.ts';
 import type { Estimate } from '../model/estimate.ts';
+import { LimitCounts } from '../model/limit_counts.ts';
+import { limitFallbacks } from '../model/shared_limits.ts';
 import type { Ownership } from '../model/ownership.ts';
 import type { Principal } from '../model/principal.ts';
 
@@ -16,6 +18,11 @@ export interface RecordingControl extends Control {
   readonly calls: RecordedCall[];
   /** What the next calls of a method do, by name such as `captures.create`; without one they give plain answers. */
   readonly answers: Map<string, (...args: never[]) => unknown>;
+}
+
+/** The limits as they are where nobody sets them. */
+export function testLimits(): LimitCounts {
+  return new LimitCounts(limitFallbacks);
 }
 
 /** The account and principals that the recording control knows. */

@@ -11,7 +11,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createApi } from './create_api.ts';
 import type { ApiInstance } from './api_instance.ts';
 import type { ApiOptions } from './api_options.ts';
-import { downloadOf, recorded, recordingControl } from './recording_control.ts';
+import { downloadOf, recorded, recordingControl, testLimits } from './recording_control.ts';
 
 let app: ApiInstance | undefined;
 afterEach(async () => {
@@ -21,7 +21,14 @@ afterEach(async () => {
 
 async function listening(over: Partial<ApiOptions> = {}): Promise<{ app: ApiInstance; port: number }> {
   const logger = Fastify().log;
-  app = await createApi({ control: recordingControl(), logger, version: '1', packets_max: 10_000, ...over });
+  app = await createApi({
+    control: recordingControl(),
+    logger,
+    version: '1',
+    packets_max: 10_000,
+    limits: testLimits(),
+    ...over,
+  });
   await app.listen({ port: 0, host: '127.0.0.1' });
   return { app, port: (app.server.address() as AddressInfo).port };
 }

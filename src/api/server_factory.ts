@@ -3,7 +3,12 @@ import { createServer as createTlsServer, Server as TlsServer } from 'node:https
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ApiOptions } from './api_options.ts';
+import type { LimitCounts } from '../model/limit_counts.ts';
+import { cutIdleAnswers } from './cut_idle_answers.ts';
+import { inTurn } from './in_turn.ts';
+import { limitConnections } from './limit_connections.ts';
 import { linger } from './linger.ts';
+import { refuseRequest, refuseSocket } from './refusal_answer.ts';
 
 /** The most bytes of a request line and its headers (Node's own default, said aloud). */
 export const headers_max_bytes = 16_384;
@@ -11,12 +16,23 @@ export const headers_max_bytes = 16_384;
 /** The newest answer of each connection. */
 export type LatestAnswers = WeakMap<Duplex, ServerResponse>;
 
-/** Makes the HTTP or HTTPS server that Fastify runs on. See `answerBroken` for what is no HTTP request. */
-export function serverFactory({ tls }: ApiOptions, latest: LatestAnswers): (handler: RequestListener) => Server {
+/** What the server is made of. */
+export interface ServerOptions extends Pick<ApiOptions, 'tls' | 'trust_proxy' | 'logger' | 'public_url'> {
+  readonly limits: LimitCounts;
+}
+
+/** Makes the HTTP or HTTPS server that Fastify runs on, with its bounds. See `answerBroken` for what is no HTTP request. */
+export function serverFactory(given: ServerOptions, latest: LatestAnswers): (handler: RequestListener) => Server {
+  const { tls, logger, public_url, limits, trust_proxy } = given;
+  const refusal = { logger, public_url, secured: tls !== undefined };
   return (fastify) => {
+    const inOrder = inTurn(fastify, {
+      latest,
+      limits,
+      refuse: (response, fault) => refuseRequest(response, { fault }, refusal),
+    });
     const handler: RequestListener = (request, response) => {
-      latest.set(request.socket, response);
-      fastify(request, response);
+      if (isServed(request)) inOrder(request, response);
     };
     const options = {
       maxHeaderSize: headers_max_bytes,
@@ -33,6 +49,13 @@ export function serverFactory({ tls }: ApiOptions, latest: LatestAnswers): (hand
     server.keepAliveTimeout = 72_000;
     // Headers beyond such a count would be left out in silence; their bytes are bounded anyway.
     server.maxHeadersCount = 0;
+    const isServed = limitConnections(server, {
+      limits,
+      trust_proxy,
+      isIdle: (connection) => latest.get(connection)?.writableFinished ?? true,
+      refuse: (socket, fault) => refuseSocket(socket, { fault }, refusal),
+    });
+    cutIdleAnswers(server, { latest, limits, logger });
     server.on('connection', lingerAtEnd);
     if (tls !== undefined) server.on('secureConnection', lingerAtEnd);
     return server;

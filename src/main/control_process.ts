@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 import type { ApiInstance } from '../api/api_instance.ts';
 import { createApi } from '../api/create_api.ts';
 import { createIntake } from '../api/create_intake.ts';
+import { httpMetrics } from '../api/http_metrics.ts';
+import { createMetricsListener, metricsPage } from '../api/metrics_route.ts';
 import { renewCertificate } from '../api/server_factory.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { allowedRoot } from '../bucket/allowed_root.ts';
@@ -39,7 +41,7 @@ import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open_database.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
-import { FaultError, raise } from '../model/errors/fault.ts';
+import { FaultError, fault, raise } from '../model/errors/fault.ts';
 import { LimitCounts } from '../model/limit_counts.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
 import { machineTimes } from '../plan/machine_times.ts';
@@ -53,10 +55,13 @@ import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { bucketsPart, diskPart } from './host_part.ts';
 import { laneOwner } from './lane_owner.ts';
+import { knownHosts } from './known_hosts.ts';
 import { leftBehind } from './left_behind.ts';
 import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
+import { connectionsMax, descriptorsPart, openFilesMax } from './open_files.ts';
 import { readTls } from './read_tls.ts';
+import { readTokenFile } from './read_token_file.ts';
 import type { ServeSettings } from './settings.ts';
 import { standardOutput } from './standard_output.ts';
 import { wallClock } from './wall_clock.ts';
@@ -65,6 +70,7 @@ const takeover_ms = 20_000;
 /** Of the 15 s in which all has to end. */
 const farewell_ms = 9000;
 const expire_every_ms = 60_000;
+const metrics_connections = 32;
 const day_ns = 86_400_000_000_000n;
 
 const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
@@ -74,6 +80,14 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   // From the first moment: what a sensor says before control can answer waits here.
   const link = busLink();
   const version = edgetapVersion();
+  const metrics_token =
+    settings.metrics_token_file === undefined
+      ? undefined
+      : readTokenFile('EDGETAP_METRICS_TOKEN_FILE', settings.metrics_token_file);
+  const limits = new LimitCounts({
+    ...settings.limits,
+    connections: connectionsMax(settings.limits, openFilesMax()),
+  });
   const tls = settings.tls === undefined ? {} : { tls: readTls(settings.tls) };
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
@@ -125,7 +139,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     now: () => db.clock.now(),
   });
   const world: BucketWorld = {
-    agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
+    agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger), conceals: true }),
     ambient: settings.ambient_credentials,
     allowed_roots,
     callsOf,
@@ -195,21 +209,52 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     host: [
       diskPart(settings.data_dir, Math.max(1, settings.limits.disk_free_bytes)),
       bucketsPart(directories.buckets, lanes.calls('readiness', directories.buckets)),
+      bucketsPart(directories.buckets),
+      descriptorsPart(),
       { name: 'bus', look: async () => await Promise.resolve(sensorTrouble()) },
     ],
     linesDropped: () => standardOutput().err.dropped,
     crash,
   });
 
-  const api = await createApi({
-    control: running.control,
+  const { metrics_listen, listen: api_listen } = settings;
+  const http = httpMetrics();
+  const base = {
     logger: logger.child({ part: 'api' }),
+    limits,
+    ...tls,
+    ...(settings.public_url === undefined ? {} : { public_url: settings.public_url }),
+    ...(settings.trust_proxy.length === 0 ? {} : { trust_proxy: settings.trust_proxy }),
+  };
+  const api = await createApi({
+    ...base,
+    control: running.control,
+    hosts: knownHosts(settings, api_listen.host),
+    metrics: {
+      http,
+      elsewhere: metrics_listen !== undefined,
+      ...(metrics_token === undefined ? {} : { token: metrics_token }),
+    },
     version,
     packets_max: settings.packets_max,
-    ...tls,
-    ...(settings.trust_proxy.length === 0 ? {} : { trust_proxy: settings.trust_proxy }),
   });
-  const { url, port } = await listen(api, settings);
+  const listeners = [api];
+  const { url, port } = await listen(api, api_listen, settings);
+  if (metrics_listen !== undefined) {
+    const hosts = knownHosts(settings, metrics_listen.host);
+    const page = metricsPage(running.control, http);
+    const metrics = createMetricsListener({ ...base, hosts, limits: metricsLimits(limits) }, page, metrics_token);
+    await listen(metrics, metrics_listen, settings);
+    listeners.push(metrics);
+  }
+  for (const { server } of listeners) {
+    server.on('error', (error: Error) => {
+      warn(
+        fault('descriptors_short', { limit: openFilesMax(), used: `no connection is accepted (${error.message})` }),
+        'accepting',
+      );
+    });
+  }
   // After all that can fail: a token that is made now is shown once, and would be lost with the start.
   const { account_id, token, given, warnings } = await ensureBootstrap(db, bootstrapOf(settings), random);
   authenticator.expect(await givenTokenHashes(db));
@@ -248,7 +293,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     reload: () => {
       if (settings.tls === undefined) return;
       try {
-        renewCertificate(api.server, readTls(settings.tls));
+        for (const { server } of listeners) renewCertificate(server, readTls(settings.tls));
         logger.info('the certificate and its key were read again');
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
@@ -260,7 +305,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
       const waited = await running.shutDown(farewell_ms, hurry);
       if (waited !== 'finished')
         logger.info('nothing more is waited for: what is not delivered goes on at the next start');
-      await api.close();
+      await Promise.all(listeners.map(async (one) => await one.close()));
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
       world.agents.close();
@@ -271,6 +316,11 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     },
   };
 });
+
+/** The listener of metrics has few clients, and bounds of its own. */
+function metricsLimits({ values }: LimitCounts): LimitCounts {
+  return new LimitCounts({ ...values, connections: metrics_connections, connections_of_address: metrics_connections });
+}
 
 /** Refuses a database that is another data directory's. */
 async function identify(db: Database, data_dir: string): Promise<void> {
@@ -330,7 +380,8 @@ function textOf(error: unknown): string {
 /** Opens the API's listener; gives the URL that clients use, and the port. */
 async function listen(
   api: ApiInstance,
-  { listen: { host, port }, tls }: ServeSettings,
+  { host, port }: ServeSettings['listen'],
+  { tls }: ServeSettings,
 ): Promise<{ readonly url: string; readonly port: number }> {
   try {
     await api.listen({ host, port });

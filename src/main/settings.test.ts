@@ -18,6 +18,7 @@ describe('readServeSettings', () => {
       allow_endpoints: '',
       ambient_credentials: false,
       trust_proxy: [],
+      allowed_hosts: [],
       log_level: 'info',
     });
   });
@@ -31,6 +32,9 @@ describe('readServeSettings', () => {
         EDGETAP_TLS_KEY: 'k.pem',
         EDGETAP_ACCOUNT_ID: 'a'.repeat(32),
         EDGETAP_SAMPLE_BYTES: '5000000',
+        EDGETAP_PUBLIC_URL: 'https://edgetap.example:8443/',
+        EDGETAP_ALLOWED_HOSTS: 'Host-1, b.example',
+        EDGETAP_METRICS_LISTEN: '127.0.0.1:9100',
       },
       'host-1',
     );
@@ -40,6 +44,9 @@ describe('readServeSettings', () => {
       tls: { cert_file: 'c.pem', key_file: 'k.pem' },
       account_id: 'a'.repeat(32),
       sample_bytes: 5_000_000,
+      public_url: 'https://edgetap.example:8443',
+      allowed_hosts: ['host-1', 'b.example'],
+      metrics_listen: { host: '127.0.0.1', port: 9100 },
     });
     expect(readServeSettings({ EDGETAP_INTERFACES: 'all' }, 'h').interfaces).toBe('all');
   });
@@ -51,6 +58,12 @@ describe('readServeSettings', () => {
     ['LISTEN', '8787'],
     ['LISTEN', '127.0.0.1:99999'],
     ['LISTEN', '::1:80'],
+    ['PUBLIC_URL', 'edgetap.example'],
+    ['PUBLIC_URL', 'https://edgetap.example/path'],
+    ['PUBLIC_URL', 'https://user@edgetap.example'],
+    ['ALLOWED_HOSTS', 'edgetap.example:80'],
+    ['ALLOWED_HOSTS', 'a b'],
+    ['METRICS_LISTEN', '9100'],
     ['COLO', 'not a name'],
     ['SENSOR', '../x'],
     ['SENSOR', 'all'],

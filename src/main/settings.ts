@@ -31,6 +31,10 @@ const memory_least_bytes = 32 << 20;
 /** Every setting of `edgetap serve`, in the order of its help. */
 export const serveSettings: readonly SettingSpec[] = [
   spec('LISTEN', 'address:port', 'where the API listens', '127.0.0.1:8787'),
+  spec('PUBLIC_URL', 'URL', 'how clients reach it: a host that it is known by, and what links in answers begin with'),
+  spec('ALLOWED_HOSTS', 'list', 'further host names that it is known by; addresses need not be named'),
+  spec('METRICS_LISTEN', 'address:port', 'where /metrics is, in place of EDGETAP_LISTEN'),
+  spec('METRICS_TOKEN_FILE', 'file', 'a token that who asks for /metrics has to send as "Authorization: Bearer TOKEN"'),
   spec('DATA_DIR', 'directory', 'where everything is kept', './data'),
   spec('COLO', 'name', 'the site of this machine, such as ord02', 'local01'),
   spec('SENSOR', 'name', 'the name of this sensor; the host name by default'),
@@ -91,6 +95,12 @@ export const serveSettings: readonly SettingSpec[] = [
 /** The settings of `edgetap serve`, checked. */
 export interface ServeSettings {
   readonly listen: { readonly host: string; readonly port: number };
+  /** Without a slash at its end. */
+  readonly public_url?: string;
+  /** In small letters. */
+  readonly allowed_hosts: readonly string[];
+  readonly metrics_listen?: { readonly host: string; readonly port: number };
+  readonly metrics_token_file?: string;
   readonly data_dir: string;
   readonly colo: string;
   readonly sensor: string;
@@ -160,10 +170,22 @@ export function readServeSettings(
       .map((one) => one.trim())
       .filter((one) => one !== '');
 
-  const listen = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text('LISTEN') ?? '');
-  const port = Number(listen?.[3]);
-  if (listen === null || port > 65_535)
-    return wrong('LISTEN', 'an address and a port, such as 127.0.0.1:8787 or [::1]:8787');
+  const listener = (name: string, value: string): { readonly host: string; readonly port: number } => {
+    const [, bracketed, host = bracketed, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
+    return host === undefined || Number(port) > 65_535
+      ? wrong(name, 'an address and a port, such as 127.0.0.1:8787 or [::1]:8787')
+      : { host, port: Number(port) };
+  };
+  const listen = listener('LISTEN', text('LISTEN') ?? '');
+  const metrics_listen = text('METRICS_LISTEN');
+  const public_url = text('PUBLIC_URL');
+  if (public_url !== undefined && !/^https?:\/\/[^/?#@\s]+\/?$/i.test(public_url)) {
+    wrong('PUBLIC_URL', 'http:// or https:// and a host, such as https://edgetap.example.com');
+  }
+  const allowed_hosts = list('ALLOWED_HOSTS').map((one) => one.toLowerCase());
+  if (!allowed_hosts.every((one) => isHostName(one))) {
+    wrong('ALLOWED_HOSTS', 'host names without a port, separated by commas');
+  }
   const account_id = text('ACCOUNT_ID');
   if (account_id !== undefined && !isId(account_id)) wrong('ACCOUNT_ID', '32 lower-case hexadecimal characters');
   const bootstrap_token = text('BOOTSTRAP_TOKEN');
@@ -192,6 +214,9 @@ export function readServeSettings(
   }
   const interfaces = readInterfaceList(text('INTERFACES') ?? '', isAlternative);
   const optional = {
+    public_url: public_url?.replace(/\/$/, ''),
+    metrics_listen: metrics_listen === undefined ? undefined : listener('METRICS_LISTEN', metrics_listen),
+    metrics_token_file: text('METRICS_TOKEN_FILE'),
     account_id,
     bootstrap_token,
     token: text('TOKEN'),
@@ -205,7 +230,8 @@ export function readServeSettings(
   };
   return {
     ...withoutUndefined(optional),
-    listen: { host: listen[1] ?? listen[2] ?? '', port },
+    listen,
+    allowed_hosts,
     data_dir: text('DATA_DIR') ?? './data',
     colo: named('COLO', text('COLO') ?? ''),
     sensor: sensorName(text('SENSOR') ?? host_name),
@@ -225,6 +251,10 @@ export function readServeSettings(
     trust_proxy,
     log_level,
   };
+}
+
+function isHostName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/.test(text);
 }
 
 function withoutUndefined<T extends object>(from: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -1,7 +1,7 @@
 import type { FaultName } from './errors/catalogue.ts';
 
-/** Whose share a limit bounds: of `all` together, or of each account, token or client address. */
-export type LimitOf = 'all' | 'account' | 'token' | 'address';
+/** Whose share a limit bounds: of `all` together, or of each account, token, client address or connection. */
+export type LimitOf = 'all' | 'account' | 'token' | 'address' | 'connection';
 
 /** One bound of something that all clients share. */
 export interface SharedLimit {
@@ -205,6 +205,66 @@ const table = {
     setting: 'BUCKETS_ADDING',
     help: 'buckets that one account may be adding at one time',
     answer: 'share_used',
+  },
+  downloads: {
+    what: 'downloads',
+    of: 'all',
+    unit: '1',
+    fallback: 64,
+    range: [1, 10_000],
+    setting: 'DOWNLOADS_MAX',
+    help: 'downloads under way',
+    answer: 'all_shares_used',
+  },
+  downloads_of_token: {
+    what: 'downloads',
+    of: 'token',
+    unit: '1',
+    fallback: 16,
+    range: [1, 10_000],
+    setting: 'DOWNLOADS_PER_TOKEN_MAX',
+    help: 'downloads under way with one token',
+    answer: 'own_share_used',
+  },
+  answer_idle: {
+    what: 'seconds without a byte of an answer taken',
+    of: 'connection',
+    unit: 'seconds',
+    fallback: 60,
+    range: [1, 3600],
+    setting: 'ANSWER_IDLE_SECONDS',
+    help: 'how long a client may take nothing of its answer before its connection is cut',
+    answer: 'answer_not_taken',
+  },
+  connections: {
+    what: 'connections',
+    of: 'all',
+    unit: '1',
+    fallback: 1024,
+    range: [16, 100_000],
+    setting: 'CONNECTIONS_MAX',
+    help: 'connections of clients; fewer where the system allows fewer open files',
+    answer: 'all_shares_used',
+  },
+  connections_of_address: {
+    what: 'connections',
+    of: 'address',
+    unit: '1',
+    fallback: 256,
+    range: [1, 100_000],
+    setting: 'CONNECTIONS_PER_ADDRESS_MAX',
+    help: 'connections of one client address (of an IPv6 network of 64 bits); of those in EDGETAP_TRUST_PROXY any number',
+    answer: 'own_share_used',
+  },
+  pipelined: {
+    what: 'requests sent ahead on a connection',
+    of: 'connection',
+    unit: '1',
+    fallback: 64,
+    range: [1, 10_000],
+    setting: 'PIPELINED_MAX',
+    help: 'requests that a client may send on a connection ahead of the answer to the one before',
+    answer: 'own_share_used',
   },
 } as const satisfies Readonly<Record<string, SharedLimit>>;
 

@@ -6,6 +6,8 @@ export interface Guard {
   readonly policy: EndpointPolicy;
   /** The operator is told where a refused endpoint (`host:port`) leads: the fault itself may be read by a stranger. */
   refused(host: string, address: string): void;
+  /** Who is refused may be a stranger, who is not to find out which names there are: one that does not exist is refused alike. */
+  readonly conceals?: boolean;
 }
 
 /** Why a connection to this address must not be made (`endpoint_refused`, `endpoint_insecure`), or undefined. */

@@ -147,6 +147,12 @@ describe('names', () => {
     const resolve: Resolve = (_host, _family, answer) =>
       answer(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }), []);
     expect(await get('https://nowhere.example/', { resolve })).toBe('ENOTFOUND');
+    // To strangers it is like one that leads where they may not go, and only where such a one would be refused.
+    const conceals = true;
+    expect(await get('https://nowhere.example/', { resolve, conceals })).toBe('endpoint_refused');
+    expect(await get('http://nowhere.example/', { resolve, conceals })).toBe('endpoint_insecure');
+    expect(await get('https://nowhere.example/', { resolve, conceals, list: 'nowhere.example' })).toBe('ENOTFOUND');
+    expect(await get('https://nowhere.example/', { resolve, conceals, list: '127.0.0.0/8' })).toBe('ENOTFOUND');
   });
 
   test('a listed name may lead anywhere, another name of the same address may not', async () => {

@@ -22,6 +22,8 @@ export interface GuardOptions {
   readonly policy: EndpointPolicy;
   /** Hears of every refused endpoint (`host:port`) and the address that it leads to; nobody by default. */
   readonly refused?: Guard['refused'];
+  /** Refuses names that do not exist like those that lead where nobody may go, so that these cannot be told apart. */
+  readonly conceals?: boolean;
   /** The system's resolver by default. */
   readonly resolve?: Resolve;
   /** Certificates (PEM) to trust instead of the well-known ones. */
@@ -37,8 +39,8 @@ type Connected = (error: Error | null, socket: Duplex) => void;
  * kept alive and reused. Proxies of the environment are not used, and agents never follow redirects.
  */
 export function guardedAgents(options: GuardOptions): GuardedAgents {
-  const { policy, refused = (): void => undefined, resolve = resolveBySystem, ca } = options;
-  const guard = { policy, refused, resolve };
+  const { policy, refused = (): void => undefined, resolve = resolveBySystem, ca, conceals = false } = options;
+  const guard = { policy, refused, resolve, conceals };
   const http = new GuardedHttpAgent(guard);
   const https = new GuardedHttpsAgent(guard, ca);
   const close = (): void => {

@@ -30,12 +30,26 @@ export function guardedLookup(guard: Guard, target: EndpointTarget, resolve: Res
       const faults = found.map(({ address }) => addressFault(guard, target, address));
       const fault = faults.find((one) => one !== undefined);
       const [first] = found;
-      if (error !== null) callback(error, '');
+      if (error !== null) callback(missing(error, guard, target), '');
       else if (fault !== undefined) callback(new FaultError([fault]), '');
       else if (options.all === true) callback(null, found);
       else callback(null, first?.address ?? '', first?.family);
     });
   };
+}
+
+/** An address that nobody but this machine may reach. */
+const forbidden = '127.0.0.1';
+
+/** Where a name that leads to a forbidden address would be refused, one that leads nowhere is told the same, if need be. */
+function missing(error: Error, guard: Guard, target: EndpointTarget): Error {
+  if (guard.conceals !== true || !('code' in error) || error.code !== 'ENOTFOUND') return error;
+  const fault = addressFault({ ...guard, refused: () => guard.refused(nameOf(target), 'none') }, target, forbidden);
+  return fault === undefined ? error : new FaultError([fault], { cause: error });
+}
+
+function nameOf({ host, port }: EndpointTarget): string {
+  return `${host}:${port}`;
 }
 
 /** The system's resolver (`getaddrinfo`). */

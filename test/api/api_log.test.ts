@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createApi } from '../../src/api/create_api.ts';
 import { logRedaction } from '../../src/api/log_redaction.ts';
-import { recorded, recordingControl } from '../../src/api/recording_control.ts';
+import { recorded, recordingControl, testLimits } from '../../src/api/recording_control.ts';
 
 test('requests are logged without headers, queries, bodies or secrets of errors', async () => {
   const lines: Record<string, unknown>[] = [];
@@ -15,7 +15,7 @@ test('requests are logged without headers, queries, bodies or secrets of errors'
   });
   const control = recordingControl();
   const logger = pino({ ...logRedaction, level: 'debug' }, sink);
-  const app = await createApi({ control, logger, version: '1', packets_max: 10_000 });
+  const app = await createApi({ control, logger, version: '1', packets_max: 10_000, limits: testLimits() });
   const secret = 'S3cr3tS3cr3tS3cr3t';
   const url = `/client/v4/accounts/${recorded.account_id}/pcaps`;
   const authorization = `Bearer ${recorded.write_token}`;

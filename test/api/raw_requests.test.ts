@@ -11,7 +11,7 @@ const codes: ReadonlyMap<number, string> = new Map(Object.entries(catalogue).map
 
 let served: Served;
 beforeAll(async () => {
-  served = await startServe({ interfaces: ['lo'] });
+  served = await startServe({ interfaces: ['lo'], env: { EDGETAP_ALLOWED_HOSTS: 'edgetap.example,x' } });
 });
 afterAll(async () => await served?.remove());
 

@@ -6,7 +6,7 @@ import { Readable, Writable } from 'node:stream';
 import { Command } from 'commander';
 import Fastify from 'fastify';
 import { createApi } from '../../src/api/create_api.ts';
-import { type RecordingControl, recorded, recordingControl } from '../../src/api/recording_control.ts';
+import { type RecordingControl, recorded, recordingControl, testLimits } from '../../src/api/recording_control.ts';
 import type { CliIo } from '../../src/cli/cli_io.ts';
 import { runCli } from '../../src/cli/run_cli.ts';
 
@@ -41,7 +41,13 @@ export interface CliWorld {
 /** Starts one. */
 export async function cliWorld(): Promise<CliWorld> {
   const control = recordingControl();
-  const app = await createApi({ control, logger: Fastify().log, version: '1', packets_max: 10_000 });
+  const app = await createApi({
+    control,
+    logger: Fastify().log,
+    version: '1',
+    packets_max: 10_000,
+    limits: testLimits(),
+  });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const directory = mkdtempSync(join(tmpdir(), 'edgetap-cli-'));
   const handlers = new Set<() => void>();

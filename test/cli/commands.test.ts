@@ -183,15 +183,15 @@ describe('capture full', () => {
 
   test('takes the one validated bucket, and asks when there is none or more', async () => {
     const argv = ['capture', 'full', '--colo', 'ord02'];
-    world.control.answers.set('ownerships.list', () => [recorded.ownership, proved]);
+    world.control.answers.set('ownerships.list', () => ({ buckets: [recorded.ownership, proved], total_count: 2 }));
     expect((await world.run(argv)).code).toBe(0);
     expect(made()).toMatchObject({ destination_conf: recorded.ownership.destination_conf });
-    world.control.answers.set('ownerships.list', () => [recorded.ownership]);
+    world.control.answers.set('ownerships.list', () => ({ buckets: [recorded.ownership], total_count: 1 }));
     expect(await world.run(argv)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('no validated bucket yet'),
     });
-    world.control.answers.set('ownerships.list', () => [proved, proved]);
+    world.control.answers.set('ownerships.list', () => ({ buckets: [proved, proved], total_count: 2 }));
     expect(await world.run(argv)).toMatchObject({ code: 2, stderr: expect.stringContaining('which bucket?') });
     expect(await world.run(['capture', 'full'])).toMatchObject({
       code: 2,
@@ -502,7 +502,7 @@ describe('bucket', () => {
   });
 
   test('list and rm, by id or URI', async () => {
-    world.control.answers.set('ownerships.list', () => [proved]);
+    world.control.answers.set('ownerships.list', () => ({ buckets: [proved], total_count: 1 }));
     expect((await world.run(['bucket', 'list'])).stdout).toBe(
       [
         'ID                                STATUS   ADDED                 VALIDATED             BUCKET',

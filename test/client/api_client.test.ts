@@ -3,7 +3,13 @@ import Fastify from 'fastify';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ApiInstance } from '../../src/api/api_instance.ts';
 import { createApi } from '../../src/api/create_api.ts';
-import { downloadOf, type RecordingControl, recorded, recordingControl } from '../../src/api/recording_control.ts';
+import {
+  downloadOf,
+  type RecordingControl,
+  recorded,
+  recordingControl,
+  testLimits,
+} from '../../src/api/recording_control.ts';
 import { type ApiClient, createApiClient } from '../../src/client/api_client.ts';
 import { ApiError } from '../../src/client/api_error.ts';
 
@@ -17,7 +23,7 @@ const clientFor = (token: string): ApiClient =>
 
 beforeAll(async () => {
   control = recordingControl();
-  app = await createApi({ control, logger: Fastify().log, version: '1', packets_max: 10_000 });
+  app = await createApi({ control, logger: Fastify().log, version: '1', packets_max: 10_000, limits: testLimits() });
   url = await app.listen({ port: 0, host: '127.0.0.1' });
 });
 afterAll(async () => await app.close());
@@ -50,7 +56,7 @@ test('every function reaches its route and reads its answer', async () => {
     ['captures.list', { page: 2, per_page: 5, status: 'failed' }],
     ['captures.get', capture_id],
     ['captures.stop', capture_id],
-    ['ownerships.list'],
+    ['ownerships.list', { page: 1, per_page: 1000 }],
     ['ownerships.add', conf],
     ['ownerships.validate', { ...conf, ownership_challenge: 'c' }],
     ['ownerships.remove', ownership_id],

@@ -2,7 +2,7 @@ import Cloudflare from 'cloudflare';
 import Fastify from 'fastify';
 import { expect, test } from 'vitest';
 import { createApi } from '../../src/api/create_api.ts';
-import { recorded, recordingControl } from '../../src/api/recording_control.ts';
+import { recorded, recordingControl, testLimits } from '../../src/api/recording_control.ts';
 
 test('the official SDK finds the account of its token, and stops looking', async () => {
   const app = await createApi({
@@ -10,6 +10,7 @@ test('the official SDK finds the account of its token, and stops looking', async
     logger: Fastify().log,
     version: '1',
     packets_max: 10_000,
+    limits: testLimits(),
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   try {

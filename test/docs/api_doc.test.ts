@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import Fastify from 'fastify';
 import { expect, test } from 'vitest';
 import { createApi } from '../../src/api/create_api.ts';
-import { recordingControl } from '../../src/api/recording_control.ts';
+import { recordingControl, testLimits } from '../../src/api/recording_control.ts';
 import { catalogue } from '../../src/model/errors/catalogue.ts';
 import { checkAnswer } from '../../src/wire/http/check_answer.ts';
 import { checkCaptureBody } from '../../src/wire/http/check_capture_body.ts';
@@ -15,6 +15,7 @@ test('docs/api.md has every route that there is, and no other', async () => {
     logger: Fastify().log,
     version: '1',
     packets_max: 10_000,
+    limits: testLimits(),
   });
   const document: { paths: Record<string, object> } = (await app.inject('/openapi.json')).json();
   await app.close();

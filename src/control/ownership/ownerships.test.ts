@@ -141,7 +141,7 @@ describe('what one account may add', () => {
     expect(all.flat().toSorted()).toEqual([...Array(3).fill('account_quota -'), ...Array(3).fill('none')]);
     // What was refused has made no directory.
     expect(await known()).toHaveLength(3);
-    const [one, two] = await ownerships.list(mine);
+    const [one, two] = await listed(mine);
     if (one === undefined || two === undefined) throw new Error('they are not there');
     const again = { destination_conf: one.destination_conf };
     expect(await faults(ownerships.add(mine, again))).toEqual(['none']);

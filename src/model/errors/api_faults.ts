@@ -1,4 +1,4 @@
-/** Codes 1000 to 1099. */
+/** Codes 1000 to 1099, and 1840 to 1849. */
 export const apiFaults = {
   unauthorized: {
     code: 1000,
@@ -142,5 +142,35 @@ export const apiFaults = {
     status: 505,
     retry: 'no',
     text: 'This version of HTTP is not spoken here: send the request in HTTP/1.1 or HTTP/1.0.',
+  },
+  own_share_used: {
+    code: 1840,
+    status: 429,
+    retry: 'soon',
+    text: '{limit} {what} are the most that one client may have ({setting}): wait until some are over.',
+  },
+  all_shares_used: {
+    code: 1841,
+    status: 503,
+    retry: 'soon',
+    text: '{limit} {what} are the most that all clients together may have ({setting}): send it again when some are over.',
+  },
+  host_unknown: {
+    code: 1842,
+    status: 421,
+    retry: 'no',
+    text: 'This edgetap is not known as "{host}": use the name or address that it listens on, or have its operator add this one to EDGETAP_ALLOWED_HOSTS or EDGETAP_PUBLIC_URL.',
+  },
+  answer_not_taken: {
+    code: 1843,
+    status: 408,
+    retry: 'default',
+    text: 'A client took nothing of its answer for {limit} s ({setting}): its connection was cut.',
+  },
+  descriptors_short: {
+    code: 1844,
+    status: 500,
+    retry: 'soon',
+    text: 'The system lets a process have {limit} open files, and {used}: raise it ("ulimit -n", LimitNOFILE).',
   },
 } as const;

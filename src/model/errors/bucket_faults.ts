@@ -35,7 +35,7 @@ export const bucketFaults = {
     status: 400,
     retry: 'no',
     // Not which address: names that only this network knows would be told to whoever asks.
-    text: 'The endpoint {host} is not allowed, being loopback, link-local or private: the operator finds its address in the log, and can list it in EDGETAP_ALLOW_ENDPOINTS.',
+    text: 'The endpoint {host} is not allowed: it does not exist, or is loopback, link-local or private. The operator finds its address in the log, and can list it in EDGETAP_ALLOW_ENDPOINTS.',
   },
   endpoint_insecure: {
     code: 1206,
