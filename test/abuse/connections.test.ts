@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { catalogue } from '../../src/model/errors/catalogue.ts';
 import { rawConnection } from '../support/raw_http.ts';
 import { type Served, startServe } from '../support/serve.ts';
 import { captureBecomes, createCapture, downloadFile } from '../support/take_captures.ts';
@@ -89,7 +91,7 @@ test('idle connections of many addresses do not use up the open files; captures 
 
 test('where all are at work, a newcomer is told so at once', async () => {
   const { hostname: host, port } = new URL(served.url);
-  const busy = await connections(60, '127.0.0.4');
+  const busy = [...(await connections(60, '127.0.0.4'))];
   const head = `POST /client/v4/accounts/${served.account_id}/pcaps HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${served.token}\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`;
   // Told to go on, they are at work.
   await Promise.all(
@@ -103,6 +105,7 @@ test('where all are at work, a newcomer is told so at once', async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 429 Too Many Requests\r\n/);
   expect(answer).toContain('EDGETAP_CONNECTIONS_PER_ADDRESS_MAX');
   expect(answer.toLowerCase()).toContain('retry-after: ');
+  expect(answer).toContain(`"code":${catalogue.own_share_used.code}`);
   expect(await ask('/healthz', '127.0.0.5')).toBe(200);
   const metrics = await waitFor(
     async () => {
@@ -112,7 +115,20 @@ test('where all are at work, a newcomer is told so at once', async () => {
     { what: 'the refusal in the metrics' },
   );
   expect(metrics).toContain('edgetap_limit_used{limit="connections_of_address"} 60');
+  // Further addresses come to work until there is no place at all.
+  let told = '';
+  for (let made = 0; made < open_files && !told.startsWith('HTTP/1.1 503 '); made += 1) {
+    const [one] = await connections(1, `127.0.1.${1 + (made % 50)}`);
+    if (one === undefined) break;
+    busy.push(one);
+    one.write(head);
+    const [data] = (await once(one, 'data')) as [Buffer];
+    told = data.toString();
+  }
+  expect(told).toContain(`"code":${catalogue.all_shares_used.code}`);
+  expect(told).toContain('EDGETAP_CONNECTIONS_MAX');
   await close(busy);
+  expect(await ask('/healthz', '127.0.0.5')).toBe(200);
 });
 
 test('no open file left is told, and is over once there are some again', async () => {
@@ -128,7 +144,8 @@ test('no open file left is told, and is over once there are some again', async (
   limit(openFiles());
   // Whoever comes is cut off, or waits in the queue of the system.
   const waiting = await connections(60, '127.0.0.7');
-  expect(await readiness(2)).toContain('of them are open');
+  expect(catalogue.descriptors_short.text).toContain('open files');
+  expect(await readiness(2)).toMatch(/open files, and .* of them are open/);
   limit(open_files);
   await close(waiting);
   expect(await ask('/healthz', '127.0.0.6')).toBe(200);
