@@ -209,7 +209,6 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     host: [
       diskPart(settings.data_dir, Math.max(1, settings.limits.disk_free_bytes)),
       bucketsPart(directories.buckets, lanes.calls('readiness', directories.buckets)),
-      bucketsPart(directories.buckets),
       descriptorsPart(),
       { name: 'bus', look: async () => await Promise.resolve(sensorTrouble()) },
     ],
