@@ -91,7 +91,6 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   const tls = settings.tls === undefined ? {} : { tls: readTls(settings.tls) };
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
-  const limits = new LimitCounts(settings.limits);
   const directories = makeDirectories(settings);
   const held = holdDirectory(directories.control, 'control', takeover_ms);
   const aside = createSetAside();
