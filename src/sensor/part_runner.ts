@@ -7,6 +7,7 @@ import type { HostInterface } from '../libpcap/interfaces.ts';
 import { backoffMs } from '../model/backoff.ts';
 import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
+import { linkTypes } from '../pcap/link_type.ts';
 import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 import type { Clock } from './clock.ts';
@@ -27,7 +28,7 @@ import {
 import type { PartState } from './part_state.ts';
 import { followPart, type GrowingSums } from './part_sums.ts';
 import { type FileToDeliver, fileToDeliver } from './file_to_deliver.ts';
-import { salvagePart } from './salvage_part.ts';
+import { salvagePart, salvageRecords } from './salvage_part.ts';
 import type { PartSender } from './send_part.ts';
 import { writeSorted } from './sort_part.ts';
 
@@ -80,6 +81,7 @@ const lost = new Set(['upload_gone', 'bucket_checksum']);
 const passing = new Set([...lost, 'spool_read_failed', 'spool_write_failed']);
 /** A file that is damaged again and again is on a disk that keeps nothing. */
 const mends_max = 3;
+const unchecked = 'what is whole of it could not be checked, for its sums are lost';
 const pauses = { base_ms: 200, cap_ms: 30_000 };
 const forgotten_reason = new Error('the part is wanted no more');
 
@@ -328,13 +330,21 @@ export function runPart(
     const name = mendedName(attempt);
     const { packets = 0n, dropped } = state;
     const from = await file();
-    const made = await onSpool('spool_write_failed', async () => await salvagePart(from, paths.copy(name)));
+    const made = await onSpool('spool_write_failed', async () =>
+      from.unsummed === true
+        ? await salvageRecords(from, state.linktype ?? linkTypes.ethernet, paths.copy(name))
+        : await salvagePart(from, paths.copy(name)),
+    );
     const gone = packets - BigInt(made.packets);
     if (gone > 0n && made.packets === 0) throw new FaultError([why]);
     const { file_bytes, checksum } = made;
     countCopy(file_bytes);
     const counts = { packets: BigInt(made.packets), bytes: BigInt(made.bytes) };
-    const missing = [state.missing, `${gone} of ${packets} packets are lost: ${why.message}`]
+    const missing = [
+      state.missing,
+      `${gone > 0n ? gone : 0n} of ${packets} packets are lost: ${why.message}`,
+      from.unsummed === true && unchecked,
+    ]
       .filter(Boolean)
       .join('; ');
     await save({
@@ -343,8 +353,9 @@ export function runPart(
       checksum,
       attempt,
       ...counts,
-      ...(dropped === undefined ? {} : { dropped: dropped + gone }),
-      ...(gone === 0n ? {} : { missing: missing.slice(0, 4096) }),
+      damaged: false,
+      ...(dropped === undefined || gone < 0n ? {} : { dropped: dropped + gone }),
+      ...(gone <= 0n && from.unsummed !== true ? {} : { missing: missing.slice(0, 4096) }),
     });
     report();
   };

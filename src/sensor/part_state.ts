@@ -28,6 +28,8 @@ export interface PartState {
   readonly missing?: string;
   /** What else its owner should know. */
   readonly note?: string;
+  /** Its own file is damaged, and no sums say where: what looks whole of it is to be taken. */
+  readonly damaged?: boolean;
   /** It has been put in the order of time. */
   readonly sorted?: boolean;
   /** Its packets are put in the order of time as they are sent: the spool has no room for a copy. */

@@ -184,9 +184,9 @@ export interface CompleteFile {
 
 /**
  * The sums of a file that an earlier process has completed. Where those that were kept are gone, they are made again from the file,
- * if it is what the state says; else the whole file is one block, which is then found to be wrong.
+ * if it is what the state says; else nothing says what is good of it, and the whole file is one block, which is then found to be wrong.
  */
-export async function sumsOf(file: CompleteFile): Promise<KeptSums> {
+export async function sumsOf(file: CompleteFile): Promise<KeptSums & { readonly unsummed?: true }> {
   const { path, piece_bytes, file_bytes, checksum, packets, bytes } = file;
   const kept = await readSums(sumsPath(path));
   const last = kept?.points.at(-1);
@@ -196,7 +196,7 @@ export async function sumsOf(file: CompleteFile): Promise<KeptSums> {
     return { piece_bytes, header: again.header, points: again.points };
   }
   const whole = { end_bytes: file_bytes, packets, bytes, checksum, whole: true };
-  return { piece_bytes, header: kept?.header ?? new Uint8Array(0), points: [whole] };
+  return { piece_bytes, header: kept?.header ?? new Uint8Array(0), points: [whole], unsummed: true };
 }
 
 /** Sums a file up, behind those points that are known. */

@@ -18,6 +18,7 @@ async function crashed(state: PartState, file: RecoveredPart | undefined): Promi
   return {
     ...kept,
     ...(found === undefined ? { packets: 0n, bytes: 0n, unordered: false } : stateOf(found)),
+    ...(file?.damaged === true ? { damaged: true } : {}),
     phase: found === undefined || found.file_bytes === 0 ? 'failed' : 'ended',
     stop_reason: 'crashed',
     fault: fault('sensor_crashed', { packets }),
@@ -84,6 +85,7 @@ async function contentOf({ assignment }: PartState, file: RecoveredPart): Promis
 function shortened(state: PartState, file: RecoveredPart | undefined): PartState {
   const { packets = 0n, dropped, file_bytes, sorted } = state;
   if (file === undefined || file_bytes !== undefined || sorted === true) return state;
+  if (file.damaged === true) return { ...state, damaged: true };
   const gone = packets - BigInt(file.packets);
   if (gone <= 0n) return state;
   const why = fault('part_file_damaged', {

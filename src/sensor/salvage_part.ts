@@ -1,8 +1,13 @@
+import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
+import { capturedMaxBytes } from '../pcap/pcap_format.ts';
+import { encodePcapHeader, pcapHeaderBytes } from '../pcap/pcap_header.ts';
+import { WholeRecordScanner } from '../pcap/whole_record_scanner.ts';
 import type { SumPoint } from '../upload/sums/sum_point.ts';
 import { newPartFile, type NewPartFile } from './new_part_file.ts';
+
+const chunk_bytes = 4 << 20;
 
 /** A damaged file of a part, and what is known of it. */
 export interface DamagedFile {
@@ -11,6 +16,24 @@ export interface DamagedFile {
   /** The first bytes of the file, as they were written. */
   readonly header: Uint8Array;
   readonly points: readonly SumPoint[];
+  /** No sums say what of it is good. */
+  readonly unsummed?: true;
+}
+
+/**
+ * Writes a new file of what looks like whole records in a file that has no sums: of what is in them nothing is known. `linktype` is what it was
+ * captured with. Throws as `newPartFile` for the new file, and as the system does where the old one cannot be read.
+ */
+export async function salvageRecords(from: DamagedFile, linktype: number, to: string): Promise<NewPartFile> {
+  return await newPartFile(to, from.piece_bytes, recordsOf(from.path, linktype));
+}
+
+async function* recordsOf(path: string, linktype: number): AsyncGenerator<Uint8Array> {
+  yield encodePcapHeader({ linktype, snaplen: capturedMaxBytes });
+  const scanner = new WholeRecordScanner(true);
+  const stream = createReadStream(path, { start: pcapHeaderBytes, highWaterMark: chunk_bytes });
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) yield* scanner.push(chunk);
+  yield* scanner.end();
 }
 
 /**

@@ -25,6 +25,7 @@ const fields = {
   fault: Type.Optional(Type.Object({ ...FaultValue.properties, pointer: Type.Optional(Type.String()) }, only)),
   missing: told.missing,
   note: told.note,
+  damaged: Type.Optional(Type.Boolean()),
   sorted: Type.Optional(Type.Boolean()),
   sorted_on_its_way: Type.Optional(Type.Boolean()),
   file: Type.Optional(Type.String({ pattern: '^(sorted|mended-[0-9]{1,9})$' })),
