@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -256,5 +257,55 @@ describe('a database that does not know a capture in the spool', () => {
     expect(existsSync(`${part.stem}.pcap`)).toBe(true);
     expect((await served.call('GET', `/pcaps/${part.id}`)).status).toBe(404);
     expect(await showCapture(served, part.id).catch(() => undefined)).toBeUndefined();
+  });
+});
+
+describe('a write-ahead log of the database that is not what was written', () => {
+  const losses: readonly (readonly [string, (wal: string) => void])[] = [
+    ['lost', (wal) => rmSync(wal)],
+    ['cut to its first half', (wal) => truncateSync(wal, Math.floor(statSync(wal).size / 2))],
+    [
+      'with bytes flipped in its first page',
+      (wal) => {
+        const bytes = readFileSync(wal);
+        for (let at = 1000; at < 1100; at += 1) bytes[at] = (bytes[at] ?? 0) ^ 0x55;
+        writeFileSync(wal, bytes);
+      },
+    ],
+  ];
+  test.each(losses)('%s: nothing captured is removed, and what the database has lost is named', async (what, lose) => {
+    let reader: DatabaseSync | undefined;
+    let back = '';
+    const part = await waiting(async (served) => {
+      const database = join(served.data_dir, 'edgetap.sqlite');
+      reader = new DatabaseSync(database);
+      reader.exec('pragma busy_timeout = 20000; pragma wal_checkpoint(truncate)');
+      // From here on all stays in the log: it is not taken over while somebody reads.
+      reader.exec('begin; select count(*) from captures');
+      back = (await createCapture(served, { type: 'simple', time_limit: 300, packet_limit: 100 })).id;
+      await captureBecomes(served, back);
+    });
+    const database = join(part.data_dir, 'edgetap.sqlite');
+    const copies = ['', '-wal'].map((ending) => readFileSync(`${database}${ending}`));
+    reader?.close();
+    for (const ending of ['', '-wal', '-shm']) rmSync(`${database}${ending}`, { force: true });
+    for (const [index, ending] of ['', '-wal'].entries()) writeFileSync(`${database}${ending}`, copies[index] ?? '');
+    const result = join(part.data_dir, 'results', `pcap_${back}.pcap`);
+    const bytes = readFileSync(result);
+    lose(`${database}-wal`);
+    renameSync(join(part.data_dir, 'buckets.away'), join(part.data_dir, 'buckets'));
+    const served = await start(part.data_dir);
+    const isKnown = async (id: string): Promise<boolean> => (await served.call('GET', `/pcaps/${id}`)).status === 200;
+    expect(what.startsWith('cut') || !(await isKnown(part.id))).toBe(true);
+    if (await isKnown(part.id)) {
+      await captureBecomes(served, part.id);
+      expect(parsePcap(deliveredFile(part.destination_conf, part.id)).packets.length).toBe(part.packets);
+    } else {
+      await named(served, new RegExp(`${part.id}.*${part.packets} packets`));
+      await goesWell(served, 'other');
+      expect(parsePcap(readFileSync(`${part.stem}.pcap`)).packets.length).toBe(part.packets);
+    }
+    if (!(await isKnown(back))) await named(served, new RegExp(`${result}.*1880|1880.*${result}`));
+    expect(readFileSync(result)).toEqual(bytes);
   });
 });
