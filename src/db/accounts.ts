@@ -40,6 +40,13 @@ export async function listAccounts(db: Queries): Promise<readonly AccountRecord[
   return readable(db, rows, accountOfRow);
 }
 
+/** Is there any account but this one? */
+export async function hasOthers(db: Queries, id: string): Promise<boolean> {
+  return (
+    (await db.query.selectFrom('accounts').select('id').where('id', '!=', id).limit(1).executeTakeFirst()) !== undefined
+  );
+}
+
 /** Gives an account another scope; false when there is no such account. */
 export async function updateScope(tx: Transaction, id: string, scope: Scope): Promise<boolean> {
   const { numUpdatedRows } = await tx.query

@@ -145,16 +145,24 @@ const capturedRows = builtByShape(
     query
       .selectFrom('parts')
       .innerJoin('captures', 'captures.id', 'parts.capture_id')
-      .select('parts.sensor')
+      .select(['parts.sensor', 'captures.account_id'])
       .select((row) => row.fn.countAll().as('count'))
       .where('parts.phase', 'in', [...capturingPhases])
       .where('captures.status', 'in', unfinishedStatuses)
-      .groupBy('parts.sensor'),
+      .groupBy(['parts.sensor', 'captures.account_id']),
 );
 
-/** How many parts each sensor captures, or is about to, by its name. */
-export async function partsCaptured(db: Queries): Promise<ReadonlyMap<string, number>> {
-  return new Map((await capturedRows(db, undefined)).map(({ sensor, count }) => [sensor, Number(count)]));
+/** How many parts each sensor captures, or is about to, by its name; and how many of these are of one account. */
+export async function partsCaptured(
+  db: Queries,
+  account_id?: string,
+): Promise<{ readonly all: ReadonlyMap<string, number>; readonly own: ReadonlyMap<string, number> }> {
+  const [all, own] = [new Map<string, number>(), new Map<string, number>()];
+  for (const { sensor, account_id: of, count } of await capturedRows(db, undefined)) {
+    all.set(sensor, (all.get(sensor) ?? 0) + Number(count));
+    if (of === account_id) own.set(sensor, Number(count));
+  }
+  return { all, own };
 }
 
 /**

@@ -266,6 +266,26 @@ const table = {
     help: 'requests that a client may send on a connection ahead of the answer to the one before',
     answer: 'own_share_used',
   },
+  full_parts: {
+    what: 'interfaces of full captures being captured, once for each capture',
+    of: 'account',
+    unit: '1',
+    fallback: 1024,
+    range: [1, 1_000_000],
+    setting: 'FULL_PARTS',
+    help: 'interfaces that the full captures of one account may take at one time, each counted once for each capture',
+    answer: 'account_parts_taken',
+  },
+  rings_percent: {
+    what: "percent of the memory for rings of each sensor's captures, where there are other accounts",
+    of: 'account',
+    unit: '1',
+    fallback: 75,
+    range: [1, 100],
+    setting: 'RINGS_PERCENT',
+    help: "percent of each sensor's memory for rings of captures that one account may take while there are others",
+    answer: 'account_rings_taken',
+  },
 } as const satisfies Readonly<Record<string, SharedLimit>>;
 
 /** The name of a limit. */

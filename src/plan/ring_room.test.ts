@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ringRoom } from './ring_room.ts';
+import { beyondShare, ringRoom } from './ring_room.ts';
 
 const part = (
   sensor: string,
@@ -29,4 +29,18 @@ test('what can never fit is refused for good, and what does not fit now for now'
     name: 'capture_rings_taken',
     message: expect.stringMatching(/^Sensor s2 .*; 1 are taken, and this capture needs 1: /),
   });
+});
+
+test('one account has a share of the rings of each sensor, and one of them at least', () => {
+  const own = new Map([['s1', 1]]);
+  expect(beyondShare([part('s1')], sensors, own, 75)).toBeUndefined();
+  expect(beyondShare([part('s1'), part('s1')], sensors, own, 75)).toEqual({
+    sensor: 's1',
+    rings: 3,
+    share: 2,
+    taken: 1,
+    parts: 2,
+  });
+  expect(beyondShare([part('s2'), part('old'), part('old')], sensors, own, 75)).toBeUndefined();
+  expect(beyondShare([part('s1'), part('s1')], sensors, own, 100)).toBeUndefined();
 });

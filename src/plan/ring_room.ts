@@ -8,6 +8,35 @@ export interface RingSensor {
   readonly rings_max?: number;
 }
 
+/** What one account would have too much of. */
+export interface ShareExceeded {
+  readonly sensor: string;
+  /** Rings that the sensor has memory for, and how many of these the account may take. */
+  readonly rings: number;
+  readonly share: number;
+  /** How many it has taken, and how many more the capture needs. */
+  readonly taken: number;
+  readonly parts: number;
+}
+
+/** Of which sensor these parts would give an account more than its share of the rings, in percent; of one ring there is no share. */
+export function beyondShare(
+  parts: readonly Pick<PartRecord, 'sensor' | 'phase'>[],
+  sensors: readonly RingSensor[],
+  own: ReadonlyMap<string, number>,
+  percent: number,
+): ShareExceeded | undefined {
+  const assigned = parts.filter((part) => part.phase === 'assigned');
+  for (const { name, rings_max: rings } of sensors) {
+    const needed = assigned.filter(({ sensor }) => sensor === name).length;
+    if (rings === undefined || needed === 0) continue;
+    const share = Math.max(1, Math.floor((rings * percent) / 100));
+    const taken = own.get(name) ?? 0;
+    if (taken + needed > share) return { sensor: name, rings, share, taken, parts: needed };
+  }
+  return undefined;
+}
+
 /**
  * Why the sensors have no memory for these parts of a new capture beside what they capture already; undefined where they have. `taken` is how
  * many rings of each sensor are taken, by name.

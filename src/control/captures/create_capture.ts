@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../db/database.ts';
+import { hasOthers } from '../../db/accounts.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
 import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
 import type { Lease } from '../../db/leases.ts';
@@ -23,6 +24,7 @@ import type { RefusalRate } from '../creates/refusal_rate.ts';
 import { bodyHash } from '../creates/body_hash.ts';
 import { membersSince } from '../fleet/members.ts';
 import { captureView } from './capture_view.ts';
+import { requireShare } from './require_share.ts';
 import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 
 /** What creating captures takes. */
@@ -175,7 +177,7 @@ async function write(
     }
     if (admission.kind === 'repeat') return admission;
     await requireBucket(tx, by, record.spec);
-    await requireRings(tx, parts, fleet);
+    await requireRings(tx, deps.limits, by.account_id, parts, fleet);
     await insertCapture(tx, record);
     await insertParts(tx, parts);
     await claimCreate(tx, attempt, record.id);
@@ -200,11 +202,15 @@ async function requireAllowed({ buckets }: CreateDeps, record: CaptureRecord): P
 /** What does not fit into the memory of its sensors is refused now, and not when they have begun with some of it. */
 async function requireRings(
   tx: Transaction,
+  limits: LimitCounts,
+  account_id: string,
   parts: readonly PartRecord[],
   fleet: readonly SensorRecord[],
 ): Promise<void> {
   if (parts.length === 0) return;
-  const lacking = ringRoom(parts, fleet, await partsCaptured(tx));
+  const { all, own } = await partsCaptured(tx, account_id);
+  await requireShare(limits, { parts, fleet, own, hasOthers: async () => await hasOthers(tx, account_id) });
+  const lacking = ringRoom(parts, fleet, all);
   if (lacking !== undefined) throw new FaultError([lacking]);
 }
 

@@ -126,7 +126,7 @@ async function joinedSince(
     sensor.left_at === undefined && sensor.last_heard > at - BigInt(limits.unknown_after_s) * 1_000_000_000n;
   const growing = sensors.filter((sensor) => sensor.serves_all === true && alive(sensor));
   if (growing.length === 0) return [];
-  const captured = await partsCaptured(db);
+  const { all: captured } = await partsCaptured(db);
   const members = growing.map(({ name, colo, interfaces, rings_max: limit }) => ({
     name,
     colo,
