@@ -31,6 +31,8 @@ export interface ObjectContent {
   readonly length_bytes: bigint;
   /** Of the whole object. */
   readonly size_bytes: bigint;
+  /** Another one for another object, and for one that was written since; absent where the bucket has no such thing. */
+  readonly version?: string;
 }
 
 /** How to write a stream. */

@@ -176,6 +176,24 @@ describe('file: links below the root lead nowhere', () => {
     expect(await readFile(join(directory, 'x.txt'), 'utf8')).toBe('yours');
   });
 
+  test('a file with another name is neither read nor written', async () => {
+    const { directory, bucket } = await openFresh();
+    const upload_id = await bucket.startUpload('y.pcap', 10);
+    const secret = join(base, 'secret3.txt');
+    await writeFile(secret, 'mine');
+    await link(secret, join(directory, 'x.txt'));
+    expect(await faultOf(bucket.readObject('x.txt'))).toBe('bucket_directory_refused');
+    const hidden = join(directory, `.y.pcap.${upload_id}.partial`);
+    await rm(hidden);
+    await link(secret, hidden);
+    const piece = { number: 1, length_bytes: 5, md5_base64: 'XUFAKrxLKna5cZ2REBfFkg==' };
+    const sent = await put(await bucket.signPiece({ key: 'y.pcap', upload_id, piece }), Buffer.from('hello'));
+    expect(sent).toMatchObject({ status: 403, text: expect.stringContaining('EMLINK') });
+    expect(await readFile(secret, 'utf8')).toBe('mine');
+    await bucket.writeObject('x.txt', Buffer.from('yours'));
+    expect(await readFile(secret, 'utf8')).toBe('mine');
+  });
+
   test('a link in the place of an unfinished object takes no piece', async () => {
     const { directory, bucket } = await openFresh();
     const upload_id = await bucket.startUpload('x.pcap', 10);

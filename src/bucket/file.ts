@@ -179,13 +179,13 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
     readObject: (key, range) =>
       within(key, false, async (at, name) => {
         // The stream owns the file from here on and closes it.
-        const file = await openFile(calls, at, name, O_RDONLY);
-        const size_bytes = BigInt((await file.stat()).size);
+        const { file, facts } = await openFile(calls, at, name, O_RDONLY);
+        const size_bytes = BigInt(facts.size);
         const [first, last] = range === undefined ? [0n, size_bytes - 1n] : [range.first, range.last];
         const length_bytes = last - first + 1n;
         const highWaterMark = Math.max(1, Math.min(read_max_bytes, Number(length_bytes)));
         const body = file.stream(Number(first), Math.max(0, Number(last)), highWaterMark);
-        return { body, length_bytes, size_bytes };
+        return { body, length_bytes, size_bytes, version: facts.version };
       }).catch((error: unknown) => {
         if (!(error instanceof FaultError && error.faults[0].name === 'bucket_missing')) throw error;
         return raise('bucket_read_failed', { destination, reason: 'no such object' });
@@ -205,7 +205,7 @@ async function usingFile<T>(
   flags: number,
   step: (file: OpenFile) => Promise<T>,
 ): Promise<T> {
-  const file = await openFile(calls, at, name, flags);
+  const { file } = await openFile(calls, at, name, flags);
   try {
     return await step(file);
   } finally {

@@ -24,6 +24,8 @@ export interface FileFacts {
   readonly size: number;
   /** How many names it has. */
   readonly nlink: number;
+  /** Another one for another file, and for one that was written since. */
+  readonly version: string;
 }
 
 /** Calls on a file system, which fail with the system's errors. */
@@ -50,8 +52,9 @@ export const ownFileCalls: FileCalls = {
   requireWritable: async (path) => await access(path, constants.W_OK | constants.X_OK),
 };
 
-function factsOf({ size, nlink }: Stats): FileFacts {
-  return { size, nlink };
+/** What is told of what a system call tells. */
+export function factsOf({ size, nlink, dev, ino, mtimeMs, ctimeMs }: Stats): FileFacts {
+  return { size, nlink, version: `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}` };
 }
 
 function ownFile(file: FileHandle): OpenFile {

@@ -8,6 +8,7 @@ export function fileFault(error: unknown, destination: string, allowed: readonly
   switch (code) {
     case 'ENOTDIR':
     case 'ELOOP':
+    case 'EMLINK':
       return new FaultError([fault('bucket_directory_refused', { allowed: allowed.join(', ') })]);
     case 'ENOENT':
       return new FaultError([fault('bucket_missing', { destination })]);

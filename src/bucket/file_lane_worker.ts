@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { factsOf } from './file_calls.ts';
 import type { LaneAnswer, LaneCall, LaneValue } from './file_lane_messages.ts';
 
 // A call that hangs holds up this thread and nothing else: none of these goes through the threads that the process shares.
@@ -52,10 +53,8 @@ function make(call: LaneCall): LaneValue {
       return undefined;
     case 'readdir':
       return readdirSync(call.path);
-    case 'stat': {
-      const { size, nlink } = statSync(call.path);
-      return { size, nlink };
-    }
+    case 'stat':
+      return factsOf(statSync(call.path));
     case 'requireWritable':
       accessSync(call.path, constants.W_OK | constants.X_OK);
       return undefined;
@@ -74,10 +73,8 @@ function make(call: LaneCall): LaneValue {
     case 'datasync':
       fdatasyncSync(call.fd);
       return undefined;
-    case 'fstat': {
-      const { size, nlink } = fstatSync(call.fd);
-      return { size, nlink };
-    }
+    case 'fstat':
+      return factsOf(fstatSync(call.fd));
     case 'close':
       closeSync(call.fd);
       return undefined;

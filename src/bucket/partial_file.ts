@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import type { FileCalls, OpenFile } from './file_calls.ts';
+import type { FileCalls, FileFacts, OpenFile } from './file_calls.ts';
 import type { UploadedPiece } from '../model/piece.ts';
 import { inside } from './open_beneath.ts';
 
@@ -34,9 +34,31 @@ export function readPartialName(file: string): { readonly name: string; readonly
   return { name, upload_id };
 }
 
-/** Opens an existing file of an open directory, never through a link, and without waiting for the other end of a pipe. */
-export async function openFile(calls: FileCalls, directory: OpenFile, name: string, flags: number): Promise<OpenFile> {
-  return await calls.open(inside(directory, name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+/** An open file, and what it was when it was opened. */
+export interface OpenedFile {
+  readonly file: OpenFile;
+  readonly facts: FileFacts;
+}
+
+/**
+ * Opens an existing file of an open directory, never through a link, and without waiting for the other end of a pipe. One that has another
+ * name, too, fails with EMLINK: that may be somebody else's.
+ */
+export async function openFile(
+  calls: FileCalls,
+  directory: OpenFile,
+  name: string,
+  flags: number,
+): Promise<OpenedFile> {
+  const file = await calls.open(inside(directory, name), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const facts = await file.stat();
+    if (facts.nlink > 1) throw Object.assign(new Error('it has another name'), { code: 'EMLINK' });
+    return { file, facts };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** Makes a new file in an open directory; fails with EEXIST when the name is taken. */

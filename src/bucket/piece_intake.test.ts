@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -94,6 +94,39 @@ test.each<[string, Partial<IntakeRequest>, Setting, number, string]>([
   const answer = await send(change, setting);
   expect(answer).toMatchObject({ status, headers: { connection: 'close', 'content-type': 'application/xml' } });
   expect(answer.body).toContain(`<Code>${code}</Code>`);
+});
+
+test('a piece that is not right replaces none that is, whenever it comes', async () => {
+  const upload_id = await bucket.startUpload('z.pcap', 5);
+  const intake = createPieceIntake({ allowed_roots: [root], signing_keys, now: () => start });
+  const sent = async (signed_for: string, body: AsyncIterable<Uint8Array>): Promise<number> => {
+    const md5_base64 = createHash('md5').update(signed_for).digest('base64');
+    const order = { key: 'z.pcap', upload_id, piece: { number: 1, length_bytes: 5, md5_base64 } };
+    const { url, headers } = await bucket.signPiece(order);
+    const { pathname, search } = new URL(url);
+    return (await intake({ method: 'PUT', url: pathname + search, headers, body })).status;
+  };
+  const content = async (): Promise<string> => await readFile(join(root, `.z.pcap.${upload_id}.partial`), 'utf8');
+  expect(await sent('hello', bodyOf('hello'))).toBe(200);
+  expect(await sent('hello', bodyOf('HE', 'LLO'))).toBe(400);
+  expect(await sent('hello', bodyOf('HE'))).toBe(400);
+  expect(await sent('hello', cut())).toBe(500);
+  expect(await content()).toBe('hello');
+  // One that is still coming does not come after the next.
+  const slow = Promise.withResolvers<void>();
+  const first = sent(
+    'other',
+    (async function* () {
+      yield Buffer.from('o');
+      await slow.promise;
+      yield Buffer.from('XXXX');
+    })(),
+  );
+  const next = sent('world', bodyOf('wor', 'ld'));
+  slow.resolve();
+  expect([await first, await next]).toEqual([400, 200]);
+  expect(await content()).toBe('world');
+  expect((await readdir(root)).filter((name) => name.includes('z.pcap'))).toEqual([`.z.pcap.${upload_id}.partial`]);
 });
 
 test('one moment before it expires it is good', async () => {

@@ -11,6 +11,12 @@ import { type PieceTicket, openTicket } from './signed_ticket.ts';
 /** Where control takes pieces for file buckets and for staging. */
 export const intakePath = '/intake/pieces';
 
+/** So much is written at a time: each call takes a thread. */
+const write_bytes = 524_288;
+/** Pieces that are being put at their places: another one for the same place comes after. */
+const placing = new Map<string, Promise<void>>();
+let asides = 0;
+
 /** What the intake knows and checks with. */
 export interface IntakeOptions {
   /** Every root that a signed URL may lead into: the operator's for `file://`, and staging. */
@@ -55,7 +61,7 @@ class Refusal extends Error {
 /**
  * Makes the receiver of signed pieces. It checks the ticket before it reads a byte, writes the body into the unfinished
  * object at the piece's place, checks length and MD5, and has it on disk before it answers 200 with the ETag. The same
- * piece may come again. It never rejects; everything that it refuses is an answer of S3's form.
+ * piece may come again: it is checked before it replaces what is there. It never rejects; everything that it refuses is an answer of S3's form.
  */
 export function createPieceIntake(options: IntakeOptions): (request: IntakeRequest) => Promise<IntakeAnswer> {
   return async (request) => {
@@ -96,7 +102,7 @@ async function receive(
   body: AsyncIterable<Uint8Array>,
   { allowed_roots, callsOf }: IntakeOptions,
 ): Promise<void> {
-  const { key, upload_id, number, length_bytes, md5_base64 } = ticket;
+  const { key, upload_id, number, length_bytes } = ticket;
   const allowed = allowedRoot(ticket.directory, allowed_roots);
   const partial = readPartialId(upload_id);
   if (allowed === undefined) throw new Refusal(403, 'AccessDenied', 'This directory is not allowed (any more).');
@@ -106,24 +112,73 @@ async function receive(
   const name = segments.pop() ?? '';
   const calls = callsOf?.(ticket.directory) ?? ownFileCalls;
   const at = await openBeneath(calls, allowed.root, [...allowed.segments, ...segments], false);
+  const hidden = partialName(name, upload_id);
+  const place = `${ticket.directory} ${key} ${upload_id} ${number}`;
+  const before = placing.get(place);
+  const over = Promise.withResolvers<void>();
+  placing.set(place, over.promise);
   try {
-    const hidden = partialName(name, upload_id);
-    await finishing(calls, at, hidden, await openFile(calls, at, hidden, constants.O_WRONLY), async (file) => {
-      const hash = createHash('md5');
-      let received = 0;
-      for await (const chunk of body) {
-        if (received + chunk.length > length_bytes)
-          throw new Refusal(400, 'EntityTooLarge', 'More came than was signed.');
-        hash.update(chunk);
-        await file.writeAll(chunk, (number - 1) * partial.piece_bytes + received);
-        received += chunk.length;
+    const base = (number - 1) * partial.piece_bytes;
+    const { file: into, facts } = await openFile(calls, at, hidden, constants.O_WRONLY);
+    await finishing(calls, at, hidden, into, async (file) => {
+      // Nothing is there yet: it goes to its place as it comes.
+      if (before === undefined && facts.size <= base) return await take(ticket, body, file, base);
+      const aside = await openAside(calls, at, `${hidden}-${number}`);
+      try {
+        await take(ticket, body, aside, 0);
+        await before;
+        for (let done = 0; done < length_bytes; ) {
+          const bytes = await aside.read(new Uint8Array(Math.min(write_bytes, length_bytes - done)), done);
+          await file.writeAll(bytes, base + done);
+          done += bytes.length;
+        }
+      } finally {
+        await aside.close();
       }
-      if (received < length_bytes) throw new Refusal(400, 'IncompleteBody', 'Less came than was signed.');
-      if (hash.digest('base64') !== md5_base64) throw new Refusal(400, 'BadDigest', 'The MD5 is not that of the body.');
     });
   } finally {
+    over.resolve();
+    if (placing.get(place) === over.promise) placing.delete(place);
     await at.close();
   }
+}
+
+/** A file without a name, which is gone once it is closed. */
+async function openAside(calls: FileCalls, at: OpenFile, name: string): Promise<OpenFile> {
+  const { O_CREAT, O_RDWR, O_TRUNC, O_NOFOLLOW } = constants;
+  asides += 1;
+  const path = inside(at, `${name}-${asides}`);
+  const file = await calls.open(path, O_CREAT | O_RDWR | O_TRUNC | O_NOFOLLOW, 0o600);
+  await calls.unlink(path);
+  return file;
+}
+
+/** Writes a body to a position, and checks that it is what was signed. */
+async function take(
+  { length_bytes, md5_base64 }: PieceTicket,
+  body: AsyncIterable<Uint8Array>,
+  file: OpenFile,
+  base: number,
+): Promise<void> {
+  const hash = createHash('md5');
+  let held: Uint8Array[] = [];
+  let [received, written] = [0, 0];
+  const write = async (): Promise<void> => {
+    const bytes = held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held);
+    held = [];
+    await file.writeAll(bytes, base + written);
+    written += bytes.length;
+  };
+  for await (const chunk of body) {
+    received += chunk.length;
+    if (received > length_bytes) throw new Refusal(400, 'EntityTooLarge', 'More came than was signed.');
+    hash.update(chunk);
+    held.push(chunk);
+    if (received - written >= write_bytes) await write();
+  }
+  if (received > written) await write();
+  if (received < length_bytes) throw new Refusal(400, 'IncompleteBody', 'Less came than was signed.');
+  if (hash.digest('base64') !== md5_base64) throw new Refusal(400, 'BadDigest', 'The MD5 is not that of the body.');
 }
 
 /**
@@ -171,7 +226,7 @@ function refusalOf(error: unknown): Refusal {
   if (code === 'ENOENT') return new Refusal(404, 'NoSuchUpload', 'There is no such upload (any more).');
   if (code === 'ETIMEDOUT') return new Refusal(503, 'SlowDown', 'The file system of this bucket does not answer.');
   if (code === 'ENOSPC' || code === 'EDQUOT') return new Refusal(507, 'InsufficientStorage', 'The disk is full.');
-  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP'].includes(code)) {
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP', 'EMLINK'].includes(code)) {
     return new Refusal(403, 'AccessDenied', `The directory cannot be written (${code}).`);
   }
   return new Refusal(500, 'InternalError', code === '' ? 'The piece could not be taken.' : code);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -23,6 +23,15 @@ async function holderProcess(): Promise<ChildProcess> {
 }
 
 describe('holdDirectory', () => {
+  test('its files are for nobody else, those of an earlier version neither', () => {
+    writeFileSync(join(directory, 'earlier.lock'), '', { mode: 0o644 });
+    for (const name of ['fresh', 'earlier']) {
+      const held = holdDirectory(directory, name, 0);
+      for (const file of ['lock', 'pid']) expect(statSync(join(directory, `${name}.${file}`)).mode & 0o777).toBe(0o600);
+      held.release();
+    }
+  });
+
   test('a second holder is refused with the pid of the first, and let in once that was killed', async () => {
     const child = await holderProcess();
     expect(() => holdDirectory(directory, 'serve', 0)).toThrow(`is in use by process ${child.pid}`);

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { raise } from '../model/errors/fault.ts';
@@ -27,6 +27,7 @@ export function holdDirectory(directory: string, name: string, wait_ms: number):
   let database: DatabaseSync | undefined;
   try {
     makeDirectory(resolve(directory));
+    makeLock(lock);
     database = new DatabaseSync(lock);
     database.exec(`PRAGMA busy_timeout = ${wait_ms}; BEGIN EXCLUSIVE`);
     writeFileSync(pid, `${process.pid}\n`, { mode: 0o600 });
@@ -46,6 +47,16 @@ export function holdDirectory(directory: string, name: string, wait_ms: number):
       held.close();
     },
   };
+}
+
+/** Nobody else may read it, and so hold it. It is never opened and closed here: that would let go of a lock that this process has on it. */
+function makeLock(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+  }
 }
 
 function isNoDatabase(error: unknown): boolean {

@@ -16,6 +16,7 @@ import { forgetUsed } from './forget_used.ts';
 import type { CaptureChanges } from './capture_changes.ts';
 import { captureView } from './capture_view.ts';
 import type { DownloadAudit } from './download_audit.ts';
+import { CheckedVersions } from './checked_versions.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
 import { knownViews } from './known_views.ts';
@@ -47,6 +48,7 @@ const hold_ms = 500;
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
   const { db, limits } = deps;
   const findView = knownViews(db);
+  const checked = new CheckedVersions();
   // What takes a millisecond or more of this thread: each account has so many of them between those of the others.
   const { requests: per_owner, requests_waiting: waiting_per_owner } = limits.values;
   const turns = new FairTurns({ total: Number.POSITIVE_INFINITY, per_owner, waiting_per_owner });
@@ -101,7 +103,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       if (!isFinal(record.status)) await discardUnfinished(deps, by, record);
       else if (record.spec.type === 'simple') await removeLookback(deps, by, record);
     },
-    download: async (by, id) => await download(deps, by, await find(db, by, id)),
+    download: async (by, id) => await download(deps, by, await find(db, by, id), checked),
   };
 }
 
@@ -162,7 +164,12 @@ function unknown(): never {
   return raise('not_found', { what: 'capture' });
 }
 
-async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRecord): Promise<Download> {
+async function download(
+  deps: CaptureControlDeps,
+  by: Caller,
+  record: CaptureRecord,
+  checked: CheckedVersions,
+): Promise<Download> {
   const { status, spec, ended_at, size_bytes, sha256 } = record;
   if (status === 'failed') raise('result_none', { reason: record.error_message ?? 'it is not known why' });
   if (!isFinal(status)) raise(endIsFar(record) ? 'result_running' : 'result_not_ready', { status });
@@ -188,7 +195,7 @@ async function download(deps: CaptureControlDeps, by: Caller, record: CaptureRec
       const body =
         spec.type === 'simple'
           ? await openResult(bucket, known, range)
-          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range));
+          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checked));
       await deps.downloads.note(actorOf(by), record.id, filename);
       return body;
     },

@@ -4,29 +4,50 @@ import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
 import { objectRange } from './object_range.ts';
+import type { CheckedVersions } from './checked_versions.ts';
 import type { KnownResult } from './open_result.ts';
 
 /**
- * Opens a full capture's file in its owner's bucket, or a range of it. It may be as long as the bucket takes, so it is compared with what was
- * delivered while it is given out: where it is another file, the last piece is held back and the body ends with an error, which whoever
- * downloads it sees as a file that is cut. Of a range only the length of the whole file is compared.
+ * Opens a full capture's file in its owner's bucket, or a range of it. A file in a directory is compared with what was delivered before any
+ * of it is given out, once for as long as nobody writes it. An object elsewhere is compared while it is given out: where it is another one, the
+ * last piece is held back and the body ends with an error, which whoever downloads it sees as a file that is cut; of a range only the
+ * length of the whole is compared.
  * @throws {FaultError} `delivered_changed`, also out of the body
  */
 export async function openDelivered(
   bucket: Bucket,
   { filename, size_bytes, sha256 }: KnownResult,
   range: ByteRange | undefined,
+  checked: CheckedVersions,
 ): Promise<Readable> {
   const changed = (reason: string): FaultError =>
     new FaultError([fault('delivered_changed', { filename, destination: bucket.destination, reason })]);
-  const content: ObjectContent = await bucket.readObject(filename, objectRange(range));
-  if (content.size_bytes !== size_bytes) {
+  const other = changed('it has another SHA-256');
+  const open = async (wanted: ByteRange | undefined): Promise<ObjectContent> => {
+    const found = await bucket.readObject(filename, objectRange(wanted));
+    if (found.size_bytes === size_bytes) return found;
+    found.body.destroy();
+    throw changed(`it has ${found.size_bytes} bytes and was delivered with ${size_bytes}`);
+  };
+  let content = await open(range);
+  const { version } = content;
+  if (version !== undefined && !checked.has(version, sha256)) {
     content.body.destroy();
-    throw changed(`it has ${content.size_bytes} bytes and was delivered with ${size_bytes}`);
+    await checked.check(version, sha256, async () => {
+      const whole = await open(undefined);
+      if (whole.version !== version) throw changedMeanwhile(whole, changed);
+      for await (const chunk of compared(whole.body, sha256, other)) void chunk;
+    });
+    content = await open(range);
+    if (content.version !== version) throw changedMeanwhile(content, changed);
   }
   if (range !== undefined) return content.body;
-  const other = changed('it has another SHA-256');
   return Readable.from(compared(content.body, sha256, other), { objectMode: false });
+}
+
+function changedMeanwhile({ body }: ObjectContent, changed: (reason: string) => FaultError): FaultError {
+  body.destroy();
+  return changed('it is being written');
 }
 
 async function* compared(body: Readable, sha256: string, other: FaultError): AsyncGenerator<Uint8Array> {
