@@ -78,10 +78,11 @@ export interface Bucket {
    */
   putStream(key: string, bytes: AsyncIterable<Uint8Array>, options: StreamOptions): Promise<StreamedObject>;
   /**
-   * Opens an object for reading. `range` must lie within it; all of it by default.
+   * Opens an object for reading. `range` must lie within it; all of it by default. No chunk of the body is longer than `chunk_bytes`, where
+   * the kind of bucket has a say in that: who reads may stop for long, and so much is kept for it.
    * @throws {FaultError} `bucket_read_failed` when there is no such object or it may not be read
    */
-  readObject(key: string, range?: ByteRange): Promise<ObjectContent>;
+  readObject(key: string, range?: ByteRange, chunk_bytes?: number): Promise<ObjectContent>;
   /** Removes an object; one that is not there is well. */
   removeObject(key: string): Promise<void>;
 }

@@ -176,14 +176,14 @@ export function openFileBucket(options: FileBucketOptions): Bucket {
             return Buffer.from(md5_base64, 'base64').toString('hex');
           }),
       }),
-    readObject: (key, range) =>
+    readObject: (key, range, chunk_bytes = read_max_bytes) =>
       within(key, false, async (at, name) => {
         // The stream owns the file from here on and closes it.
         const { file, facts } = await openFile(calls, at, name, O_RDONLY);
         const size_bytes = BigInt(facts.size);
         const [first, last] = range === undefined ? [0n, size_bytes - 1n] : [range.first, range.last];
         const length_bytes = last - first + 1n;
-        const highWaterMark = Math.max(1, Math.min(read_max_bytes, Number(length_bytes)));
+        const highWaterMark = Math.max(1, Math.min(chunk_bytes, Number(length_bytes)));
         const body = file.stream(Number(first), Math.max(0, Number(last)), highWaterMark);
         return { body, length_bytes, size_bytes, version: facts.version };
       }).catch((error: unknown) => {

@@ -54,7 +54,8 @@ interface ResolvingGuard extends Guard {
   readonly resolve: Resolve;
 }
 
-const keeping = { keepAlive: true, maxSockets: 64 } as const;
+/** As many as there are downloads by default, and as many again: unread ones do not keep deliveries from the same service. */
+const keeping = { keepAlive: true, maxSockets: 128 } as const;
 
 class GuardedHttpAgent extends HttpAgent {
   readonly #guard: ResolvingGuard;

@@ -19,6 +19,7 @@ import type { DownloadAudit } from './download_audit.ts';
 import { CheckedVersions } from './checked_versions.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
+import { createDownloadSeats, type SeatDownload } from './download_seats.ts';
 import { knownViews } from './known_views.ts';
 import { openDelivered } from './open_delivered.ts';
 import { openResult } from './open_result.ts';
@@ -59,6 +60,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
   };
   const inTurn = async <T>(account_id: string, work: () => Promise<T>): Promise<T> =>
     await turns.take(account_id, work, full);
+  const seat = createDownloadSeats(limits);
   const creating: CreateDeps = { ...deps, inTurn };
   return {
     create: async (by, body, repeat) => await createCapture(creating, by, body, repeat),
@@ -103,7 +105,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       if (!isFinal(record.status)) await discardUnfinished(deps, by, record);
       else if (record.spec.type === 'simple') await removeLookback(deps, by, record);
     },
-    download: async (by, id) => await download(deps, by, await find(db, by, id), checked),
+    download: async (by, id) => await download(deps, seat, by, await find(db, by, id), checked),
   };
 }
 
@@ -166,6 +168,7 @@ function unknown(): never {
 
 async function download(
   deps: CaptureControlDeps,
+  seat: SeatDownload,
   by: Caller,
   record: CaptureRecord,
   checked: CheckedVersions,
@@ -192,10 +195,11 @@ async function download(
     etag: `"${sha256}"`,
     last_modified: deps.db.clock.toWall(ended_at),
     open: async (range) => {
-      const body =
+      const body = await seat(by.principal.id, async () =>
         spec.type === 'simple'
           ? await openResult(bucket, known, range)
-          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checked));
+          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checked)),
+      );
       await deps.downloads.note(actorOf(by), record.id, filename);
       return body;
     },

@@ -5,6 +5,7 @@ import { FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
 import { objectRange } from './object_range.ts';
 import type { CheckedVersions } from './checked_versions.ts';
+import { download_chunk_bytes } from './download_chunks.ts';
 import type { KnownResult } from './open_result.ts';
 
 /**
@@ -23,13 +24,13 @@ export async function openDelivered(
   const changed = (reason: string): FaultError =>
     new FaultError([fault('delivered_changed', { filename, destination: bucket.destination, reason })]);
   const other = changed('it has another SHA-256');
-  const open = async (wanted: ByteRange | undefined): Promise<ObjectContent> => {
-    const found = await bucket.readObject(filename, objectRange(wanted));
+  const open = async (wanted: ByteRange | undefined, chunk_bytes?: number): Promise<ObjectContent> => {
+    const found = await bucket.readObject(filename, objectRange(wanted), chunk_bytes);
     if (found.size_bytes === size_bytes) return found;
     found.body.destroy();
     throw changed(`it has ${found.size_bytes} bytes and was delivered with ${size_bytes}`);
   };
-  let content = await open(range);
+  let content = await open(range, download_chunk_bytes);
   const { version } = content;
   if (version !== undefined && !checked.has(version, sha256)) {
     content.body.destroy();
@@ -38,7 +39,7 @@ export async function openDelivered(
       if (whole.version !== version) throw changedMeanwhile(whole, changed);
       for await (const chunk of compared(whole.body, sha256, other)) void chunk;
     });
-    content = await open(range);
+    content = await open(range, download_chunk_bytes);
     if (content.version !== version) throw changedMeanwhile(content, changed);
   }
   if (range !== undefined) return content.body;

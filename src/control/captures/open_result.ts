@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Bucket, ByteRange as ObjectRange } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
+import { download_chunk_bytes, downloadOf } from './download_chunks.ts';
 import { objectRange } from './object_range.ts';
 
 /** What the database knows of a result. */
@@ -25,8 +26,8 @@ export async function openResult(results: Bucket, known: KnownResult, range: Byt
   const { filename, size_bytes, sha256 } = known;
   const damaged = (reason: string, cause?: unknown): FaultError =>
     new FaultError([fault('result_damaged', { filename, reason })], { cause });
-  const read = async (wanted?: ObjectRange): Promise<Readable> => {
-    const content = await results.readObject(filename, wanted).catch((error: unknown) => {
+  const read = async (wanted?: ObjectRange, chunk_bytes?: number): Promise<Readable> => {
+    const content = await results.readObject(filename, wanted, chunk_bytes).catch((error: unknown) => {
       throw error instanceof FaultError ? damaged(reasonOf(error.faults[0]), error) : error;
     });
     if (content.size_bytes === size_bytes) return content.body;
@@ -45,9 +46,9 @@ export async function openResult(results: Bucket, known: KnownResult, range: Byt
     throw damaged(error.message, error);
   }
   if (hash.digest('hex') !== sha256) throw damaged('its SHA-256 is another one than that of what was written');
-  if (size_bytes > at_once_max_bytes) return await read(objectRange(range));
+  if (size_bytes > at_once_max_bytes) return await read(objectRange(range), download_chunk_bytes);
   const all = Buffer.concat(kept);
-  return Readable.from([range === undefined ? all : all.subarray(range.start, range.end + 1)], { objectMode: false });
+  return downloadOf(range === undefined ? all : all.subarray(range.start, range.end + 1));
 }
 
 function reasonOf({ name, message }: Fault): string {
