@@ -46,7 +46,7 @@ export const buckets: readonly BadRequest[] = [
   add('r2://bucket?account-id=0123456789abcdef0123456789abcdef', 1202),
   add(`r2://bucket?${keys}`, 1200),
   add(at('http://8.8.8.8'), 1206),
-  add(at('https://no-such-host.invalid'), 1207),
+  add(at('https://no-such-host.invalid'), 1205),
   add(at('https://127.0.0.1'), 1205),
   add(at('https://localhost:9000'), 1205),
   add(at('https://2130706433'), 1205),

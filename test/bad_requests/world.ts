@@ -68,7 +68,7 @@ async function fill(served: Served): Promise<BadRequestWorld> {
   const bucket = await provedBucket(served, own, 'proved');
   const used = await provedBucket(served, own, 'used');
   const pending = await pendingBucket(served, own, 'pending');
-  const other_bucket = await provedBucket(served, other, 'other');
+  const other_bucket = await provedBucket(served, other, `${other.id}/other`);
   const lookback = { type: 'simple', time_limit: 5, packet_limit: 10 };
   const full = { type: 'full', time_limit: 600, colo_name: 'lab01' };
   const simple = await create(served, own, lookback);
