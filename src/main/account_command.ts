@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { runningCaptures } from '../control/captures/stop_captures.ts';
 import { createAccount, grantScope } from '../control/accounts/manage_accounts.ts';
 import { readNetworks, readSensors } from '../control/accounts/read_scope.ts';
 import { type AccountRecord, listAccounts } from '../db/accounts.ts';
@@ -62,10 +63,16 @@ export function registerAccountCommands(program: Command, deps: OperatorDeps): v
       const granted = await onDatabase(options, deps, async (db) => {
         const account = await grantScope(db, id, change, deps.random);
         await noteUnseen(db, change, deps);
-        return account;
+        return { account, running: await underAnother(db, account) };
       });
-      if (options.json) deps.print(jsonText(granted));
-      else deps.note(noteOf(granted));
+      const { account: now, running } = granted;
+      if (options.json) return deps.print(jsonText({ ...now, running_under_another_scope: running }));
+      deps.note(noteOf(now));
+      if (running.length > 0) {
+        deps.note(
+          `These captures go on with the scope that they were made with (edgetap captures stop): ${running.join(' ')}\n`,
+        );
+      }
     });
 }
 
@@ -86,6 +93,13 @@ function scopeOf({ sensors, networks }: ScopeOptions): Partial<Scope> {
     ...(sensors === undefined ? {} : { sensors: readSensors(sensors) }),
     ...(networks === undefined ? {} : { networks: readNetworks(networks) }),
   };
+}
+
+/** The ids of an account's captures that run with another scope than it has now. */
+async function underAnother(db: Database, { id, scope }: AccountRecord): Promise<readonly string[]> {
+  const text = (one: Scope): string => JSON.stringify([one.sensors, one.networks]);
+  const running = await runningCaptures(db, { account_id: id });
+  return running.filter((record) => text(record.scope) !== text(scope)).map((record) => record.id);
 }
 
 /** Names the sensors of a scope that have never been seen: they may come, and they may be misspelt. */

@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { exitCode } from '../cli/exit_code.ts';
 import { runCli } from '../cli/run_cli.ts';
 import { registerAccountCommands } from './account_command.ts';
+import { registerCapturesCommands } from './captures_command.ts';
 import { endProcess } from './end_process.ts';
 import { errorStream } from './error_stream.ts';
 import { edgetapVersion } from './edgetap_version.ts';
@@ -58,6 +59,7 @@ registerTokenCommands(program, operator);
 registerUserCommands(program, operator);
 registerKeyCommands(program, operator);
 registerSensorCommands(program, operator);
+registerCapturesCommands(program, operator);
 
 /** `EDGETAP_DATA_DIR` is `--data-dir`. */
 function flagOf(name: string): string {

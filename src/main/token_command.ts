@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { runningCaptures, stopCaptures } from '../control/captures/stop_captures.ts';
 import { createToken, revokeTokenById } from '../control/accounts/manage_tokens.ts';
 import { readExpiry } from '../control/accounts/read_expiry.ts';
 import type { DatabaseClock } from '../db/database.ts';
@@ -16,6 +17,7 @@ import {
   timeText,
   withOperatorOptions,
 } from './operator_command.ts';
+import { stoppedText } from './captures_command.ts';
 import { textTable } from '../cli/text_table.ts';
 
 interface CreateOptions extends OperatorOptions {
@@ -78,11 +80,22 @@ export function registerTokenCommands(program: Command, deps: OperatorDeps): voi
   });
 
   withOperatorOptions(
-    token.command('revoke <id>').description('end a token for ever; a running edgetap refuses it within 5 seconds'),
-  ).action(async (id: string, options: OperatorOptions) => {
-    await onDatabase(options, deps, (db) => revokeTokenById(db, id, deps.random));
-    if (options.json) deps.print(jsonText({ id, status: 'revoked' }));
-    else deps.note(`Token ${id} is revoked.\n`);
+    token
+      .command('revoke <id>')
+      .description('end a token for ever; a running edgetap refuses it within 5 seconds')
+      .option('--stop-captures', 'stop the full captures that it has made, too'),
+  ).action(async (id: string, options: OperatorOptions & { readonly stopCaptures?: boolean }) => {
+    const stop = options.stopCaptures === true;
+    const ids = await onDatabase(options, deps, async (db) => {
+      await revokeTokenById(db, id, deps.random);
+      const of = { principal_id: id };
+      if (stop) return await stopCaptures(db, of, deps.random);
+      return (await runningCaptures(db, of)).map((one) => one.id);
+    });
+    if (options.json) return deps.print(jsonText({ id, status: 'revoked', [stop ? 'stopped' : 'running']: ids }));
+    deps.note(`Token ${id} is revoked.\n`);
+    if (stop) deps.note(stoppedText(ids));
+    else if (ids.length > 0) deps.note(`Its captures go on (stop them with --stop-captures): ${ids.join(' ')}\n`);
   });
 }
 
