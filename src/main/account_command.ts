@@ -66,7 +66,8 @@ export function registerAccountCommands(program: Command, deps: OperatorDeps): v
         return { account, running: await underAnother(db, account) };
       });
       const { account: now, running } = granted;
-      if (options.json) return deps.print(jsonText({ ...now, running_under_another_scope: running }));
+      const going_on = running.length === 0 ? {} : { running_under_another_scope: running };
+      if (options.json) return deps.print(jsonText({ ...now, ...going_on }));
       deps.note(noteOf(now));
       if (running.length > 0) {
         deps.note(

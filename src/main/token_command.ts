@@ -92,7 +92,8 @@ export function registerTokenCommands(program: Command, deps: OperatorDeps): voi
       if (stop) return await stopCaptures(db, of, deps.random);
       return (await runningCaptures(db, of)).map((one) => one.id);
     });
-    if (options.json) return deps.print(jsonText({ id, status: 'revoked', [stop ? 'stopped' : 'running']: ids }));
+    const captures = stop ? { stopped: ids } : { ...(ids.length === 0 ? {} : { running: ids }) };
+    if (options.json) return deps.print(jsonText({ id, status: 'revoked', ...captures }));
     deps.note(`Token ${id} is revoked.\n`);
     if (stop) deps.note(stoppedText(ids));
     else if (ids.length > 0) deps.note(`Its captures go on (stop them with --stop-captures): ${ids.join(' ')}\n`);
