@@ -92,7 +92,8 @@ export function registerTokenCommands(program: Command, deps: OperatorDeps): voi
       if (stop) return await stopCaptures(db, of, deps.random);
       return (await runningCaptures(db, of)).map((one) => one.id);
     });
-    const captures = stop ? { stopped: ids } : { ...(ids.length === 0 ? {} : { running: ids }) };
+    const going_on = ids.length === 0 ? {} : { running: ids };
+    const captures = stop ? { stopped: ids } : going_on;
     if (options.json) return deps.print(jsonText({ id, status: 'revoked', ...captures }));
     deps.note(`Token ${id} is revoked.\n`);
     if (stop) deps.note(stoppedText(ids));
