@@ -168,8 +168,8 @@ test('ranges of one byte, as fast as they come, are one row of the audit a minut
   const url = `${served.base_url}/accounts/${served.account_id}/pcaps/${id}/download`;
   const headers = { authorization: `Bearer ${served.token}`, range: 'bytes=0-0' };
   const count = 200;
-  for (let sent = 0; sent < count; sent += 20) {
-    const answers = await Promise.all(Array.from({ length: 20 }, async () => await fetch(url, { headers })));
+  for (let sent = 0; sent < count; sent += 4) {
+    const answers = await Promise.all(Array.from({ length: 4 }, async () => await fetch(url, { headers })));
     for (const answer of answers) expect([answer.status, (await answer.text()).length]).toEqual([206, 1]);
   }
   const database = new DatabaseSync(join(data_dir, 'edgetap.sqlite'), { readOnly: true });
