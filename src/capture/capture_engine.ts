@@ -1,6 +1,7 @@
 import type { InterfaceChange } from '../libpcap/interface_changes.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
 import { interfaceBytes } from '../libpcap/interface_traffic.ts';
+import { OwnTrafficBoard } from '../libpcap/own_traffic.ts';
 import { watchInterfaces } from '../libpcap/watch_interfaces.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
@@ -39,6 +40,8 @@ export interface CaptureEngineOptions {
   readonly block_timeout_ms?: number;
   /** See also what is addressed to others; on by default. */
   readonly promiscuous?: boolean;
+  /** Traffic that no capture has; none by default. A change of it holds for captures that run after a second. */
+  readonly own?: OwnTrafficBoard;
   /** Wall clock, in milliseconds, for the notes. */
   readonly now_ms?: () => number;
 }
@@ -83,7 +86,8 @@ export interface CaptureEngine {
 export async function createCaptureEngine(options: CaptureEngineOptions): Promise<CaptureEngine> {
   const { spool, workers_max = 8, workers_warm = 2 } = options;
   const memory = new RingBudget(options.memory_bytes ?? default_memory_bytes, captureRings);
-  const pool = new WorkerPool({ workers_max, workers_warm, memory, budget: spool.budget });
+  const { own = new OwnTrafficBoard() } = options;
+  const pool = new WorkerPool({ workers_max, workers_warm, memory, budget: spool.budget, own });
   const traffic = new TrafficShares();
   /** Rings that are neither armed nor given up yet. */
   const pending = new Set<PendingRing>();

@@ -47,6 +47,8 @@ export interface CaptureRunOptions {
   readonly block_timeout_ms: number;
   /** The monotonic clock, in nanoseconds. */
   readonly now: () => number;
+  /** Asked for each second: puts another filter before the ring, where this one is out of date. Throws nothing. */
+  readonly refilter?: () => void;
   /** The library to read with; the system's by default. */
   readonly native?: Libpcap;
 }
@@ -246,6 +248,7 @@ export class CaptureRun {
   }
 
   #publishKernel(now: number): void {
+    this.#options.refilter?.();
     const { accepted, dropped } = this.#countLosses();
     this.#losses.goesOn(this.#read);
     this.#clockOffset = readHostClock(this.#options.native).offset;

@@ -3,6 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { startThread } from '../libpcap/start_thread.ts';
 import { wakeBytes } from '../libpcap/waiter.ts';
 import { FaultError, type Fault, fault } from '../model/errors/fault.ts';
+import { OwnTrafficBoard } from '../libpcap/own_traffic.ts';
 import { RingSeat } from './ring_seat.ts';
 import type { SpoolBudget } from './spool_budget.ts';
 import type { FromWorker, ToRing, ToWorker, WorkerData } from './worker_messages.ts';
@@ -17,8 +18,8 @@ export class CaptureThread {
   #ready = false;
   #dead: Fault | undefined;
 
-  private constructor(budget: SpoolBudget) {
-    const data: WorkerData = { budget: { shared: budget.shared, limit_bytes: budget.limit_bytes } };
+  private constructor(budget: SpoolBudget, own: OwnTrafficBoard) {
+    const data: WorkerData = { budget: { shared: budget.shared, limit_bytes: budget.limit_bytes }, own: own.shared };
     this.#worker = startThread(new URL('./capture_worker.ts', import.meta.url), {
       workerData: data,
       execArgv: [],
@@ -35,8 +36,8 @@ export class CaptureThread {
   }
 
   /** Starts a thread; resolves when it can capture. Rejects with `libpcap_missing`, among others. */
-  static async start(budget: SpoolBudget): Promise<CaptureThread> {
-    const thread = new CaptureThread(budget);
+  static async start(budget: SpoolBudget, own = new OwnTrafficBoard()): Promise<CaptureThread> {
+    const thread = new CaptureThread(budget, own);
     await thread.#begun.promise;
     thread.#hold();
     return thread;

@@ -5,7 +5,8 @@ import { readHostClock } from '../libpcap/host_clock.ts';
 import { headerLinktype, linktypeOf } from '../libpcap/linktype_of.ts';
 import type { LiveHandle } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
-import { keepBytes, rejectOutgoing } from '../libpcap/program_prefix.ts';
+import { OwnTrafficBoard } from '../libpcap/own_traffic.ts';
+import { keepBytes, leaveOutOwn, rejectOutgoing } from '../libpcap/program_prefix.ts';
 import { type RingTask, RingTurns } from '../libpcap/ring_turns.ts';
 import { Waiter } from '../libpcap/waiter.ts';
 import { type Fault, FaultError, fault, raise } from '../model/errors/fault.ts';
@@ -33,6 +34,7 @@ interface OpenRing {
 const close_delay_ms = 300;
 
 const data = workerData as WorkerData;
+const own = new OwnTrafficBoard(data.own);
 const budget = new SpoolBudget(data.budget.limit_bytes, data.budget.shared);
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a worker thread');
@@ -145,7 +147,26 @@ class CaptureWorker {
       budget,
     );
     const { limits } = request;
-    const run = new CaptureRun({ handle, file, control, limits, snaplen_bytes, memories, block_timeout_ms, now });
+    let left_out = -1;
+    const refilter = (): void => {
+      if (own.version === left_out) return;
+      const { version, groups } = own.read();
+      const foreign = leaveOutOwn(request.program, groups);
+      // libpcap leaves out the outgoing copies on loopback, too, but only after the kernel has counted them.
+      const seen = options.interface.loopback ? rejectOutgoing(foreign) : foreign;
+      handle.attachFilter(keepBytes(seen, snaplen_bytes).instructions);
+      left_out = version;
+    };
+    const of_ring = { handle, file, control, limits, snaplen_bytes, memories, block_timeout_ms };
+    const refilterRunning = (): void => {
+      try {
+        refilter();
+      } catch (error) {
+        // The filter before stays, and the next second tries again.
+        if (!(error instanceof FaultError)) throw error;
+      }
+    };
+    const run = new CaptureRun({ ...of_ring, now, refilter: refilterRunning });
     try {
       const linktype = headerLinktype(run.fileHeader);
       if (linktype !== request.program.linktype) {
@@ -155,9 +176,7 @@ class CaptureWorker {
       file.begin(run.fileHeader);
       if (file.fault !== undefined) throw new FaultError([file.fault]);
       control.publishWritten(0n, 0n, file.length);
-      // libpcap leaves out the outgoing copies on loopback, too, but only after the kernel has counted them.
-      const seen = options.interface.loopback ? rejectOutgoing(request.program) : request.program;
-      handle.attachFilter(keepBytes(seen, snaplen_bytes).instructions);
+      refilter();
       handle.start();
       control.deadline_ns = now() + request.time_limit_ms * 1e6;
       // After the bind, by the clock that stamps packets: whatever is stamped from then on comes.

@@ -8,6 +8,8 @@ import type { RunEnd } from './run_end.ts';
 /** What every ring of a worker shares: given at its start. */
 export interface WorkerData {
   readonly budget: { readonly shared: SharedArrayBuffer; readonly limit_bytes: number };
+  /** Memory of `OwnTrafficBoard`: what no capture has. */
+  readonly own: SharedArrayBuffer;
 }
 
 /** How interfaces are opened. */

@@ -1,4 +1,5 @@
 import { FaultError, raise } from '../model/errors/fault.ts';
+import type { OwnTrafficBoard } from '../libpcap/own_traffic.ts';
 import { CaptureThread } from './capture_thread.ts';
 import type { RingBudget, RingGrant, RingWish } from '../model/ring_budget.ts';
 import type { RingSeat } from './ring_seat.ts';
@@ -12,6 +13,7 @@ export interface PoolOptions {
   readonly workers_warm: number;
   readonly memory: RingBudget;
   readonly budget: SpoolBudget;
+  readonly own: OwnTrafficBoard;
 }
 
 /** A place in a thread, and the memory for a ring there. */
@@ -146,7 +148,7 @@ export class WorkerPool {
   }
 
   async #start(): Promise<void> {
-    const starting = CaptureThread.start(this.#options.budget);
+    const starting = CaptureThread.start(this.#options.budget, this.#options.own);
     this.#starting.add(starting);
     try {
       const thread = await starting;

@@ -34,9 +34,25 @@ export const codes = {
   load_half_indirect: 0x48,
   load_byte_indirect: 0x50,
   load_x_header_length: 0xb1,
+  /** The length of the packet. */
+  load_length: 0x80,
+  /** Of the machine's memory. */
+  load_x: 0x61,
+  store: 0x02,
+  store_x: 0x03,
+  set_a: 0x00,
+  set_x: 0x01,
+  to_x: 0x07,
+  add_x: 0x0c,
+  subtract_x: 0x1c,
+  and: 0x54,
+  shift_left: 0x64,
   jump: 0x05,
   jump_if_equal: 0x15,
+  jump_if_greater: 0x25,
   jump_if_at_least: 0x35,
+  /** Where any of the bits of `k` is set. */
+  jump_if_any: 0x45,
   return_constant: 0x06,
 } as const;
 

@@ -8,12 +8,17 @@ import {
   instructions_max,
   type Program,
 } from './program.ts';
+import type { OwnTraffic } from './own_traffic.ts';
+import { rejectOwn } from './reject_own.ts';
 
 /** PACKET_OUTGOING of linux/if_packet.h. */
 const outgoing = 4;
 
+/** Instructions of `rejectOwn` at most. */
+const own_instructions_max = 640;
+
 /** Instructions that the prefixes of this file add at most: no compiled program is longer than the kernel's limit less these. */
-export const prefix_instructions_max = 6;
+export const prefix_instructions_max = 6 + own_instructions_max;
 
 /**
  * Makes a program reject the outgoing copy of each packet: on loopback every packet is seen twice, going out and coming in,
@@ -39,6 +44,17 @@ export function sampleOneIn(program: Program, rate: number): Program {
     { code: codes.jump_if_at_least, jt: 0, jf: 1, k: Math.floor(2 ** 32 / rate) },
     accept(0),
   ]);
+}
+
+/**
+ * Makes a program reject edgetap's own traffic; see `rejectOwn`. For live capture only.
+ *
+ * @throws RangeError where it takes too many instructions
+ */
+export function leaveOutOwn(program: Program, groups: readonly OwnTraffic[]): Program {
+  const prefix = rejectOwn(program.linktype, groups);
+  if (prefix.length > own_instructions_max) throw new RangeError(`${prefix.length} instructions are too many`);
+  return prefix.length === 0 ? program : withPrefix(program, prefix);
 }
 
 /** Makes a program keep at most `bytes` of each packet that it lets through. */

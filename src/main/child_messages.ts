@@ -1,4 +1,5 @@
 import type { Fault } from '../model/errors/fault.ts';
+import type { Listener } from './own_ports.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** What the supervisor says to its children; what they say to each other goes over the bus. */
@@ -11,6 +12,8 @@ export type ToChild =
   | { readonly edgetap: 'child'; readonly kind: 'sensor_process'; readonly trouble?: string }
   /** What does not work? To control. */
   | { readonly edgetap: 'child'; readonly kind: 'ask_troubles' }
+  /** Where edgetap listens: to the sensor, which captures nothing before it knows. */
+  | { readonly edgetap: 'child'; readonly kind: 'listeners'; readonly listeners: readonly Listener[] }
   /** It is to read certificates again. */
   | { readonly edgetap: 'child'; readonly kind: 'reload' };
 
@@ -27,8 +30,10 @@ export type FromChild =
 /** What a child that is ready has to say for the first screen. */
 export interface ReadyDetails {
   readonly url?: string;
-  /** Where the API listens. */
+  /** The port of the API. */
   readonly port?: number;
+  /** Wherever control listens. */
+  readonly listeners?: readonly Listener[];
   readonly account_id?: string;
   /** Made just now, and shown this once. */
   readonly token?: string;

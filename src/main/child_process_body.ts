@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { guardProcessEnd } from '../libpcap/process_end.ts';
 import { type FromChild, isChildMessage, type ReadyDetails } from './child_messages.ts';
 import { createLogger } from './create_logger.ts';
+import type { Listener } from './own_ports.ts';
 import type { ServeSettings } from './settings.ts';
 import { startFault } from './start_fault.ts';
 
@@ -28,6 +29,8 @@ export interface ChildWorld {
   readonly crash: (error: unknown) => never;
   /** What the supervisor has said of the sensor's process: why it is not there; undefined where it is. */
   readonly sensorTrouble: () => string | undefined;
+  /** Where edgetap listens, once the supervisor has said it. */
+  readonly listeners: Promise<readonly Listener[]>;
   /** Fires when the work is to end, also while it is only beginning. */
   readonly ending: AbortSignal;
 }
@@ -50,6 +53,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
   let logger = createLogger(name, 'info');
   let work: Promise<ChildWork> | undefined;
   let sensor_trouble: string | undefined;
+  const listeners = Promise.withResolvers<readonly Listener[]>();
   const crash = (error: unknown): never => {
     // A thread that hangs would keep it from exiting.
     guard.endWithin(end_s);
@@ -79,7 +83,14 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
   const start = async (settings: ServeSettings): Promise<void> => {
     logger = createLogger(name, settings.log_level);
     try {
-      work = begin({ settings, logger, crash, sensorTrouble: () => sensor_trouble, ending: ending.signal });
+      work = begin({
+        settings,
+        logger,
+        crash,
+        sensorTrouble: () => sensor_trouble,
+        listeners: listeners.promise,
+        ending: ending.signal,
+      });
       say({ edgetap: 'child', kind: 'ready', details: (await work).details }, () => undefined);
       // Now, because a process that is killed writes nothing.
       flushCompileCache();
@@ -103,6 +114,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     if (message.kind === 'shut_down') end().catch(crash);
     if (message.kind === 'hurry') hurry.abort();
     if (message.kind === 'sensor_process') sensor_trouble = message.trouble;
+    if (message.kind === 'listeners') listeners.resolve(message.listeners);
     if (message.kind === 'ask_troubles') tellTroubles().catch(crash);
     if (message.kind === 'reload')
       void work?.then(

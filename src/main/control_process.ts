@@ -54,12 +54,14 @@ import { edgetapVersion } from './edgetap_version.ts';
 import { hostClocks } from './host_clocks.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { bucketsPart, diskPart } from './host_part.ts';
+import { clearIntakeSocket, intakeSocket, intake_url } from './intake_socket.ts';
 import { laneOwner } from './lane_owner.ts';
 import { knownHosts } from './known_hosts.ts';
 import { leftBehind } from './left_behind.ts';
 import { makeDirectory } from './make_directory.ts';
 import { databasePath } from './operator_command.ts';
 import { connectionsMax, descriptorsPart, openFilesMax } from './open_files.ts';
+import type { Listener } from './own_ports.ts';
 import { readTls } from './read_tls.ts';
 import { readTokenFile } from './read_token_file.ts';
 import type { ServeSettings } from './settings.ts';
@@ -115,13 +117,6 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
   const authenticator = createAuthenticator(db);
   authenticator.expect(await givenTokenHashes(db));
 
-  let acceptPiece: ReturnType<typeof createPieceIntake> | undefined;
-  // The buckets need its URL, and it needs their roots: it listens first and is told how to accept after.
-  const intake = createIntake({
-    accept: async (request) => await (acceptPiece ?? crash('a piece came before the intake was open'))(request),
-    logger: logger.child({ part: 'intake' }),
-  });
-  const intake_url = await intake.listen({ host: '127.0.0.1', port: 0 });
   const allowed_roots = [directories.buckets];
   const own_roots = [directories.results, directories.staging];
   const signing_keys = signingKeys(keys);
@@ -131,12 +126,18 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     allowedRoot(directory, own_roots) === undefined
       ? lanes.calls(laneOwner(directory, directories.buckets), directory)
       : ownFileCalls;
-  acceptPiece = createPieceIntake({
-    allowed_roots: [...allowed_roots, ...own_roots],
-    callsOf,
-    signing_keys,
-    now: () => db.clock.now(),
+  const intake = createIntake({
+    accept: createPieceIntake({
+      allowed_roots: [...allowed_roots, ...own_roots],
+      callsOf,
+      signing_keys,
+      now: () => db.clock.now(),
+    }),
+    logger: logger.child({ part: 'intake' }),
   });
+  const socket = intakeSocket(settings.data_dir);
+  clearIntakeSocket(socket);
+  await intake.listen({ path: socket.path });
   const world: BucketWorld = {
     agents: guardedAgents({ policy: policy.value, refused: refusedBy(logger), conceals: true }),
     ambient: settings.ambient_credentials,
@@ -237,12 +238,13 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     packets_max: settings.packets_max,
   });
   const listeners = [api];
-  const { url, port } = await listen(api, api_listen, settings);
+  const { url, port, listening } = await listen(api, api_listen, settings);
+  const everywhere = [...listening];
   if (metrics_listen !== undefined) {
     const hosts = knownHosts(settings, metrics_listen.host);
     const page = metricsPage(running.control, http);
     const metrics = createMetricsListener({ ...base, hosts, limits: metricsLimits(limits) }, page, metrics_token);
-    await listen(metrics, metrics_listen, settings);
+    everywhere.push(...(await listen(metrics, metrics_listen, settings)).listening);
     listeners.push(metrics);
   }
   for (const { server } of listeners) {
@@ -282,6 +284,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
     details: {
       url,
       port,
+      listeners: everywhere,
       account_id,
       ...(token === undefined ? {} : { token }),
       ...(given === undefined ? {} : { given }),
@@ -306,6 +309,7 @@ childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
       await Promise.all(listeners.map(async (one) => await one.close()));
       closing.abort();
       await Promise.all([running.close(), expiring, compiler.close(), intake.close()]);
+      socket.close();
       world.agents.close();
       room.close();
       await lanes.close();
@@ -375,12 +379,12 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Opens the API's listener; gives the URL that clients use, and the port. */
+/** Opens the API's listener; gives the URL that clients use, the port, and all that it listens on. */
 async function listen(
   api: ApiInstance,
   { host, port }: ServeSettings['listen'],
   { tls }: ServeSettings,
-): Promise<{ readonly url: string; readonly port: number }> {
+): Promise<{ readonly url: string; readonly port: number; readonly listening: readonly Listener[] }> {
   try {
     await api.listen({ host, port });
   } catch (cause) {
@@ -388,5 +392,9 @@ async function listen(
   }
   const bound = api.server.address() as AddressInfo;
   const name = host.includes(':') ? `[${host}]` : host;
-  return { url: `${tls === undefined ? 'http' : 'https'}://${name}:${bound.port}`, port: bound.port };
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${bound.port}`,
+    port: bound.port,
+    listeners: api.addresses().filter((at) => typeof at !== 'string'),
+  };
 }

@@ -6,13 +6,17 @@ import { Spool } from '../capture/spool.ts';
 import { alternativeIndex } from '../libpcap/alternative_name.ts';
 import { createFilterCompiler } from '../libpcap/compiler_pool.ts';
 import { defaultRouteInterface } from '../libpcap/default_route.ts';
+import { holdPorts } from '../libpcap/hold_ports.ts';
+import { hostAddresses } from '../libpcap/host_addresses.ts';
 import { readHostClock } from '../libpcap/host_clock.ts';
 import { type HostInterface, listInterfaces } from '../libpcap/interfaces.ts';
+import { OwnTrafficBoard } from '../libpcap/own_traffic.ts';
 import { FaultError, fault } from '../model/errors/fault.ts';
 import { LimitCounts } from '../model/limit_counts.ts';
 import { limits } from '../model/limits.ts';
-import { anywhere, parseEndpointPolicy } from '../model/endpoint_policy.ts';
+import { parseEndpointPolicy } from '../model/endpoint_policy.ts';
 import { guardedAgents } from '../net/guarded_agent.ts';
+import { socketAgents } from '../net/socket_agents.ts';
 import { systemClock } from '../samples/clock.ts';
 import { openSampleStore } from '../samples/open_sample_store.ts';
 import { keepSampling } from '../sensor/keep_sampling.ts';
@@ -23,7 +27,9 @@ import { childProcess } from './child_process_body.ts';
 import { refusedBy, warnBy } from './create_logger.ts';
 import { diskBudgets } from './disk_budgets.ts';
 import { holdDirectory } from './hold_directory.ts';
+import { intakeSocket } from './intake_socket.ts';
 import { makeDirectory } from './make_directory.ts';
+import { type Listener, ownPorts } from './own_ports.ts';
 import { memoryBudgets, memoryOfHost } from './memory_budgets.ts';
 import { sensorIdentity } from './sensor_identity.ts';
 import { wallClock } from './wall_clock.ts';
@@ -31,8 +37,10 @@ import { wantedInterfaces } from './wanted_interfaces.ts';
 
 const takeover_ms = 20_000;
 const known_ms = 20_000;
+/** Uploads come from so many ports, which captures leave out. */
+const upload_ports = 32;
 
-childProcess('sensor', async ({ settings, logger, crash, ending }) => {
+childProcess('sensor', async ({ settings, logger, crash, listeners, ending }) => {
   const warn = warnBy(logger);
   // From the first moment: what control says before the sensor can answer waits here.
   const link = busLink();
@@ -47,7 +55,8 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
   const memory = memoryBudgets(settings.memory_bytes, memoryOfHost());
   const compiler = createFilterCompiler({ limits: new LimitCounts(settings.limits) });
-  const engine = await createCaptureEngine({ spool, memory_bytes: memory.capture_bytes });
+  const own = new OwnTrafficBoard();
+  const engine = await createCaptureEngine({ spool, memory_bytes: memory.capture_bytes, own });
   const samples = await openSampleStore({
     directory: samples_directory,
     byte_budget: settings.sample_bytes ?? budgets.sample_bytes,
@@ -55,13 +64,22 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     lookback_limit: settings.limits.lookbacks,
     memory_bytes: memory.sample_bytes,
     clock: systemClock,
+    own,
     report: (fault) => warn(fault, 'samples'),
   });
   const policy = parseEndpointPolicy(settings.allow_endpoints);
   if (!policy.ok) throw new FaultError([policy.faults[0] ?? crash('no fault')]);
+  makeDirectory(join(settings.data_dir, 'control'));
+  const intake = intakeSocket(settings.data_dir);
+  const uploads = holdPorts(upload_ports);
+  if (uploads === undefined) logger.warn('no ports can be held for uploads: captures have these, too');
   const agents = {
-    users: guardedAgents({ policy: policy.value, refused: refusedBy(logger) }),
-    own: guardedAgents({ policy: anywhere }),
+    users: guardedAgents({
+      policy: policy.value,
+      refused: refusedBy(logger),
+      ...(uploads === undefined ? {} : { local_ports: uploads }),
+    }),
+    own: socketAgents(intake.path),
   };
   const bus = ipcSensorBus(link, settings.sensor);
   const wanted = wantedInterfaces(settings.interfaces, {
@@ -78,6 +96,21 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
     awaited: () => wanted.awaited(),
     warn,
   });
+  // Nothing is captured before it is known what is edgetap's own.
+  const never = new Promise<readonly Listener[]>((resolve) => {
+    ending.addEventListener('abort', () => resolve([]), { once: true });
+  });
+  const listening = await Promise.race([listeners, never]);
+  const writeOwn = (): boolean => own.write(ownPorts(listening, uploads, hostAddresses()));
+  writeOwn();
+  const lookForOwn = (): void => {
+    try {
+      writeOwn();
+    } catch (error) {
+      // As without a file to open: what was own still is.
+      if (!(error instanceof FaultError)) throw error;
+    }
+  };
   const sensor = await startSensor({
     who: { sensor: settings.sensor, sensor_id: identity.sensor_id, colo: settings.colo, epoch: randomUUID() },
     bus,
@@ -110,6 +143,7 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
   const looking = (async (): Promise<void> => {
     while (!sampling.signal.aborted) {
       await wallClock.sleep(1000, sampling.signal);
+      lookForOwn();
       if (!sampling.signal.aborted) await keeper.look();
     }
   })();
@@ -140,6 +174,8 @@ childProcess('sensor', async ({ settings, logger, crash, ending }) => {
       await compiler.close();
       agents.users.close();
       agents.own.close();
+      intake.close();
+      uploads?.close();
       held.release();
     },
   };

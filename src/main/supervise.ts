@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { controlAddress, sensorAddress } from '../bus/address.ts';
@@ -11,6 +12,7 @@ import { busOf, child_stdio } from './bus_link.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
 import { memory_environment, memory_options } from './memory_options.ts';
 import { endText, oomKills } from './out_of_memory.ts';
+import type { Listener } from './own_ports.ts';
 import type { ServeSettings } from './settings.ts';
 import { worker_options } from './worker_options.ts';
 
@@ -89,6 +91,14 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     if (control !== undefined) tell(control, said);
   };
 
+  /** Where control listens: known from the settings where they name it, told by control where the system chooses. */
+  let listeners = listenersOf(settings);
+  const tellListeners = (now: readonly Listener[]): void => {
+    listeners = now;
+    const { process: sensor } = children.sensor;
+    if (sensor !== undefined) tell(sensor, { edgetap: 'child', kind: 'listeners', listeners });
+  };
+
   const again = (name: ChildName, why: string, ended: Readonly<Record<string, unknown>>): void => {
     const child = children[name];
     const wait_ms = child.failures === 0 ? 0 : Math.min(restart_first_ms * 2 ** (child.failures - 1), restart_most_ms);
@@ -133,6 +143,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       } else if (said.kind === 'ready') {
         ready_at = performance.now();
         child.details ??= said.details;
+        if (said.details.listeners !== undefined) tellListeners(said.details.listeners);
         if (name === 'sensor') tellSensor(undefined);
         child.first.resolve(said.details);
       } else if (said.kind === 'troubles') {
@@ -157,6 +168,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       });
     });
     if (name === 'control') tellSensor(sensor_trouble);
+    else if (listeners !== undefined) tellListeners(listeners);
     tell(forked, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
   };
 
@@ -260,6 +272,11 @@ function compileCache({ data_dir }: ServeSettings): { readonly NODE_COMPILE_CACH
 /** Where the system chose the API's port, a control that is started again takes the same. */
 function withPort(settings: ServeSettings, port: number | undefined): ServeSettings {
   return port === undefined ? settings : { ...settings, listen: { ...settings.listen, port } };
+}
+
+/** Where control is going to listen; undefined where only the system knows. */
+function listenersOf({ listen: { host, port } }: ServeSettings): readonly Listener[] | undefined {
+  return isIP(host) === 0 || port === 0 ? undefined : [{ address: host, port }];
 }
 
 function tell(child: ChildProcess, message: ToChild): void {

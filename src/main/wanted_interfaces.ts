@@ -50,7 +50,8 @@ export function wantedInterfaces(
   return {
     present: () => {
       const { found, all } = look();
-      if (wanted === 'all') return all.filter((port) => port.up);
+      // What a host says to itself is for those who name it.
+      if (wanted === 'all') return all.filter((port) => port.up && !port.loopback);
       const numbers = new Set([...found.values()].map((port) => port.ifindex));
       return all.filter((port) => numbers.has(port.ifindex));
     },

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EndpointPolicy, parseEndpointPolicy } from '../model/endpoint_policy.ts';
+import { holdPorts } from '../libpcap/hold_ports.ts';
 import { FaultError } from '../model/errors/fault.ts';
 import { type GuardOptions, guardedAgents } from './guarded_agent.ts';
 import type { Resolve } from './guarded_lookup.ts';
@@ -193,6 +194,31 @@ describe('listed', () => {
     expect(connections).toBe(before + 1);
     agents.close();
   });
+});
+
+test('connections come from the ports that they are to come from, each in its turn', async () => {
+  const seen: (number | undefined)[] = [];
+  const server = createServer((asked, answer) => {
+    seen.push(asked.socket.remotePort);
+    answer.setHeader('connection', 'close');
+    answer.end('reached');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const held = holdPorts(2);
+  if (held === undefined) throw new Error('there are no ports');
+  const agents = guardedAgents({ policy: policy('127.0.0.1'), local_ports: held });
+  try {
+    const place = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, agent: agents.http };
+    for (let count = 0; count < 2; count += 1) {
+      const [answer] = await once(httpRequest(place).end(), 'response');
+      await once(answer.resume(), 'end');
+    }
+    expect(seen).toEqual([held.first, held.last]);
+  } finally {
+    agents.close();
+    held.close();
+    server.close();
+  }
 });
 
 test('TLS is checked against the name: a listed server with its certificate is reached, without it not', async () => {

@@ -28,6 +28,8 @@ export interface GuardOptions {
   readonly resolve?: Resolve;
   /** Certificates (PEM) to trust instead of the well-known ones. */
   readonly ca?: string;
+  /** Connections come from these ports of this host, each in its turn, and at most as many at one time go to one place. */
+  readonly local_ports?: { readonly first: number; readonly last: number };
 }
 
 type Connected = (error: Error | null, socket: Duplex) => void;
@@ -39,8 +41,12 @@ type Connected = (error: Error | null, socket: Duplex) => void;
  * kept alive and reused. Proxies of the environment are not used, and agents never follow redirects.
  */
 export function guardedAgents(options: GuardOptions): GuardedAgents {
-  const { policy, refused = (): void => undefined, resolve = resolveBySystem, ca, conceals = false } = options;
-  const guard = { policy, refused, resolve, conceals };
+  const { policy, refused = (): void => undefined, resolve = resolveBySystem, ca, local_ports, conceals = false } = options;
+  const own =
+    local_ports === undefined
+      ? { sockets_max }
+      : { sockets_max: local_ports.last - local_ports.first + 1, nextPort: inTurn(local_ports) };
+  const guard = { policy, refused, resolve, conceals, ...own };
   const http = new GuardedHttpAgent(guard);
   const https = new GuardedHttpsAgent(guard, ca);
   const close = (): void => {
@@ -52,16 +58,29 @@ export function guardedAgents(options: GuardOptions): GuardedAgents {
 
 interface ResolvingGuard extends Guard {
   readonly resolve: Resolve;
+  /** The port of this host for the next connection; the system's choice by default. */
+  readonly nextPort?: () => number;
+  /** Connections to one place at one time. */
+  readonly sockets_max: number;
 }
 
 /** As many as there are downloads by default, and as many again: unread ones do not keep deliveries from the same service. */
-const keeping = { keepAlive: true, maxSockets: 128 } as const;
+const sockets_max = 128;
+
+/** Of those who share ports, the one that was used longest ago is the likeliest to be free. */
+function inTurn({ first, last }: { readonly first: number; readonly last: number }): () => number {
+  let next = last;
+  return () => {
+    next = next === last ? first : next + 1;
+    return next;
+  };
+}
 
 class GuardedHttpAgent extends HttpAgent {
   readonly #guard: ResolvingGuard;
 
   constructor(guard: ResolvingGuard) {
-    super(keeping);
+    super({ keepAlive: true, maxSockets: guard.sockets_max });
     this.#guard = guard;
   }
 
@@ -74,7 +93,7 @@ class GuardedHttpsAgent extends HttpsAgent {
   readonly #guard: ResolvingGuard;
 
   constructor(guard: ResolvingGuard, ca: string | undefined) {
-    super(ca === undefined ? keeping : { ...keeping, ca });
+    super({ keepAlive: true, maxSockets: guard.sockets_max, ...(ca === undefined ? {} : { ca }) });
     this.#guard = guard;
   }
 
@@ -100,7 +119,8 @@ function connect<T extends ClientRequestArgs>(
     connected(refusal, new Socket());
     return undefined;
   }
-  const socket = open({ ...options, lookup: guardedLookup(guard, target, guard.resolve) });
+  const from = guard.nextPort === undefined ? {} : { localPort: guard.nextPort() };
+  const socket = open({ ...options, ...from, lookup: guardedLookup(guard, target, guard.resolve) });
   if (socket instanceof Socket) verifyPeer(socket, guard, target);
   return socket;
 }

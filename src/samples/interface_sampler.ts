@@ -19,6 +19,8 @@ export interface SamplingOptions {
   /** See packets that are addressed to others, as on a mirror port. */
   readonly promiscuous: boolean;
   readonly segment_age_ms: number;
+  /** Memory of `OwnTrafficBoard`: what is left out. Nothing by default. */
+  readonly own?: SharedArrayBuffer;
 }
 
 /** How the sampling of an interface goes. Counts are since it began. */

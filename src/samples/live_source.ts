@@ -6,7 +6,8 @@ import { headerLinktype } from '../libpcap/linktype_of.ts';
 import type { LiveHandle, LiveStatistics } from '../libpcap/live_handle.ts';
 import { openLive } from '../libpcap/open_live.ts';
 import { accept, accept_bytes, encodeInstructions, type Program } from '../libpcap/program.ts';
-import { keepBytes, rejectOutgoing, sampleOneIn } from '../libpcap/program_prefix.ts';
+import { OwnTrafficBoard, type OwnTraffic } from '../libpcap/own_traffic.ts';
+import { keepBytes, leaveOutOwn, rejectOutgoing, sampleOneIn } from '../libpcap/program_prefix.ts';
 import { realTime } from '../libpcap/real_time.ts';
 import type { RateSwitch } from './segment_sink.ts';
 
@@ -21,6 +22,8 @@ export interface LiveSourceOptions {
   /** Absent: a packet can be taken out as soon as it has come; see `LiveOptions`. */
   readonly block_timeout_ms?: number;
   readonly promiscuous: boolean;
+  /** Memory of `OwnTrafficBoard`: what is left out. Nothing by default. */
+  readonly own?: SharedArrayBuffer;
 }
 
 /** Written out once so much has gathered, for each memory. */
@@ -34,6 +37,9 @@ export class LiveSource {
   readonly #memory: BatchMemory;
   readonly #name: string;
   readonly #loopback: boolean;
+  readonly #own: OwnTrafficBoard;
+  #own_version = 0;
+  #rate: number;
   readonly #fill_bytes: number;
   #read = 0n;
 
@@ -46,6 +52,8 @@ export class LiveSource {
     const found = named(options.interface);
     this.#name = options.interface;
     this.#loopback = found.loopback;
+    this.#own = new OwnTrafficBoard(options.own);
+    this.#rate = options.rate;
     const fill_bytes = memory_fill_bytes * (options.memories ?? 8);
     this.#fill_bytes = fill_bytes;
     const snaplen_bytes = limits.sample_snaplen_bytes;
@@ -56,7 +64,7 @@ export class LiveSource {
       this.#memory = memory;
       this.linktype = headerLinktype(this.#memory.fileHeader);
       this.descriptor = this.#handle.descriptor;
-      this.#handle.attachFilter(samplingProgram(this.linktype, options.rate, this.#loopback).instructions);
+      this.#attach(this.#filter(options.rate));
       this.#handle.start();
     } catch (error) {
       memory?.close();
@@ -78,9 +86,11 @@ export class LiveSource {
   /**
    * Takes packets out of the ring until it is empty (true) or its memory is full (false).
    *
-   * @throws FaultError `capture_read_failed`, `batch_inconsistent`; `bytes` then has what came before.
+   * @throws FaultError `capture_read_failed`, `batch_inconsistent`, `filter_attach_failed`; `bytes` then has what came before.
    */
   drain(): boolean {
+    // Addresses of this host come and go.
+    if (this.#own.version !== this.#own_version) this.#attach(this.#filter(this.#rate));
     this.#memory.rewind();
     while (this.#memory.length < this.#fill_bytes) {
       const got = this.#memory.append();
@@ -111,15 +121,26 @@ export class LiveSource {
 
   /** Gets ready for another rate; what is in the ring stays. Its `swap` throws `filter_attach_failed`. */
   prepareRate(rate: number): RateSwitch {
-    const { instructions } = samplingProgram(this.linktype, rate, this.#loopback);
+    const filter = this.#filter(rate);
     return {
       stamp: () => realTime(),
       swap: () => {
         const before = realTime();
-        this.#handle.attachFilter(instructions);
+        this.#attach(filter);
+        this.#rate = rate;
         return { before, since: realTime() };
       },
     };
+  }
+
+  #filter(rate: number): Filter {
+    const { version, groups } = this.#own.read();
+    return { version, instructions: samplingProgram(this.linktype, rate, this.#loopback, groups).instructions };
+  }
+
+  #attach({ version, instructions }: Filter): void {
+    this.#handle.attachFilter(instructions);
+    this.#own_version = version;
   }
 
   /** No packet passes any more; what is in the ring stays to be read. */
@@ -133,6 +154,12 @@ export class LiveSource {
   }
 }
 
+interface Filter {
+  /** Of what is left out. */
+  readonly version: number;
+  readonly instructions: Uint8Array;
+}
+
 /** What a sampler reads packets from: a `LiveSource`, or what does as it does. */
 export type SampleSource = Pick<LiveSource, keyof LiveSource>;
 
@@ -140,9 +167,17 @@ function named(name: string): HostInterface {
   return interfaceNamed(name) ?? raise('interface_unknown', { interface: name });
 }
 
-/** The kernel's filter: on loopback only what comes in, of that 1 in `rate`, of those the first 160 bytes. */
-export function samplingProgram(linktype: number, rate: number, loopback: boolean): Program {
+/**
+ * The kernel's filter: on loopback only what comes in, of that 1 in `rate`, of those what is not edgetap's own, and the first 160 bytes. The
+ * cheapest question is the one for the random number, so it comes first.
+ */
+export function samplingProgram(
+  linktype: number,
+  rate: number,
+  loopback: boolean,
+  own: readonly OwnTraffic[] = [],
+): Program {
   const all = { linktype, instructions: encodeInstructions([accept(accept_bytes)]) };
-  const sampled = sampleOneIn(keepBytes(all, limits.sample_snaplen_bytes), rate);
+  const sampled = sampleOneIn(leaveOutOwn(keepBytes(all, limits.sample_snaplen_bytes), own), rate);
   return loopback ? rejectOutgoing(sampled) : sampled;
 }

@@ -184,6 +184,7 @@ class DiskStore implements SampleStore {
       ...manners,
       ...grant,
       ...(rate === undefined ? {} : { rate }),
+      ...(this.#options.own === undefined ? {} : { own: this.#options.own.shared }),
     };
     const { clock, report } = this.#options;
     const sampler = new InterfaceSampler(options, this.#options.budget_pps ?? 0, {

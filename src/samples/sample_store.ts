@@ -1,3 +1,4 @@
+import type { OwnTrafficBoard } from '../libpcap/own_traffic.ts';
 import type { Fault } from '../model/errors/fault.ts';
 import type { TimeNs } from '../model/time.ts';
 import type { SampleClock } from './clock.ts';
@@ -17,6 +18,8 @@ export interface SampleStoreOptions {
   readonly age_limit_s?: number;
   /** Memory for the rings of all interfaces, and what is read out of them; 512 MiB by default. See `RingBudget`. */
   readonly memory_bytes?: number;
+  /** Traffic that no sample has; none by default. */
+  readonly own?: OwnTrafficBoard;
   readonly clock: SampleClock;
   /** Look-backs at one time, of each owner one fewer; 5 by default. */
   readonly lookback_limit?: number;

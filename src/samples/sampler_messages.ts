@@ -16,6 +16,8 @@ export interface SamplerOrder {
   readonly first: boolean;
   /** Memory of `SamplerState`. */
   readonly state: SharedArrayBuffer;
+  /** Memory of `OwnTrafficBoard`: what no sample has. Nothing by default. */
+  readonly own?: SharedArrayBuffer;
 }
 
 /** The store gives a sampler files to write into. */
