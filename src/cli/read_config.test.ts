@@ -26,6 +26,14 @@ const failure = (env = {}): string => {
   return 'no failure';
 };
 
+test('a token that stands in a file of its own', () => {
+  const path = join(home, 'token');
+  expect(failure({ EDGETAP_TOKEN_FILE: path })).toMatch(/^setting_invalid: .*EDGETAP_TOKEN_FILE/);
+  writeFileSync(path, 'of-the-file\n');
+  expect(readConfig({ env: { EDGETAP_TOKEN_FILE: path }, home })).toEqual({ token: 'of-the-file' });
+  expect(readConfig({ env: { EDGETAP_TOKEN_FILE: path, EDGETAP_TOKEN: 'given' }, home })).toEqual({ token: 'given' });
+});
+
 test('the file, and the environment over it', () => {
   expect(readConfig({ env: {}, home })).toEqual({});
   const account_id = 'a'.repeat(32);

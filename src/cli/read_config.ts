@@ -17,7 +17,8 @@ export function configPath({ env, home }: Pick<CliIo, 'env' | 'home'>): string {
 }
 
 /**
- * Reads the configuration: the file, and over it EDGETAP_URL, EDGETAP_TOKEN and EDGETAP_ACCOUNT_ID. A file that is not there is empty.
+ * Reads the configuration: the file, and over it EDGETAP_URL, EDGETAP_TOKEN (or the first line of the file EDGETAP_TOKEN_FILE) and
+ * EDGETAP_ACCOUNT_ID. A file that is not there is empty.
  *
  * @throws {FaultError} `config_unreadable`, `setting_invalid`
  */
@@ -27,11 +28,25 @@ export function readConfig(io: Pick<CliIo, 'env' | 'home'>): CliConfig {
     const value = io.env[`EDGETAP_${name.toUpperCase()}`];
     if (value !== undefined && value !== '') config[name] = value;
   }
+  const token_file = io.env['EDGETAP_TOKEN_FILE'] ?? '';
+  if (token_file !== '' && (io.env['EDGETAP_TOKEN'] ?? '') === '') config.token = readToken(token_file);
   if (config.account_id !== undefined && !isId(config.account_id)) {
     const expected = '32 lower-case hexadecimal characters';
     raise('setting_invalid', { setting: 'EDGETAP_ACCOUNT_ID', value: config.account_id, expected });
   }
   return config;
+}
+
+/** The first line of a file. */
+function readToken(path: string): string {
+  try {
+    const [line = ''] = readFileSync(path, 'utf8').split(/\r?\n/, 1);
+    return line;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const expected = `a file that can be read (${reason})`;
+    return raise('setting_invalid', { setting: 'EDGETAP_TOKEN_FILE', value: path, expected }, { cause });
+  }
 }
 
 function readFile(path: string): CliConfig {

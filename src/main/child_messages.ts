@@ -1,10 +1,17 @@
 import type { Fault } from '../model/errors/fault.ts';
 import type { Listener } from './own_ports.ts';
-import type { ServeSettings } from './settings.ts';
+import type { SensorSettings, ServeSettings } from './settings.ts';
 
 /** What the supervisor says to its children; what they say to each other goes over the bus. */
 export type ToChild =
-  | { readonly edgetap: 'child'; readonly kind: 'begin'; readonly settings: ServeSettings }
+  | {
+      readonly edgetap: 'child';
+      readonly kind: 'begin';
+      /** What this child needs of them. */
+      readonly settings: ServeSettings | SensorSettings;
+      /** Goes into control's own environment, where nobody else reads it. */
+      readonly ambient?: Readonly<Record<string, string>>;
+    }
   | { readonly edgetap: 'child'; readonly kind: 'shut_down' }
   /** Ending it takes too long: what is not delivered yet is left to the next start. */
   | { readonly edgetap: 'child'; readonly kind: 'hurry' }

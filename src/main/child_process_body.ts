@@ -4,7 +4,7 @@ import { guardProcessEnd } from '../libpcap/process_end.ts';
 import { type FromChild, isChildMessage, type ReadyDetails } from './child_messages.ts';
 import { createLogger } from './create_logger.ts';
 import type { Listener } from './own_ports.ts';
-import type { ServeSettings } from './settings.ts';
+import type { SensorSettings, ServeSettings } from './settings.ts';
 import { startFault } from './start_fault.ts';
 
 /** A child's work, once begun. */
@@ -22,8 +22,8 @@ export interface ChildWork {
 }
 
 /** What beginning its work is given. */
-export interface ChildWorld {
-  readonly settings: ServeSettings;
+export interface ChildWorld<Settings> {
+  readonly settings: Settings;
   readonly logger: Logger;
   /** A defect: the process must not go on. */
   readonly crash: (error: unknown) => never;
@@ -45,7 +45,10 @@ const told_every_ms = 100;
  * The frame of a child of the supervisor: waits to be told its settings, begins its work, and ends it when it is told to
  * or when the supervisor is gone. The terminal's own signals are the supervisor's business.
  */
-export function childProcess(name: string, begin: (world: ChildWorld) => Promise<ChildWork>): void {
+export function childProcess<Settings extends SensorSettings | ServeSettings>(
+  name: string,
+  begin: (world: ChildWorld<Settings>) => Promise<ChildWork>,
+): void {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const guard = guardProcessEnd(Number(process.argv[2]));
   const ending = new AbortController();
@@ -80,7 +83,7 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
     if (process.connected) process.send?.(message, undefined, undefined, sent);
     else sent();
   };
-  const start = async (settings: ServeSettings): Promise<void> => {
+  const start = async (settings: Settings): Promise<void> => {
     logger = createLogger(name, settings.log_level);
     try {
       work = begin({
@@ -110,7 +113,11 @@ export function childProcess(name: string, begin: (world: ChildWorld) => Promise
 
   process.on('message', (message) => {
     if (!isChildMessage(message)) return;
-    if (message.kind === 'begin') void start(message.settings);
+    if (message.kind === 'begin') {
+      Object.assign(process.env, message.ambient);
+      // The supervisor knows which child needs which.
+      void start(message.settings as Settings);
+    }
     if (message.kind === 'shut_down') end().catch(crash);
     if (message.kind === 'hurry') hurry.abort();
     if (message.kind === 'sensor_process') sensor_trouble = message.trouble;

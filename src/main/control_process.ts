@@ -77,7 +77,7 @@ const day_ns = 86_400_000_000_000n;
 
 const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 
-childProcess('control', async ({ settings, logger, crash, sensorTrouble }) => {
+childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorTrouble }) => {
   const warn = warnBy(logger);
   // From the first moment: what a sensor says before control can answer waits here.
   const link = busLink();
@@ -395,6 +395,6 @@ async function listen(
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${bound.port}`,
     port: bound.port,
-    listeners: api.addresses().filter((at) => typeof at !== 'string'),
+    listening: api.addresses().filter((at) => typeof at !== 'string'),
   };
 }

@@ -32,6 +32,7 @@ import { makeDirectory } from './make_directory.ts';
 import { type Listener, ownPorts } from './own_ports.ts';
 import { memoryBudgets, memoryOfHost } from './memory_budgets.ts';
 import { sensorIdentity } from './sensor_identity.ts';
+import type { SensorSettings } from './settings.ts';
 import { wallClock } from './wall_clock.ts';
 import { wantedInterfaces } from './wanted_interfaces.ts';
 
@@ -40,7 +41,7 @@ const known_ms = 20_000;
 /** Uploads come from so many ports, which captures leave out. */
 const upload_ports = 32;
 
-childProcess('sensor', async ({ settings, logger, crash, listeners, ending }) => {
+childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, listeners, ending }) => {
   const warn = warnBy(logger);
   // From the first moment: what control says before the sensor can answer waits here.
   const link = busLink();

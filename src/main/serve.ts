@@ -5,6 +5,7 @@ import { FaultError, raise } from '../model/errors/fault.ts';
 import { createLogger } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { makeDirectory } from './make_directory.ts';
+import { readTokenFiles } from './read_token_files.ts';
 import { readServeSettings } from './settings.ts';
 import { standardOutput } from './standard_output.ts';
 import { supervise } from './supervise.ts';
@@ -16,21 +17,22 @@ import { welcome } from './welcome.ts';
  */
 const again_ms = 2000;
 
-/** Runs edgetap on one machine until it is told to end. `given` has settings by environment name. */
-export async function serve(given: Readonly<Record<string, string | undefined>>): Promise<void> {
+/** Runs edgetap on one machine until it is told to end. `told` has settings by environment name. */
+export async function serve(told: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const given = readTokenFiles(told);
   const read = readServeSettings(given, hostname().split('.')[0] ?? 'localhost', await alternativeNames(given));
   const settings = { ...read, data_dir: resolve(read.data_dir) };
   makeDataDirectory(settings.data_dir);
   const held = holdDirectory(settings.data_dir, 'serve', 0);
   const logger = createLogger('serve', settings.log_level);
-  const told = Promise.withResolvers<undefined>();
+  const ended = Promise.withResolvers<undefined>();
   const supervisor = supervise(settings, logger);
   const { out } = standardOutput();
   let asked_at: number | undefined;
   const ask = (): void => {
     const now = performance.now();
     asked_at ??= now;
-    told.resolve(undefined);
+    ended.resolve(undefined);
     if (now - asked_at > again_ms) supervisor.hurry();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, ask);
@@ -38,12 +40,12 @@ export async function serve(given: Readonly<Record<string, string | undefined>>)
   const on_terminal = isatty(1) || isatty(2);
   process.on('SIGHUP', on_terminal ? ask : () => supervisor.reload());
   try {
-    const started = await Promise.race([supervisor.started, told.promise]);
+    const started = await Promise.race([supervisor.started, ended.promise]);
     if (started !== undefined) {
-      const troubles = await Promise.race([supervisor.troubles(), told.promise]);
+      const troubles = await Promise.race([supervisor.troubles(), ended.promise]);
       out.write(welcome(settings, started.control, started.sensor, troubles ?? []));
     }
-    await told.promise;
+    await ended.promise;
     out.write('\nedgetap is ending: running captures are closed and delivered (once more to wait for nothing).\n');
   } catch (error) {
     const token = supervisor.details('control')?.token;

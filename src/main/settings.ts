@@ -41,7 +41,7 @@ export const serveSettings: readonly SettingSpec[] = [
   spec(
     'INTERFACES',
     'list',
-    'interfaces to capture, by name or alternative name, separated by commas or blanks; "all"; the default route\'s by default',
+    'interfaces to capture, by name or alternative name, separated by commas or blanks; "all" but loopback; the default route\'s by default',
   ),
   spec('ACCOUNT_ID', '32 hex', 'the id of the first account; random by default'),
   spec(
@@ -49,6 +49,7 @@ export const serveSettings: readonly SettingSpec[] = [
     'text',
     'a token of the first account, 20 characters or more; made and printed once by default',
   ),
+  spec('BOOTSTRAP_TOKEN_FILE', 'file', 'has EDGETAP_BOOTSTRAP_TOKEN in its first line'),
   {
     ...spec(
       'TOKEN',
@@ -57,6 +58,7 @@ export const serveSettings: readonly SettingSpec[] = [
     ),
     environment_only: true,
   },
+  { ...spec('TOKEN_FILE', 'file', 'has EDGETAP_TOKEN in its first line'), environment_only: true },
   spec(
     'SAMPLE_PPS',
     'packets/s',
@@ -128,6 +130,31 @@ export interface ServeSettings {
   readonly tls?: { readonly cert_file: string; readonly key_file: string };
   readonly trust_proxy: readonly string[];
   readonly log_level: string;
+}
+
+/** What the sensor's process needs of them: no token, no key, nothing of the database or the API. */
+export type SensorSettings = Pick<
+  ServeSettings,
+  | 'data_dir'
+  | 'colo'
+  | 'sensor'
+  | 'interfaces'
+  | 'sample_pps'
+  | 'sample_rate'
+  | 'sample_bytes'
+  | 'spool_bytes'
+  | 'memory_bytes'
+  | 'limits'
+  | 'allow_endpoints'
+  | 'log_level'
+>;
+
+/** Picks them, and nothing else that is in `settings`. */
+export function sensorSettings(settings: ServeSettings): SensorSettings {
+  const { data_dir, colo, sensor, interfaces, sample_pps, limits, allow_endpoints, log_level } = settings;
+  const { sample_rate, sample_bytes, spool_bytes, memory_bytes } = settings;
+  const optional = withoutUndefined({ sample_rate, sample_bytes, spool_bytes, memory_bytes });
+  return { ...optional, data_dir, colo, sensor, interfaces, sample_pps, limits, allow_endpoints, log_level };
 }
 
 /**

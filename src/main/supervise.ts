@@ -8,12 +8,13 @@ import { createRelay } from '../bus/relay.ts';
 import { systemErrorText } from '../libpcap/system_error_text.ts';
 import type { FaultName } from '../model/errors/catalogue.ts';
 import { type Fault, FaultError, fault } from '../model/errors/fault.ts';
+import { ambientEnvironment, childEnvironment } from './child_environment.ts';
 import { busOf, child_stdio } from './bus_link.ts';
 import { type FromChild, isChildMessage, type ReadyDetails, type ToChild } from './child_messages.ts';
 import { memory_environment, memory_options } from './memory_options.ts';
 import { endText, oomKills } from './out_of_memory.ts';
 import type { Listener } from './own_ports.ts';
-import type { ServeSettings } from './settings.ts';
+import { type ServeSettings, sensorSettings } from './settings.ts';
 import { worker_options } from './worker_options.ts';
 
 /** The children of a supervisor. */
@@ -122,6 +123,12 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     begin(name, forked.process, unstarted);
   };
 
+  const neededBy = (name: ChildName): Omit<Extract<ToChild, { readonly kind: 'begin' }>, 'edgetap' | 'kind'> => {
+    if (name === 'sensor') return { settings: sensorSettings(settings) };
+    const ambient = settings.ambient_credentials ? { ambient: ambientEnvironment(process.env) } : {};
+    return { settings: withPort(settings, children.control.details?.port), ...ambient };
+  };
+
   const begin = (name: ChildName, forked: ChildProcess, unstarted: (error: unknown) => void): void => {
     const child = children[name];
     // Sending a signal can fail, too.
@@ -169,7 +176,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
     });
     if (name === 'control') tellSensor(sensor_trouble);
     else if (listeners !== undefined) tellListeners(listeners);
-    tell(forked, { edgetap: 'child', kind: 'begin', settings: withPort(settings, children.control.details?.port) });
+    tell(forked, { edgetap: 'child', kind: 'begin', ...neededBy(name) });
   };
 
   let asked_at: number | undefined;
@@ -256,7 +263,7 @@ function forkChild(
         serialization: 'advanced',
         stdio: child_stdio,
         execArgv: [...process.execArgv, ...worker_options, ...memory_options],
-        env: { ...compileCache(settings), ...memory_environment, ...process.env },
+        env: { ...compileCache(settings), ...memory_environment, ...childEnvironment(process.env, settings.data_dir) },
       }),
     };
   } catch (error) {
