@@ -199,7 +199,7 @@ test('parts as sensors have them, and samples as they lie there, open in the pro
   const directory = scratch('spool');
   mkdirSync(directory);
   const { spool } = await Spool.open(directory, 1 << 20);
-  await writeEmptyPart(spool, 'a'.repeat(32), 'eth0');
+  await writeEmptyPart(spool, 'a'.repeat(32), 'eth0', undefined);
   const empty = readdirSync(directory, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('.pcap'));
   opensEverywhere(scratch, join(directory, empty ?? 'none'), 0);
   const packets = packetsOf(ethernet, 0, false);

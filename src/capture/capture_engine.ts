@@ -144,7 +144,7 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     let file: SpoolFile;
     try {
       await ring.acquired();
-      file = await spool.create(request.capture_id, request.part);
+      file = await spool.create(request.capture_id, request.part, request.owner);
     } catch (error) {
       ring.giveUp();
       throw error;

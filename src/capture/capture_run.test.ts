@@ -16,6 +16,7 @@ import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
 import type { RunEnd } from './run_end.ts';
 import { SpoolBudget } from './spool_budget.ts';
+import { SpoolShare } from './spool_share.ts';
 import { acceptAll } from './test_engine.ts';
 import { numberedFrames, numberIn } from './test_numbered_frames.ts';
 
@@ -66,7 +67,7 @@ describe.skipIf(withoutRoot('capturing'))('a run whose library fails', () => {
         write: (pieces, position) => writevSync(descriptor, pieces, position),
         truncate: (length) => ftruncateSync(descriptor, length),
       },
-      new SpoolBudget(1e9),
+      new SpoolShare(new SpoolBudget(1e9)),
     );
     const waiter = new Waiter();
     const control = new CaptureControl();

@@ -359,5 +359,5 @@ export class CaptureRun {
 }
 
 function fileReason(of: Fault): StopReason {
-  return of.name === 'spool_full' ? 'spool_full' : 'error';
+  return of.name === 'spool_full' || of.name === 'spool_share_full' ? 'spool_full' : 'error';
 }

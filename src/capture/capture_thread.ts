@@ -19,7 +19,8 @@ export class CaptureThread {
   #dead: Fault | undefined;
 
   private constructor(budget: SpoolBudget, own: OwnTrafficBoard) {
-    const data: WorkerData = { budget: { shared: budget.shared, limit_bytes: budget.limit_bytes }, own: own.shared };
+    const { shared, limit_bytes, share_percent } = budget;
+    const data: WorkerData = { budget: { shared, limit_bytes, share_percent }, own: own.shared };
     this.#worker = startThread(new URL('./capture_worker.ts', import.meta.url), {
       workerData: data,
       execArgv: [],

@@ -15,6 +15,7 @@ import { CaptureControl } from './capture_control.ts';
 import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
 import type { RecordTime } from './record_sorter.ts';
+import { SpoolShare } from './spool_share.ts';
 import { SpoolBudget } from './spool_budget.ts';
 import type { FromRing, FromWorker, OpenOptions, ToRing, ToWorker, WorkerData } from './worker_messages.ts';
 
@@ -35,7 +36,7 @@ const close_delay_ms = 300;
 
 const data = workerData as WorkerData;
 const own = new OwnTrafficBoard(data.own);
-const budget = new SpoolBudget(data.budget.limit_bytes, data.budget.shared);
+const budget = new SpoolBudget(data.budget.limit_bytes, data.budget.share_percent, data.budget.shared);
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry of a worker thread');
 
@@ -144,7 +145,7 @@ class CaptureWorker {
         write: (pieces, position) => writevSync(request.descriptor, pieces, position),
         truncate: (length) => ftruncateSync(request.descriptor, length),
       },
-      budget,
+      new SpoolShare(budget, request.share),
     );
     const { limits } = request;
     let left_out = -1;

@@ -13,6 +13,7 @@ import { CaptureControl } from './capture_control.ts';
 import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
 import { SpoolBudget } from './spool_budget.ts';
+import { SpoolShare } from './spool_share.ts';
 import { acceptAll } from './test_engine.ts';
 import { numberedFrames, numberIn } from './test_numbered_frames.ts';
 
@@ -32,7 +33,7 @@ test.skipIf(withoutRoot('capturing'))('what the kernel hands over late is waited
       write: (pieces, position) => writevSync(descriptor, pieces, position),
       truncate: (length) => ftruncateSync(descriptor, length),
     },
-    new SpoolBudget(1e9),
+    new SpoolShare(new SpoolBudget(1e9)),
   );
   const run = new CaptureRun({
     handle,

@@ -14,6 +14,7 @@ import { CaptureRun } from './capture_run.ts';
 import { PartFile } from './part_file.ts';
 import type { RunEnd } from './run_end.ts';
 import { SpoolBudget } from './spool_budget.ts';
+import { SpoolShare } from './spool_share.ts';
 import { acceptAll } from './test_engine.ts';
 import { numberedFrames, numberIn } from './test_numbered_frames.ts';
 
@@ -74,7 +75,7 @@ describe.skipIf(withoutRoot('capturing'))('a capture whose end is noticed late',
         write: (pieces, position) => writevSync(descriptor, pieces, position),
         truncate: (length) => ftruncateSync(descriptor, length),
       },
-      new SpoolBudget(1e9),
+      new SpoolShare(new SpoolBudget(1e9)),
     );
     const run = new CaptureRun({ handle, control, file, snaplen_bytes, block_timeout_ms, limits, now });
     try {

@@ -11,6 +11,8 @@ export interface ArmRequest {
   readonly capture_id: string;
   /** Names the part's file within the capture; the interface's name, normally. */
   readonly part: string;
+  /** Whose share of the spool it takes: an account. */
+  readonly owner?: string;
   readonly interface: HostInterface;
   /** Made for the interface's link type, as `probeLinktype` tells it. */
   readonly program: Program;

@@ -7,6 +7,7 @@ import { runs as numRuns } from '../../test/support/packet_tools.ts';
 import { ByteRuns } from './byte_runs.ts';
 import { type FileWriter, type Memories, PartFile } from './part_file.ts';
 import { SpoolBudget } from './spool_budget.ts';
+import { SpoolShare } from './spool_share.ts';
 
 const header = Uint8Array.from({ length: 24 }, (_, index) => index + 1);
 
@@ -89,7 +90,7 @@ describe('a part has whole records only', () => {
           const { runs, memories, records } = makeRuns(lengths);
           const { writer, content } = openFile(room, step);
           const budget = new SpoolBudget(1_000_000);
-          const file = new PartFile(writer, budget);
+          const file = new PartFile(writer, new SpoolShare(budget));
           file.begin(header);
           file.append(runs, memories, total(lengths));
           const fits = fitting(records, room);
@@ -109,7 +110,7 @@ describe('a part has whole records only', () => {
         const { runs, memories, records } = makeRuns(lengths);
         const { writer, content } = openFile(1_000_000, 1_000_000);
         const budget = new SpoolBudget(limit);
-        const file = new PartFile(writer, budget);
+        const file = new PartFile(writer, new SpoolShare(budget));
         file.begin(header);
         file.append(runs, memories, total(lengths));
         const fits = fitting(records, limit);
@@ -127,7 +128,7 @@ describe('a part has whole records only', () => {
 test('a spool without room for the header is full', () => {
   const { writer, content } = openFile(1000, 1000);
   const budget = new SpoolBudget(23);
-  const file = new PartFile(writer, budget);
+  const file = new PartFile(writer, new SpoolShare(budget));
   file.begin(header);
   expect(file.fault).toMatchObject({ name: 'spool_full', code: 1507 });
   expect([content().length, budget.used_bytes]).toEqual([0, 0]);
@@ -136,7 +137,7 @@ test('a spool without room for the header is full', () => {
 test('a disk without room for the header leaves an empty file', () => {
   const { writer, content } = openFile(10, 1000);
   const budget = new SpoolBudget(1000);
-  const file = new PartFile(writer, budget);
+  const file = new PartFile(writer, new SpoolShare(budget));
   file.begin(header);
   expect(file.fault?.message).toBe('Writing to the spool failed: ENOSPC: no space left on device, write');
   expect([content().length, file.length, budget.used_bytes]).toEqual([0, 0, 0]);

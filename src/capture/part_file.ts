@@ -1,6 +1,6 @@
 import { type Fault, fault } from '../model/errors/fault.ts';
 import type { ByteRuns } from './byte_runs.ts';
-import type { SpoolBudget } from './spool_budget.ts';
+import type { SpoolShare } from './spool_share.ts';
 import { wholeRecords } from './whole_records.ts';
 
 /** The calls on one open file that a part is written with. */
@@ -26,12 +26,12 @@ export class PartFile {
   bytes = 0n;
   /** Length of the file. */
   length = 0;
-  /** Why it takes no more: `spool_full` or `spool_write_failed`. */
+  /** Why it takes no more: `spool_full`, `spool_share_full` or `spool_write_failed`. */
   fault: Fault | undefined;
   readonly #file: FileWriter;
-  readonly #budget: SpoolBudget;
+  readonly #budget: Pick<SpoolShare, 'reserve' | 'release' | 'fullFault'>;
 
-  constructor(file: FileWriter, budget: SpoolBudget) {
+  constructor(file: FileWriter, budget: Pick<SpoolShare, 'reserve' | 'release' | 'fullFault'>) {
     this.#file = file;
     this.#budget = budget;
   }
@@ -41,7 +41,7 @@ export class PartFile {
     const granted = this.#budget.reserve(header.length);
     if (granted < header.length) {
       this.#budget.release(granted);
-      this.fault = this.#fullFault();
+      this.fault = this.#budget.fullFault();
       return;
     }
     this.length = this.#write([header], 0, header.length) === header.length ? header.length : 0;
@@ -55,7 +55,7 @@ export class PartFile {
     const granted = this.#budget.reserve(runs.bytes);
     let room = granted;
     if (granted < runs.bytes) {
-      this.fault = this.#fullFault();
+      this.fault = this.#budget.fullFault();
       room = wholeRecords(runs, view, granted).file_bytes;
     }
     const written = this.#write(piecesOf(runs, memories, room), this.length, room);
@@ -89,11 +89,6 @@ export class PartFile {
     } catch (error) {
       this.fault ??= fault('spool_write_failed', { reason: error instanceof Error ? error.message : String(error) });
     }
-  }
-
-  #fullFault(): Fault {
-    const { used_bytes, limit_bytes } = this.#budget;
-    return fault('spool_full', { used_bytes, limit_bytes });
   }
 }
 

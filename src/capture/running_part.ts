@@ -72,6 +72,7 @@ export class RunningPart implements Part {
       limits: { packets: packet_limit ?? Number.POSITIVE_INFINITY, bytes: byte_limit ?? Number.POSITIVE_INFINITY },
       time_limit_ms,
       leave_out_earlier,
+      share: this.#file.share.shared,
       descriptor: this.#file.handle.fd,
     });
     await this.#armed.promise;

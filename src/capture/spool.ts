@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { raise } from '../model/errors/fault.ts';
 import { isId } from '../model/id.ts';
 import { type RecoveredFile, recoverFile } from './recover_file.ts';
+import { SpoolShare } from './spool_share.ts';
 import { SpoolBudget } from './spool_budget.ts';
 
 const suffix = '.pcap';
+/** Whose a file is of which that is not known (yet). */
+const nobody = '';
 
 /** A part that an earlier process left in the spool, cut to its last whole record. */
 export interface RecoveredPart extends RecoveredFile {
@@ -23,6 +26,8 @@ export interface SpoolFile {
   readonly handle: FileHandle;
   /** Resolves when the file's name would survive a power cut. */
   readonly named: Promise<void>;
+  /** What its owner has. */
+  readonly share: SpoolShare;
   /** Gives bytes that were cut off back to the spool's budget. */
   giveBack(bytes: number): void;
 }
@@ -34,24 +39,33 @@ export interface SpoolFile {
 export class Spool {
   readonly directory: string;
   readonly budget: SpoolBudget;
+  readonly #shares = new Map<string, SpoolShare>();
+  /** Whose each file is. */
+  readonly #owners = new Map<string, SpoolShare>();
 
   /** Use `Spool.open`. */
-  private constructor(directory: string, limit_bytes: number) {
+  private constructor(directory: string, limit_bytes: number, share_percent: number) {
     this.directory = directory;
-    this.budget = new SpoolBudget(limit_bytes);
+    this.budget = new SpoolBudget(limit_bytes, share_percent);
   }
 
-  /** Opens a spool, makes its directory, and cuts the torn tails of what is in it. */
+  /**
+   * Opens a spool, makes its directory, and cuts the torn tails of what is in it, which is nobody's until `own` says whose.
+   *
+   * @param share_percent what one owner may have of what is its own or free, in hundredths
+   */
   static async open(
     directory: string,
     limit_bytes: number,
+    share_percent = 100,
   ): Promise<{
     readonly spool: Spool;
     readonly recovered: readonly RecoveredPart[];
     readonly strays: readonly StrayEntry[];
   }> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const spool = new Spool(directory, limit_bytes);
+    const spool = new Spool(directory, limit_bytes, share_percent);
+    const nobodys = spool.share(nobody);
     const recovered: RecoveredPart[] = [];
     const { folders, strays } = await captureFolders(directory);
     for (const capture_id of folders) {
@@ -70,7 +84,7 @@ export class Spool {
         // Of a file with sums those say what of it is good, also behind what is damaged.
         const leave = existsSync(`${path}.sums`);
         const file = recoverIfReadable(path, leave);
-        spool.budget.occupy(file.file_bytes + (leave ? file.cut_bytes : 0));
+        nobodys.occupy(file.file_bytes + (leave ? file.cut_bytes : 0));
         recovered.push({ capture_id, part, path, ...file });
       }
     }
@@ -86,8 +100,34 @@ export class Spool {
     return join(this.directory, capture_id, `${part}${suffix}`);
   }
 
-  /** Makes a part's file. Throws `spool_write_failed`, also where there is one already. */
-  async create(capture_id: string, part: string): Promise<SpoolFile> {
+  /** What one owner, an account, has in the spool; without a name, what is nobody's. */
+  share(owner: string | undefined): SpoolShare {
+    const key = owner ?? nobody;
+    const known = this.#shares.get(key);
+    if (known !== undefined) return known;
+    const share = new SpoolShare(this.budget);
+    this.#shares.set(key, share);
+    return share;
+  }
+
+  /** How much of what it could have the owner has that has most of that, in hundredths. */
+  get most_percent(): number {
+    return Math.max(0, ...[...this.#shares.values()].map((share) => share.used_percent));
+  }
+
+  /** Says whose a file is that was there when the spool was opened: from now on it counts as this one's. */
+  own(capture_id: string, part: string, owner: string | undefined): void {
+    const path = this.path(capture_id, part);
+    const [share, before] = [this.share(owner), this.#owners.get(path) ?? this.share(nobody)];
+    if (share === before) return;
+    const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    before.release(bytes);
+    share.occupy(bytes);
+    this.#owners.set(path, share);
+  }
+
+  /** Makes a part's file, which counts as its owner's. Throws `spool_write_failed`, also where there is one already. */
+  async create(capture_id: string, part: string, owner?: string): Promise<SpoolFile> {
     const path = this.path(capture_id, part);
     const directory = join(this.directory, capture_id);
     let handle: FileHandle;
@@ -100,7 +140,9 @@ export class Spool {
     const named = syncDirectory(directory).then(() => syncDirectory(this.directory));
     // Heard by whoever awaits it.
     named.catch(() => undefined);
-    return { path, handle, named, giveBack: (bytes) => this.budget.release(bytes) };
+    const share = this.share(owner);
+    this.#owners.set(path, share);
+    return { path, handle, named, share, giveBack: (bytes) => share.release(bytes) };
   }
 
   /** Removes a part's file and gives its bytes back to the budget. No error where there is none. */
@@ -112,7 +154,8 @@ export class Spool {
     );
     if (size === undefined) return;
     await rm(path);
-    this.budget.release(size);
+    (this.#owners.get(path) ?? this.share(nobody)).release(size);
+    this.#owners.delete(path);
     // Stays where others have files in it.
     await rmdir(join(this.directory, capture_id)).catch(() => undefined);
   }

@@ -22,7 +22,7 @@ test('counts over threads, without losing a byte', async () => {
   const path = new URL('spool_budget.ts', import.meta.url).href;
   const script = `const { parentPort, workerData } = require('node:worker_threads');
     import(${JSON.stringify(path)}).then(({ SpoolBudget }) => {
-      const budget = new SpoolBudget(workerData.limit_bytes, workerData.shared);
+      const budget = new SpoolBudget(workerData.limit_bytes, 100, workerData.shared);
       let got = 0;
       for (let granted = budget.reserve(7); granted > 0; granted = budget.reserve(7)) got += granted;
       parentPort.postMessage(got);

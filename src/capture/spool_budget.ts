@@ -5,10 +5,13 @@
 export class SpoolBudget {
   readonly shared: SharedArrayBuffer;
   readonly limit_bytes: number;
+  readonly share_percent: number;
   readonly #used: BigInt64Array;
 
-  constructor(limit_bytes: number, shared: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+  /** @param share_percent what one account may have of what is its own or free, in hundredths; see `SpoolShare` */
+  constructor(limit_bytes: number, share_percent = 100, shared: SharedArrayBuffer = new SharedArrayBuffer(8)) {
     this.limit_bytes = limit_bytes;
+    this.share_percent = share_percent;
     this.shared = shared;
     this.#used = new BigInt64Array(shared);
   }

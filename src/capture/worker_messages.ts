@@ -7,7 +7,7 @@ import type { RunEnd } from './run_end.ts';
 
 /** What every ring of a worker shares: given at its start. */
 export interface WorkerData {
-  readonly budget: { readonly shared: SharedArrayBuffer; readonly limit_bytes: number };
+  readonly budget: { readonly shared: SharedArrayBuffer; readonly limit_bytes: number; readonly share_percent: number };
   /** Memory of `OwnTrafficBoard`: what no capture has. */
   readonly own: SharedArrayBuffer;
 }
@@ -39,6 +39,8 @@ export type ToRing =
       readonly limits: RecordLimits;
       readonly time_limit_ms: number;
       readonly leave_out_earlier: boolean;
+      /** Memory of `SpoolShare`: what the capture's owner has in the spool. */
+      readonly share: SharedArrayBuffer;
       /** An empty file, open for writing; it stays the sender's. */
       readonly descriptor: number;
     };

@@ -53,7 +53,11 @@ childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, listene
   if (identity.trouble !== undefined) warn(identity.trouble, 'at the start');
   const [spool_directory, samples_directory] = [join(directory, 'spool'), join(directory, 'samples')];
   const budgets = await diskBudgets(spool_directory, samples_directory);
-  const { spool, recovered, strays } = await Spool.open(spool_directory, settings.spool_bytes ?? budgets.spool_bytes);
+  const { spool, recovered, strays } = await Spool.open(
+    spool_directory,
+    settings.spool_bytes ?? budgets.spool_bytes,
+    settings.limits.spool_share,
+  );
   const memory = memoryBudgets(settings.memory_bytes, memoryOfHost());
   const compiler = createFilterCompiler({ limits: new LimitCounts(settings.limits) });
   const own = new OwnTrafficBoard();

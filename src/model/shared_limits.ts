@@ -9,7 +9,7 @@ export interface SharedLimit {
   readonly what: string;
   readonly of: LimitOf;
   /** `1`: a count. */
-  readonly unit: '1' | 'bytes' | '1/minute' | 'seconds';
+  readonly unit: '1' | '%' | 'bytes' | '1/minute' | 'seconds';
   readonly fallback: number;
   /** Least and most that the setting takes. */
   readonly range: readonly [least: number, most: number];
@@ -155,6 +155,15 @@ const table = {
     setting: 'DISK_FREE_BYTES',
     help: 'with less free on the disk of the data directory, no new capture or bucket is taken',
     answer: 'disk_floor',
+  spool_share: {
+    what: 'of the disk for undelivered captures that it has or that is free, on each sensor, in percent',
+    of: 'account',
+    unit: '%',
+    fallback: 75,
+    range: [1, 100],
+    setting: 'SPOOL_SHARE',
+    help: "what one account's undelivered captures may take of the spool, in hundredths of what they take and what is free",
+    answer: 'spool_share_full',
   },
   requests: {
     what: 'creates and lists of captures being answered',

@@ -94,6 +94,8 @@ export function runPart(
 ): PartRunner {
   const { spool, engine, compiler, sender, clock, outbox } = deps;
   const capture_id = first.capture_id;
+  const share = spool.share(first.account);
+  if (left !== undefined) spool.own(capture_id, interfaceName, first.account);
   const paths = partPaths(spool.directory, capture_id, interfaceName);
   const context = `capture ${capture_id} on ${interfaceName}`;
   const forgotten = new AbortController();
@@ -167,7 +169,7 @@ export function runPart(
     const stop = wantedStop ?? assignment.stop;
     if (stop !== undefined) {
       await save({});
-      await writeEmptyPart(spool, capture_id, interfaceName);
+      await writeEmptyPart(spool, capture_id, interfaceName, first.account);
       await save({ phase: 'ended', packets: 0n, bytes: 0n, dropped: 0n, stop_reason: stop });
       return undefined;
     }
@@ -205,6 +207,7 @@ export function runPart(
     const part = await ring.arm({
       capture_id,
       part: interfaceName,
+      ...(first.account === undefined ? {} : { owner: first.account }),
       program: compiled.program,
       time_limit_ms: time_limit_s * 1000,
       ...(packet_limit === undefined ? {} : { packet_limit }),
@@ -286,12 +289,12 @@ export function runPart(
   };
 
   const countCopy = (file_bytes: number): void => {
-    spool.budget.occupy(file_bytes);
+    share.occupy(file_bytes);
     copies_bytes += file_bytes;
   };
   /** They are gone, or nobody's any more. */
   const forgetCopies = (): void => {
-    spool.budget.release(copies_bytes);
+    share.release(copies_bytes);
     copies_bytes = 0;
   };
 
@@ -304,7 +307,7 @@ export function runPart(
     await leniently(async () => await removeSorted(paths));
     // Runs, and the file that is made of them.
     const wanted_bytes = 2 * from.file_bytes;
-    const granted_bytes = spool.budget.reserve(wanted_bytes);
+    const granted_bytes = share.reserve(wanted_bytes);
     let kept_bytes = 0;
     try {
       if (granted_bytes === wanted_bytes) {
@@ -315,7 +318,7 @@ export function runPart(
         });
       }
     } finally {
-      spool.budget.release(granted_bytes - kept_bytes);
+      share.release(granted_bytes - kept_bytes);
       copies_bytes += kept_bytes;
     }
     // Without room for a copy it takes longer to send, and that is all.

@@ -48,6 +48,12 @@ export const captureFaults = {
     retry: 'no',
     text: 'The spool is full ({used_bytes} of {limit_bytes} bytes): the capture ended here.',
   },
+  spool_share_full: {
+    code: 1860,
+    status: 500,
+    retry: 'no',
+    text: 'What this account has captured and not delivered yet takes {used_bytes} bytes of a sensor, and may take {limit_bytes} (EDGETAP_SPOOL_SHARE): the capture ended here.',
+  },
   spool_write_failed: { code: 1508, status: 500, retry: 'no', text: 'Writing to the spool failed: {reason}' },
   workers_exhausted: {
     code: 1509,
