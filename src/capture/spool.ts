@@ -39,6 +39,8 @@ export interface SpoolFile {
 export class Spool {
   readonly directory: string;
   readonly budget: SpoolBudget;
+  /** Captures that were ended because their owner's share was used up. */
+  shares_refused = 0;
   readonly #shares = new Map<string, SpoolShare>();
   /** Whose each file is. */
   readonly #owners = new Map<string, SpoolShare>();

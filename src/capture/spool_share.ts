@@ -57,8 +57,8 @@ export class SpoolShare {
 
   /** Why it gets no more: the spool is full, or its share of it. */
   fullFault(): Fault {
-    const { used_bytes, limit_bytes } = this.#budget;
-    if (used_bytes >= limit_bytes) return fault('spool_full', { used_bytes, limit_bytes });
+    const { used_bytes, limit_bytes, share_percent } = this.#budget;
+    if (share_percent === 100 || used_bytes >= limit_bytes) return fault('spool_full', { used_bytes, limit_bytes });
     return fault('spool_share_full', { used_bytes: this.used_bytes, limit_bytes: this.limit_bytes });
   }
 }

@@ -20,6 +20,7 @@ import { createPartDelivery } from './delivery/part_delivery.ts';
 import { createEstimates } from './estimate/estimates.ts';
 import { tryWriting } from '../db/try_writing.ts';
 import { FleetWatch } from './fleet/fleet_watch.ts';
+import { SpoolShares } from './fleet/spool_shares.ts';
 import { sayGoodBye } from './fleet/say_good_bye.ts';
 import { answerSensor } from './fleet/answer_sensor.ts';
 import { createLookbackRunner } from './lookback/lookback_runner.ts';
@@ -98,6 +99,7 @@ export function startControl(parts: ControlParts): RunningControl {
   };
   const watch = new FleetWatch(() => db.clock.now());
   const buckets = createCaptureBuckets(db, parts.openOwnership, buckets_open_max);
+  const shares = new SpoolShares(parts.limits);
   const refusals = new RefusalRate(parts.limits, () => performance.now());
   const shared = { ...parts, warn, watch, buckets, refusals, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
@@ -151,7 +153,7 @@ export function startControl(parts: ControlParts): RunningControl {
   };
   bus.serve(async (request) => {
     try {
-      return await answerSensor({ db, keeper, delivery, watch, aside, warn }, request);
+      return await answerSensor({ db, keeper, delivery, watch, aside, shares, warn }, request);
     } catch (error) {
       if (!(error instanceof FaultError)) parts.crash(error);
       throw error;

@@ -155,6 +155,7 @@ const table = {
     setting: 'DISK_FREE_BYTES',
     help: 'with less free on the disk of the data directory, no new capture or bucket is taken',
     answer: 'disk_floor',
+  },
   spool_share: {
     what: 'of the disk for undelivered captures that it has or that is free, on each sensor, in percent',
     of: 'account',

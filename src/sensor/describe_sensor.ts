@@ -35,6 +35,7 @@ export function describeSensor(parts: {
       ...(parts.serves_all ? { serves_all: true } : {}),
       spool_used_bytes: BigInt(budget.used_bytes),
       spool_limit_bytes: BigInt(budget.limit_bytes),
+      spool_shares: { used_percent: spool.most_percent, refused: spool.shares_refused },
       set_aside: toldOf(parts.setAside()),
       samples: [
         ...samples.status().interfaces.flatMap((one) => {

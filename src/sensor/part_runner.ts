@@ -238,6 +238,7 @@ export function runPart(
   const finish = async (part: Part): Promise<void> => {
     const end = await part.ended;
     running = undefined;
+    if (end.error?.name === 'spool_share_full') spool.shares_refused += 1;
     await note({ phase: 'ended', ...endOf(end, interfaceName), file_bytes: end.file_bytes });
     if (end.file_bytes < pcapHeaderBytes) {
       nothing = end.error ?? fault('part_file_damaged', { path: part.path, reason: 'it is empty' });

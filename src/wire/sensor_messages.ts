@@ -46,6 +46,13 @@ const Heartbeat = Type.Object({
   rings_max: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 })),
   /** It serves whatever interface comes: one that comes while a capture runs is taken into it. */
   serves_all: Type.Optional(Type.Boolean()),
+  /** Of the accounts' shares of its spool: the fullest, in hundredths of what it may grow to, and the captures that such a share has ended. */
+  spool_shares: Type.Optional(
+    Type.Object({
+      used_percent: Type.Number({ minimum: 0, maximum: 100 }),
+      refused: Type.Integer({ minimum: 0, maximum: 2 ** 53 }),
+    }),
+  ),
   /** What it keeps for a person to look at. */
   set_aside: Type.Optional(Type.Array(FaultValue, { maxItems: limits.set_aside_told_max })),
 });

@@ -13,6 +13,7 @@ import type { PartDelivery } from '../delivery/part_delivery.ts';
 import type { SetAside } from '../set_aside.ts';
 import { assignmentsOf } from './assignments_of.ts';
 import { type FleetWatch, name_held_ns } from './fleet_watch.ts';
+import type { SpoolShares } from './spool_shares.ts';
 
 /** What answering sensors takes. */
 export interface SensorDesk {
@@ -22,6 +23,8 @@ export interface SensorDesk {
   readonly watch: FleetWatch;
   /** Where what is set aside is told. */
   readonly aside?: SetAside;
+  /** What sensors say of the shares of their spools. */
+  readonly shares?: SpoolShares;
   /** The operator is told. */
   warn?(fault: Fault, context: string): void;
 }
@@ -88,10 +91,11 @@ async function settleName(
 }
 
 async function heartbeat(
-  { db, watch, aside }: SensorDesk,
+  { db, watch, aside, shares }: SensorDesk,
   request: Extract<SensorRequest, { kind: 'heartbeat' }>,
 ): Promise<ControlReply> {
   aside?.tell(request.sensor, request.set_aside ?? []);
+  if (request.spool_shares !== undefined) shares?.hear(request.sensor, request.epoch, request.spool_shares);
   const { sensor_id, sensor, colo, epoch, version, interfaces, samples, spool_used_bytes, spool_limit_bytes } = request;
   const { rings_max, serves_all } = request;
   const last_heard = await db.now();
