@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { findSetpriv, processCapabilities, setpriv_nothing } from './process_capabilities.ts';
 import { processTime } from './process_time.ts';
 import { systemErrorText } from './system_error_text.ts';
 import type { CompileRequest, CompilerMessage } from './compiler_child_messages.ts';
@@ -104,9 +105,11 @@ export class CompilerChild {
 async function start(child_program: string, ended: () => void): Promise<Started> {
   let child: ChildProcess;
   try {
+    const [command = process.execPath, ...before] = withoutCapabilities();
     child = fork(child_program, [], {
       env: {},
-      execArgv: [],
+      execPath: command,
+      execArgv: before,
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -124,6 +127,13 @@ async function start(child_program: string, ended: () => void): Promise<Started>
   child.kill('SIGKILL');
   if (said.kind === 'broken') return { kind: 'ended', reason: said.reason };
   return unstarted('reason' in said ? said.reason : 'it did not start');
+}
+
+/** The command that becomes Node without the capabilities of this process, where that can be; see `setprivOptions`. */
+function withoutCapabilities(): readonly string[] {
+  const { permitted, no_new_privileges } = processCapabilities();
+  const setpriv = permitted !== 0n && no_new_privileges ? findSetpriv() : undefined;
+  return setpriv === undefined ? [] : [setpriv, ...setpriv_nothing, process.execPath];
 }
 
 /** A process that gets processor time is on its way: a busy machine takes longer. */

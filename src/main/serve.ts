@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
+import { findSetpriv, setprivOptions } from '../libpcap/process_capabilities.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import { createLogger } from './create_logger.ts';
 import { holdDirectory } from './hold_directory.ts';
@@ -8,7 +9,8 @@ import { makeDirectory } from './make_directory.ts';
 import { readTokenFiles } from './read_token_files.ts';
 import { readServeSettings } from './settings.ts';
 import { standardOutput } from './standard_output.ts';
-import { supervise } from './supervise.ts';
+import { controlCapabilities, whyPrivileged } from './shed_privileges.ts';
+import { type ChildName, supervise } from './supervise.ts';
 import { welcome } from './welcome.ts';
 
 /**
@@ -26,7 +28,9 @@ export async function serve(told: Readonly<Record<string, string | undefined>>):
   const held = holdDirectory(settings.data_dir, 'serve', 0);
   const logger = createLogger('serve', settings.log_level);
   const ended = Promise.withResolvers<undefined>();
-  const supervisor = supervise(settings, logger);
+  const { confined, why } = confinement(process.argv.slice(3), process.env);
+  if (why !== undefined) logger.info(`control, sensor and compilers keep all privileges: ${why}`);
+  const supervisor = supervise(settings, logger, confined);
   const { out } = standardOutput();
   let asked_at: number | undefined;
   const ask = (): void => {
@@ -56,6 +60,23 @@ export async function serve(told: Readonly<Record<string, string | undefined>>):
     await supervisor.shutDown();
     held.release();
   }
+}
+
+/** How the children are started with less than this process may do; where they are not, why. */
+function confinement(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly confined?: Readonly<Record<ChildName, readonly string[]>>; readonly why?: string } {
+  const why = whyPrivileged(args, env);
+  const setpriv = findSetpriv();
+  if (why !== undefined) return { why };
+  if (setpriv === undefined) return { why: 'setpriv of util-linux is not there' };
+  return {
+    confined: {
+      control: [setpriv, ...setprivOptions(controlCapabilities(args, env))],
+      sensor: [setpriv, ...setprivOptions(['net_raw'])],
+    },
+  };
 }
 
 /**

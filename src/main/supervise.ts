@@ -74,8 +74,14 @@ interface Child {
 /**
  * Starts both children and keeps them running: one that dies is started again, at once the first time, with growing
  * pauses where it does not come to work.
+ *
+ * @param confined for each child the command, with its arguments, that becomes its program with less than this process may do
  */
-export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
+export function supervise(
+  settings: ServeSettings,
+  logger: Logger,
+  confined: Readonly<Record<ChildName, readonly string[]>> | undefined,
+): Supervisor {
   const relay = createRelay();
   const children: Record<ChildName, Child> = {
     control: { failures: 0, first: Promise.withResolvers() },
@@ -115,7 +121,7 @@ export function supervise(settings: ServeSettings, logger: Logger): Supervisor {
       const { message } = fault('process_unstarted', { name, reason: systemErrorText(error) });
       if (!ending) again(name, `is not there: ${message}`, {});
     };
-    const forked = forkChild(programs[name], settings);
+    const forked = forkChild(programs[name], settings, confined?.[name]);
     if (forked.process === undefined) {
       unstarted(forked.error);
       return;
@@ -255,14 +261,17 @@ async function isOver(what: Promise<unknown>, limit_ms: number): Promise<boolean
 function forkChild(
   program: URL,
   settings: ServeSettings,
+  confined: readonly string[] | undefined,
 ): { readonly process: ChildProcess } | { readonly process?: undefined; readonly error: unknown } {
   try {
     const process_id = String(process.pid);
+    const [command = process.execPath, ...before] = confined === undefined ? [] : [...confined, process.execPath];
     return {
       process: fork(program, [process_id], {
         serialization: 'advanced',
         stdio: child_stdio,
-        execArgv: [...process.execArgv, ...worker_options, ...memory_options],
+        execPath: command,
+        execArgv: [...before, ...process.execArgv, ...worker_options, ...memory_options],
         env: { ...compileCache(settings), ...memory_environment, ...childEnvironment(process.env, settings.data_dir) },
       }),
     };
