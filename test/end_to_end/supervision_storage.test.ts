@@ -94,7 +94,7 @@ async function expectWell(served: Served, destination_conf: string): Promise<voi
 }
 
 test('a full spool ends a capture with that reason and all that it had room for, and is empty after it', async () => {
-  const served = await start(1, { env: { EDGETAP_SPOOL_BYTES: '3000000' } });
+  const served = await start(1, { env: { EDGETAP_SPOOL_BYTES: '3000000', EDGETAP_SPOOL_SHARE: '100' } });
   const destination_conf = await provedFileBucket(served);
   const id = await running(served, destination_conf);
   traffic[0]?.burst(4000);
