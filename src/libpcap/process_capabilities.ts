@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 
 /** What a process may do beyond others of its user (capabilities(7)), as `/proc/PID/status` has it. */
 export interface ProcessCapabilities {
@@ -26,9 +25,8 @@ export function processCapabilities(status = readFileSync('/proc/self/status', '
 }
 
 /** Where setpriv(1) of util-linux is; undefined where it is missing. */
-export function findSetpriv(path = process.env['PATH'] ?? ''): string | undefined {
-  const directories = [...path.split(':').filter((one) => one.startsWith('/')), '/usr/bin', '/bin'];
-  return directories.map((one) => join(one, 'setpriv')).find((one) => existsSync(one));
+export function findSetpriv(): string | undefined {
+  return ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 }
 
 /** Bits of some capabilities. */

@@ -58,7 +58,7 @@ export function whyPrivileged(args: readonly string[], env: Values): string | un
 }
 
 /** What the supervisor is to have. */
-export function supervisorCapabilities(args: readonly string[], env: Values): readonly CapabilityName[] {
+function supervisorCapabilities(args: readonly string[], env: Values): readonly CapabilityName[] {
   return [...handed_down, ...controlCapabilities(args, env)];
 }
 
