@@ -29,8 +29,10 @@ export interface ChildWorld<Settings> {
   readonly crash: (error: unknown) => never;
   /** What the supervisor has said of the sensor's process: why it is not there; undefined where it is. */
   readonly sensorTrouble: () => string | undefined;
-  /** Where edgetap listens, once the supervisor has said it. */
-  readonly listeners: Promise<readonly Listener[]>;
+  /** Resolves once the supervisor has said where edgetap listens. */
+  readonly toldListeners: Promise<undefined>;
+  /** Where it listens, as it was said last. */
+  readonly listeners: () => readonly Listener[];
   /** Fires when the work is to end, also while it is only beginning. */
   readonly ending: AbortSignal;
 }
@@ -56,7 +58,8 @@ export function childProcess<Settings extends SensorSettings | ServeSettings>(
   let logger = createLogger(name, 'info');
   let work: Promise<ChildWork> | undefined;
   let sensor_trouble: string | undefined;
-  const listeners = Promise.withResolvers<readonly Listener[]>();
+  const told_listeners = Promise.withResolvers<undefined>();
+  let listeners: readonly Listener[] = [];
   const crash = (error: unknown): never => {
     // A thread that hangs would keep it from exiting.
     guard.endWithin(end_s);
@@ -91,7 +94,8 @@ export function childProcess<Settings extends SensorSettings | ServeSettings>(
         logger,
         crash,
         sensorTrouble: () => sensor_trouble,
-        listeners: listeners.promise,
+        toldListeners: told_listeners.promise,
+        listeners: () => listeners,
         ending: ending.signal,
       });
       say({ edgetap: 'child', kind: 'ready', details: (await work).details }, () => undefined);
@@ -121,7 +125,10 @@ export function childProcess<Settings extends SensorSettings | ServeSettings>(
     if (message.kind === 'shut_down') end().catch(crash);
     if (message.kind === 'hurry') hurry.abort();
     if (message.kind === 'sensor_process') sensor_trouble = message.trouble;
-    if (message.kind === 'listeners') listeners.resolve(message.listeners);
+    if (message.kind === 'listeners') {
+      listeners = message.listeners;
+      told_listeners.resolve(undefined);
+    }
     if (message.kind === 'ask_troubles') tellTroubles().catch(crash);
     if (message.kind === 'reload')
       void work?.then(

@@ -29,7 +29,7 @@ import { diskBudgets } from './disk_budgets.ts';
 import { holdDirectory } from './hold_directory.ts';
 import { intakeSocket } from './intake_socket.ts';
 import { makeDirectory } from './make_directory.ts';
-import { type Listener, ownPorts } from './own_ports.ts';
+import { ownPorts } from './own_ports.ts';
 import { memoryBudgets, memoryOfHost } from './memory_budgets.ts';
 import { sensorIdentity } from './sensor_identity.ts';
 import type { SensorSettings } from './settings.ts';
@@ -41,7 +41,7 @@ const known_ms = 20_000;
 /** Uploads come from so many ports, which captures leave out. */
 const upload_ports = 32;
 
-childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, listeners, ending }) => {
+childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, toldListeners, listeners, ending }) => {
   const warn = warnBy(logger);
   // From the first moment: what control says before the sensor can answer waits here.
   const link = busLink();
@@ -102,11 +102,11 @@ childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, listene
     warn,
   });
   // Nothing is captured before it is known what is edgetap's own.
-  const never = new Promise<readonly Listener[]>((resolve) => {
-    ending.addEventListener('abort', () => resolve([]), { once: true });
+  const over = new Promise<void>((resolve) => {
+    ending.addEventListener('abort', () => resolve(), { once: true });
   });
-  const listening = await Promise.race([listeners, never]);
-  const writeOwn = (): boolean => own.write(ownPorts(listening, uploads, hostAddresses()));
+  await Promise.race([toldListeners, over]);
+  const writeOwn = (): boolean => own.write(ownPorts(listeners(), uploads, hostAddresses()));
   writeOwn();
   const lookForOwn = (): void => {
     try {

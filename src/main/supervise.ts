@@ -291,8 +291,10 @@ function withPort(settings: ServeSettings, port: number | undefined): ServeSetti
 }
 
 /** Where control is going to listen; undefined where only the system knows. */
-function listenersOf({ listen: { host, port } }: ServeSettings): readonly Listener[] | undefined {
-  return isIP(host) === 0 || port === 0 ? undefined : [{ address: host, port }];
+function listenersOf({ listen, metrics_listen }: ServeSettings): readonly Listener[] | undefined {
+  const all = metrics_listen === undefined ? [listen] : [listen, metrics_listen];
+  if (all.some(({ host, port }) => isIP(host) === 0 || port === 0)) return undefined;
+  return all.map(({ host, port }) => ({ address: host, port }));
 }
 
 function tell(child: ChildProcess, message: ToChild): void {

@@ -41,7 +41,14 @@ type Connected = (error: Error | null, socket: Duplex) => void;
  * kept alive and reused. Proxies of the environment are not used, and agents never follow redirects.
  */
 export function guardedAgents(options: GuardOptions): GuardedAgents {
-  const { policy, refused = (): void => undefined, resolve = resolveBySystem, ca, local_ports, conceals = false } = options;
+  const {
+    policy,
+    refused = (): void => undefined,
+    resolve = resolveBySystem,
+    ca,
+    local_ports,
+    conceals = false,
+  } = options;
   const own =
     local_ports === undefined
       ? { sockets_max }
