@@ -13,7 +13,12 @@ export function faultsOf(error: unknown, request: FastifyRequest): readonly [Fau
   if (error instanceof FaultError) {
     return kindOf(error.faults[0]).status === 500 ? [internal(request)] : error.faults;
   }
-  if (!(error instanceof Error) || !('code' in error)) return [internal(request)];
+  if (!(error instanceof Error)) return [internal(request)];
+  if (isNoFile(error)) {
+    const path = (request.url.split('?', 1)[0] ?? '').slice(0, 200);
+    return [fault('route_unknown', { method: request.method, path })];
+  }
+  if (!('code' in error)) return [internal(request)];
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return [fault('body_too_large', { limit_bytes: limits.body_max_bytes })];
@@ -32,6 +37,12 @@ export function faultsOf(error: unknown, request: FastifyRequest): readonly [Fau
     default:
       return [refusedByFastify(error) ? fault('request_malformed', { reason: error.message }) : internal(request)];
   }
+}
+
+/** What serves the files of the pages says that there is no such file, or that its path leads out of them. */
+function isNoFile(error: Error): boolean {
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  return !('code' in error && String(error.code).startsWith('FST_ERR_')) && [400, 403, 404].includes(Number(status));
 }
 
 /** What Fastify refuses and has no case of its own here: its statuses below 500 are the client's doing. */

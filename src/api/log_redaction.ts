@@ -12,6 +12,10 @@ export function redactSecrets(text: string): string {
   return text.replace(secretParameters, `$1${censor}`).replace(bearer, `$1${censor}`).replace(userInfo, `$1${censor}@`);
 }
 
+/** A client may have a say in what an error tells. */
+const message_max_chars = 1000;
+const stack_max_chars = 4000;
+
 interface LoggedError {
   readonly type: string;
   readonly message: string;
@@ -29,8 +33,8 @@ export function loggedError(error: unknown, depth = 0): LoggedError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return {
     type: error.name,
-    message: redactSecrets(error.message),
-    ...(error.stack === undefined ? {} : { stack: redactSecrets(error.stack) }),
+    message: redactSecrets(error.message.slice(0, message_max_chars)),
+    ...(error.stack === undefined ? {} : { stack: redactSecrets(error.stack.slice(0, stack_max_chars)) }),
     ...(code === undefined ? {} : { code }),
     ...(error.cause === undefined || depth === 5 ? {} : { cause: loggedError(error.cause, depth + 1) }),
   };
