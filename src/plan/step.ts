@@ -1,6 +1,7 @@
 import { isFinal, type Status } from '../model/status.ts';
 import type { CaptureEvent } from './capture_event.ts';
 import type { CaptureState, Effect, Step } from './capture_state.ts';
+import { judgeSilence } from './judge_silence.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { settleFull } from './settle_full.ts';
 import { takeDiscard } from './take_discard.ts';
@@ -27,7 +28,9 @@ export function step(state: CaptureState, event: CaptureEvent, times: MachineTim
   }
   let current = go(state, takeFull(state, event, times));
   for (;;) {
-    const next = settleFull(current, event.at, times);
+    // Whatever status it comes to, silence is judged in that one too: the same tick again changes nothing.
+    const silence = event.kind === 'tick' ? judgeSilence(current, event.at, event.heard, times) : undefined;
+    const next = settleFull(current, event.at, times) ?? silence;
     if (next === undefined) return { state: current, effects };
     current = go(current, next);
   }

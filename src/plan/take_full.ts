@@ -8,6 +8,7 @@ import { earlier } from './earlier.ts';
 import { giveUpPasts } from './give_up_pasts.ts';
 import type { MachineTimes } from './machine_times.ts';
 import { joinParts } from './join_parts.ts';
+import { judgeSilence } from './judge_silence.ts';
 import { isWhole, partialReasons } from './partial_reasons.ts';
 import { seconds } from './seconds.ts';
 import { sensorsOf } from './sensors_of.ts';
@@ -230,7 +231,6 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
   const armTimeout = `did not begin within ${times.arm_timeout_s} s`;
   const over = record.deadline !== undefined && at > record.deadline + seconds(times.conversion_wait_s);
   const heardOf = ({ sensor }: PartRecord): bigint => heard.get(sensor) ?? 0n;
-  const isSilent = (part: PartRecord): boolean => heardOf(part) < at - seconds(times.unknown_after_s);
   const { stop_requested: stopped } = record;
   let parts: readonly PartRecord[] = state.parts.map((part): PartRecord => {
     if (part.phase !== 'assigned') return part;
@@ -249,17 +249,7 @@ function takeTick(state: CaptureState, at: bigint, heard: ReadonlyMap<string, bi
     );
   }
   if (over) parts = giveUpPasts({ record, parts }, `its samples could not be had within ${times.conversion_wait_s} s`);
-  const awaited = parts.filter((part) => part.phase === 'armed' || part.phase === 'ended');
-  const silent = awaited.length > 0 && awaited.every(isSilent);
-  const changed = { record, parts };
-  if (silent && (record.status === 'running' || record.status === 'conversion_pending')) {
-    return keep({ ...changed, record: { ...record, status: 'unknown' } });
-  }
-  if (!silent && record.status === 'unknown') {
-    const capturing = parts.some((part) => part.phase === 'armed');
-    return keep({ ...changed, record: { ...record, status: capturing ? 'running' : 'conversion_pending' } });
-  }
-  return keep(changed);
+  return judgeSilence({ record, parts }, at, heard, times) ?? keep({ record, parts });
 }
 
 function takeConverted(state: CaptureState, event: Extract<CaptureEvent, { kind: 'converted' }>): Step {

@@ -79,6 +79,28 @@ const anyEvent = fc.oneof(
 );
 
 describe('the keeper', () => {
+  /** One of two parts ends, the other never begins, and then nobody is heard of: the tick that says so comes twice. */
+  const endsAndFallsSilent: [CaptureEvent[], number[]] = [
+    [
+      {
+        kind: 'report',
+        at: 1_800_000_100_000_000_000n,
+        news: {
+          sensor: 's0',
+          interface: 'eth0',
+          phase: 'ended',
+          epoch: 'e1',
+          sequence: 1,
+          packets: 0n,
+          dropped: 1n,
+          stop_reason: 'time_limit',
+        },
+      },
+      { kind: 'tick', at: 1_800_000_400_000_000_000n, heard: new Map() },
+    ],
+    [1],
+  ];
+
   test('has in its database what the machine says, in one transaction or in many, with events repeated', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyEvent, { maxLength: 15 }), fc.array(fc.nat(14)), async (events, again) => {
@@ -98,7 +120,7 @@ describe('the keeper', () => {
           expected.parts.map((part) => part.phase),
         ]);
       }),
-      { numRuns: runs(60) },
+      { numRuns: runs(60), examples: [endsAndFallsSilent] },
     );
   });
 
