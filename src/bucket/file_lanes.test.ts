@@ -111,6 +111,7 @@ test('an owner whose directories all hang has no more than its threads, and nobo
   const all = paths.map(async (path) => await lanes.calls('a', path).open(path, O_WRONLY));
   await allTimeOut(all);
   expect(lanes.stuck).toBe(3);
+  expect([lanes.running, lanes.most_running]).toEqual([3, 3]);
   await expect(lanes.calls('a', '/other').stat(directory)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
   await lanes.calls('b', '/other').stat(directory);
   for (const path of paths) await (await open(path, constants.O_RDWR)).close();

@@ -53,6 +53,17 @@ export class FileLanes {
     this.#bounds = { ...bounds_fallback, ...bounds };
   }
 
+  /** How many calls are under way. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** How many of the owner that has most. */
+  get most_running(): number {
+    const owners = new Set([...this.#lanes.values()].map(({ owner }) => owner));
+    return Math.max(0, ...[...owners].map((owner) => this.#ofOwner(owner, (lane) => lane.running)));
+  }
+
   /** How many threads are taken by calls that took too long. */
   get stuck(): number {
     return this.#overdue;

@@ -120,7 +120,12 @@ childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorT
   const allowed_roots = [directories.buckets];
   const own_roots = [directories.results, directories.staging];
   const signing_keys = signingKeys(keys);
-  const lanes = new FileLanes();
+  const lanes = new FileLanes({
+    threads_max: limits.values.file_calls,
+    per_owner: limits.values.file_calls_of_account,
+  });
+  limits.measure('file_calls', () => lanes.running);
+  limits.measure('file_calls_of_account', () => lanes.most_running);
   /** Users' directories may hang: they have threads of their own. */
   const callsOf = (directory: string): FileCalls =>
     allowedRoot(directory, own_roots) === undefined

@@ -296,6 +296,26 @@ const table = {
     help: "percent of each sensor's memory for rings of captures that one account may take while there are others",
     answer: 'account_rings_taken',
   },
+  file_calls: {
+    what: 'calls on the file systems of `file://` buckets under way',
+    of: 'all',
+    unit: '1',
+    fallback: 16,
+    range: [2, 128],
+    setting: 'FILE_CALLS',
+    help: 'calls on the file systems of file:// buckets under way at one time, each in a thread of its own',
+    answer: 'waits',
+  },
+  file_calls_of_account: {
+    what: 'calls on the file systems of `file://` buckets under way',
+    of: 'account',
+    unit: '1',
+    fallback: 6,
+    range: [1, 128],
+    setting: 'FILE_CALLS_OF_ACCOUNT',
+    help: 'calls on the file systems of file:// buckets of one account under way at one time',
+    answer: 'waits',
+  },
 } as const satisfies Readonly<Record<string, SharedLimit>>;
 
 /** The name of a limit. */
