@@ -29,7 +29,7 @@ export interface ChildWorld<Settings> {
   readonly crash: (error: unknown) => never;
   /** What the supervisor has said of the sensor's process: why it is not there; undefined where it is. */
   readonly sensorTrouble: () => string | undefined;
-  /** Resolves once the supervisor has said where edgetap listens. */
+  /** Resolves once the supervisor has said where edgetap listens; rejects where this process is to end before. */
   readonly toldListeners: Promise<undefined>;
   /** Where it listens, as it was said last. */
   readonly listeners: () => readonly Listener[];
@@ -59,6 +59,8 @@ export function childProcess<Settings extends SensorSettings | ServeSettings>(
   let work: Promise<ChildWork> | undefined;
   let sensor_trouble: string | undefined;
   const told_listeners = Promise.withResolvers<undefined>();
+  // Control waits for nothing of it.
+  told_listeners.promise.catch(() => undefined);
   let listeners: readonly Listener[] = [];
   const crash = (error: unknown): never => {
     // A thread that hangs would keep it from exiting.
@@ -76,6 +78,8 @@ export function childProcess<Settings extends SensorSettings | ServeSettings>(
     const late = (): void => logger.error(`the ${name} process does not end and is killed`);
     setTimeout(late, end_told_ms).unref();
     ending.abort();
+    // One that ends is told no more.
+    told_listeners.reject(new Error('it is to end'));
     // What could not begin has nothing to end.
     const begun = await work?.catch(() => undefined);
     await begun?.shutDown(hurry.signal);
@@ -102,6 +106,8 @@ export function childProcess<Settings extends SensorSettings | ServeSettings>(
       // Now, because a process that is killed writes nothing.
       flushCompileCache();
     } catch (error) {
+      // Whatever it is, it is no reason against a start any more.
+      if (ending.signal.aborted) return;
       // The supervisor tells it, in one line.
       const told = startFault(error);
       logger.debug({ err: error }, told.message);

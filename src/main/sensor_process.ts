@@ -102,10 +102,7 @@ childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, toldLis
     warn,
   });
   // Nothing is captured before it is known what is edgetap's own.
-  const over = new Promise<void>((resolve) => {
-    ending.addEventListener('abort', () => resolve(), { once: true });
-  });
-  await Promise.race([toldListeners, over]);
+  await toldListeners;
   const writeOwn = (): boolean => own.write(ownPorts(listeners(), uploads, hostAddresses()));
   writeOwn();
   const lookForOwn = (): void => {

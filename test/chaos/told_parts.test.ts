@@ -54,7 +54,7 @@ async function isOk(at: Served): Promise<Ready> {
   );
 }
 
-const names = ['database', 'sensors', 'sampling', 'spool', 'disk', 'buckets', 'bus', 'set aside'];
+const names = ['database', 'sensors', 'sampling', 'spool', 'disk', 'buckets', 'descriptors', 'bus', 'set aside'];
 
 describe('readyz', { timeout: 300_000 }, () => {
   test('lists every part, and is ok only where all work; the banner says so, too', async () => {
