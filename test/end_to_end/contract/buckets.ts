@@ -14,7 +14,7 @@ export function bucketsContract(world: () => ContractWorld): void {
       const { edgetap, token, served } = world();
       const account = await edgetap('account', 'create', 'buckets', '--sensors', 'all', '--networks', 'all');
       about = { account, as: await token('write', account) };
-      directory = join(served.data_dir, 'buckets', 'own');
+      directory = join(served.data_dir, 'buckets', account, 'own');
     });
     const list = async (): Promise<readonly Record<string, unknown>[]> =>
       (await world().ask('GET', '/pcaps/ownership', about)).body.result as unknown as Record<string, unknown>[];

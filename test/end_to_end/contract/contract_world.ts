@@ -148,7 +148,8 @@ export async function startContractWorld(): Promise<ContractWorld> {
       return (await promisify(execFile)(program, args, { env })).stdout.trim();
     },
     bucket: async (name, about = {}) => {
-      const directory = join(served.data_dir, 'buckets', name);
+      // Every account but the first has a directory of its own.
+      const directory = join(served.data_dir, 'buckets', about.account ?? '', name);
       mkdirSync(directory, { recursive: true });
       const destination_conf = `file://${directory}`;
       const { filename } = await good('POST', '/pcaps/ownership', { ...about, body: { destination_conf } });

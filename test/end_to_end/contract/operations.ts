@@ -19,7 +19,8 @@ export function operationsContract(world: () => ContractWorld): void {
       expect([health.status, health.body]).toEqual([200, { status: 'ok', reasons: [] }]);
       const ready = await world().ask('GET', '//readyz', { as: null });
       const well = (name: string): unknown => ({ name, ok: true, reasons: [] });
-      const parts = ['database', 'sensors', 'sampling', 'spool', 'disk', 'buckets', 'bus', 'set aside'].map(well);
+      const names = ['database', 'sensors', 'sampling', 'spool', 'disk', 'buckets', 'descriptors', 'bus', 'set aside'];
+      const parts = names.map(well);
       expect([ready.status, ready.body]).toEqual([200, { status: 'ok', reasons: [], parts }]);
     });
 
