@@ -92,7 +92,9 @@ test('agrees with the system on its own interfaces', async () => {
       mac: pair.near.mac,
     });
     expect(found.find(({ ifindex }) => ifindex === tun.ifindex)).toMatchObject({ name: tun.name, arphrd: 65534 });
-    for (const name of Object.keys(networkInterfaces())) expect(found.map((one) => one.name)).toContain(name);
+    // A name that is no UTF-8, as a test beside this one may make it, Node cannot tell.
+    const told = Object.keys(networkInterfaces()).filter((name) => !name.includes('\uFFFD'));
+    for (const name of told) expect(found.map((one) => one.name)).toContain(name);
     expect(interfaceDrops(pair.near)).toBe(0n);
     expect(interfaceDrops({ name: 'no-such-thing', ifindex: 1 })).toBeUndefined();
   } finally {
