@@ -16,7 +16,7 @@ export interface BucketWorld {
   readonly ambient: boolean;
   /** Directories that `file://` may lead into. */
   readonly allowed_roots: readonly string[];
-  /** What reaches the file system of a `file://` directory; by default what edgetap's own are reached by. */
+  /** Gives the file calls for a `file://` directory; by default those for edgetap's own directories. */
   readonly callsOf?: (directory: string) => FileCalls;
   /** The one directory in them that whoever opens the bucket may use; all of them by default. */
   readonly only_below?: string;

@@ -11,7 +11,7 @@ import { type PieceTicket, openTicket } from './signed_ticket.ts';
 /** Where control takes pieces for file buckets and for staging. */
 export const intakePath = '/intake/pieces';
 
-/** So much is written at a time: each call takes a thread. */
+/** The most that one call writes: few large calls cost less than many small ones, because each goes to another thread. */
 const write_bytes = 524_288;
 /** Pieces that are being put at their places: another one for the same place comes after. */
 const placing = new Map<string, Promise<void>>();
@@ -21,7 +21,7 @@ let asides = 0;
 export interface IntakeOptions {
   /** Every root that a signed URL may lead into: the operator's for `file://`, and staging. */
   readonly allowed_roots: readonly string[];
-  /** What reaches the file system of a directory; by default what edgetap's own are reached by. */
+  /** Gives the file calls for a directory; by default those for edgetap's own directories. */
   readonly callsOf?: (directory: string) => FileCalls;
   /** Newest first; a ticket of any of them is good. */
   readonly signing_keys: readonly Uint8Array[];

@@ -41,7 +41,7 @@ export interface S3BucketOptions {
   readonly wall: () => TimeNs;
   readonly waiting: Waiting;
   readonly patience?: Patience;
-  /** A try ends when nothing has been heard for so long. */
+  /** A request is given up when nothing has arrived for this long. */
   readonly silence_ms: number;
 }
 

@@ -102,7 +102,7 @@ export class Spool {
     return join(this.directory, capture_id, `${part}${suffix}`);
   }
 
-  /** What one owner, an account, has in the spool; without a name, what is nobody's. */
+  /** What one account has in the spool; undefined stands for files that belong to no account. */
   share(owner: string | undefined): SpoolShare {
     const key = owner ?? nobody;
     const known = this.#shares.get(key);

@@ -54,6 +54,8 @@ export interface ControlParts {
   readonly application: string;
   /** Names this process in leases. */
   readonly holder: string;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
   /** Returns early, and does not throw, when the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** The operator is told. */
@@ -100,7 +102,7 @@ export function startControl(parts: ControlParts): RunningControl {
   const watch = new FleetWatch(() => db.clock.now());
   const buckets = createCaptureBuckets(db, parts.openOwnership, buckets_open_max);
   const shares = new SpoolShares(parts.limits);
-  const refusals = new RefusalRate(parts.limits, () => performance.now());
+  const refusals = new RefusalRate(parts.limits, parts.monotonic);
   const shared = { ...parts, warn, watch, buckets, refusals, keeper: () => keeper };
   const conversions = createConversionRunner(shared);
   const lookbacks = createLookbackRunner({ ...shared, usage: parts.quotas.usage });
@@ -127,7 +129,7 @@ export function startControl(parts: ControlParts): RunningControl {
     parts.times,
     changes,
   );
-  const downloads = new DownloadAudit({ db, random: parts.random, monotonic: () => performance.now() });
+  const downloads = new DownloadAudit({ db, random: parts.random, monotonic: parts.monotonic });
   const captures = createCaptureControl({
     ...shared,
     downloads,
@@ -213,10 +215,10 @@ export function startControl(parts: ControlParts): RunningControl {
       await keeper.take(
         running.map((record) => ({ capture_id: record.id, events: [{ kind: 'stop', at, cause: 'shutdown' }] })),
       );
-      const until = performance.now() + patience_ms;
+      const until = parts.monotonic() + patience_ms;
       while ((await unfinishedCaptures(db)).length > 0) {
         if (unreachable.aborted) return 'hurried';
-        if (performance.now() >= until) return 'patience_over';
+        if (parts.monotonic() >= until) return 'patience_over';
         await parts.sleep(50, unreachable);
       }
       return 'finished';

@@ -72,7 +72,7 @@ type Order = Omit<CompileRequest, 'id' | 'limit_ms'>;
 const ethernet = 1;
 /** Filters that are kept compiled, some kilobytes each. */
 const kept_max = 64;
-/** Filters that took too long are refused at once for so long, and so many of them: a hundred bytes each. */
+/** How long a filter that took too long to compile is refused without another try, and how many such filters are remembered (about 100 bytes each). */
 const slow_ms = 600_000;
 const slow_max = 4096;
 

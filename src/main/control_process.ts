@@ -209,6 +209,7 @@ childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorT
     // The only one, so that after a restart it goes on with what it held.
     holder: 'serve',
     sleep: wallClock.sleep,
+    monotonic: () => performance.now(),
     warn,
     sensors: [settings.sensor],
     host: [

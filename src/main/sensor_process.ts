@@ -109,7 +109,7 @@ childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, toldLis
     try {
       writeOwn();
     } catch (error) {
-      // As without a file to open: what was own still is.
+      // No file could be opened, for example: the list from before stays in force.
       if (!(error instanceof FaultError)) throw error;
     }
   };

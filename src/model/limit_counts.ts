@@ -33,7 +33,7 @@ export class LimitCounts {
     return fault(answer, { what, limit: this.values[name], setting: `EDGETAP_${setting}`, ...params });
   }
 
-  /** Counts a refusal whose fault is made elsewhere. */
+  /** Counts a refusal for which the caller makes the fault itself. */
   count(name: LimitName): void {
     this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
   }

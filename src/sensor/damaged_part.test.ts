@@ -147,7 +147,7 @@ describe('a complete file of a part, waiting in the spool', () => {
   });
 });
 
-/** The numbers of the packets whose records lie unaltered in their places. */
+/** The numbers of the packets whose records are intact in the file. */
 function intactIn(path: string): readonly number[] {
   const now = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   const before = buildPcap(packets);

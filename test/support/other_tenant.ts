@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Envelope, Served } from './serve.ts';
+import { callApi } from './call_api.ts';
+import type { Served } from './serve.ts';
 
 const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
 const run = promisify(execFile);
@@ -27,21 +28,6 @@ export async function otherTenant(served: Served, name: string): Promise<Served>
     ...served,
     account_id,
     token,
-    call: async (method, path, body) => {
-      const response = await fetch(`${served.url}/client/v4/accounts/${account_id}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      return {
-        status: response.status,
-        headers: response.headers,
-        body: (text === '' ? {} : JSON.parse(text)) as Envelope,
-      };
-    },
+    call: callApi(served.url, { account_id, token }),
   };
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { callApi } from './call_api.ts';
 import { descendants } from './process_tree.ts';
 import { waitFor } from './wait_for.ts';
 
@@ -146,22 +147,7 @@ export async function startServe(options: ServeOptions): Promise<Served> {
     process: child,
     pidOf: (name) => Number(readFileSync(join(data_dir, name, `${name}.pid`), 'utf8')),
     output: () => written,
-    call: async (method, path, body) => {
-      const response = await fetch(`${url}/client/v4/accounts/${account_id}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      return {
-        status: response.status,
-        headers: response.headers,
-        body: (text === '' ? {} : JSON.parse(text)) as Envelope,
-      };
-    },
+    call: callApi(url, { account_id, token }),
     stop: async () => {
       child.kill('SIGTERM');
       await exited;

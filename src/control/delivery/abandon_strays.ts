@@ -13,7 +13,7 @@ export interface StrayDeps {
   readonly db: Database;
   readonly results: Bucket;
   readonly staging: Bucket;
-  /** What reaches the file system of a directory. */
+  /** Gives the file calls for a directory. */
   readonly callsOf: (directory: string) => FileCalls;
   readonly openOwnership: (ownershipId: string) => Promise<Bucket>;
   warn(fault: Fault, context: string): void;
