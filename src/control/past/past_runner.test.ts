@@ -155,7 +155,7 @@ describe('a past', () => {
         '(udp)',
         {
           kind: 'lookback',
-          account: '1'.padStart(32, '0'),
+          account: record.account_id,
           version: 1,
           from: armed_at - 600n * second - 1n,
           to: armed_at - 1n,
