@@ -236,6 +236,16 @@ const table = {
     help: 'downloads under way with one token',
     answer: 'own_share_used',
   },
+  download_checks: {
+    what: 'files being read whole before they are downloaded, in pieces of 8 MB; of each account one',
+    of: 'all',
+    unit: '1',
+    fallback: 3,
+    range: [1, 64],
+    setting: 'DOWNLOAD_CHECKS',
+    help: 'files that are read whole at one time, to find out before a download whether they are what was written; of each account one',
+    answer: 'waits',
+  },
   answer_idle: {
     what: 'seconds without a byte of an answer taken',
     of: 'connection',

@@ -49,7 +49,7 @@ const hold_ms = 500;
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
   const { db, limits } = deps;
   const findView = knownViews(db);
-  const checked = new CheckedVersions();
+  const checked = new CheckedVersions(limits);
   // What takes a millisecond or more of this thread: each account has so many of them between those of the others.
   const { requests: per_owner, requests_waiting: waiting_per_owner } = limits.values;
   const turns = new FairTurns({ total: Number.POSITIVE_INFINITY, per_owner, waiting_per_owner });
@@ -188,6 +188,7 @@ async function download(
       : await readable(spec.destination_conf, async () => await deps.buckets.ofCapture(record));
   const filename = resultName(record);
   const known = { filename, size_bytes, sha256 };
+  const checking = { account_id: record.account_id, checked };
   return {
     filename,
     media_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
@@ -197,8 +198,8 @@ async function download(
     open: async (range) => {
       const body = await seat(by.principal.id, async () =>
         spec.type === 'simple'
-          ? await openResult(bucket, known, range)
-          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checked)),
+          ? await openResult(bucket, known, range, checking)
+          : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checking)),
       );
       await deps.downloads.note(actorOf(by), record.id, filename);
       return body;

@@ -1,34 +1,106 @@
-const kept_max = 4096;
+import { createHash } from 'node:crypto';
+import { FairTurns } from '../../model/fair_turns.ts';
+import type { LimitCounts } from '../../model/limit_counts.ts';
 
-/** Which versions of files have been found to be what was delivered. */
+/** So many versions are remembered of each account: what one downloads makes no other's be read anew. */
+const kept_max = 1024;
+/** So much is read within a turn. */
+const turn_bytes = 8 << 20;
+
+/** A file, as it is now. */
+export interface FileVersion {
+  /** Whose it is. */
+  readonly account_id: string;
+  /** Of the bucket: another one once somebody has written it. */
+  readonly version: string;
+  /** 64 hexadecimal characters. */
+  readonly sha256: string;
+}
+
+/**
+ * Which versions of files have been found to be what was written. Checking takes the disk and the processor for as long as the file is long, so
+ * accounts check in turns of a few megabytes, and each file once for all who ask.
+ */
 export class CheckedVersions {
-  readonly #checked = new Set<string>();
+  /** By account, the one that was used longest ago first. */
+  readonly #checked = new Map<string, Set<string>>();
   readonly #checking = new Map<string, Promise<void>>();
+  readonly #turns: FairTurns;
 
-  /** Has this version been found to have this SHA-256? */
-  has(version: string, sha256: string): boolean {
-    return this.#checked.has(`${version} ${sha256}`);
+  constructor(limits: LimitCounts) {
+    this.#turns = new FairTurns({ total: limits.values.download_checks, per_owner: 1 });
+    limits.measure('download_checks', () => this.#turns.running);
   }
 
-  /** Checks it, once for all who ask at the same time; what `check` throws is thrown to all of them. */
-  async check(version: string, sha256: string, check: () => Promise<void>): Promise<void> {
-    const key = `${version} ${sha256}`;
-    const checking = this.#checking.get(key) ?? this.#begin(key, check);
+  /** Has this version been found to have this SHA-256? */
+  has(file: FileVersion): boolean {
+    const own = this.#checked.get(file.account_id);
+    const key = keyOf(file);
+    if (own?.delete(key) !== true) return false;
+    own.add(key);
+    return true;
+  }
+
+  /**
+   * Checks a file, once for all who ask at the same time; what reading throws is thrown to all of them.
+   *
+   * @param read opens all of it, for the version that is checked
+   * @throws what `other` gives, where it has another SHA-256
+   */
+  async check(file: FileVersion, read: () => Promise<AsyncIterable<Uint8Array>>, other: () => Error): Promise<void> {
+    const key = `${file.account_id} ${keyOf(file)}`;
+    const checking = this.#checking.get(key) ?? this.#begin(key, file, read, other);
     await checking;
   }
 
-  #begin(key: string, check: () => Promise<void>): Promise<void> {
-    const checking = check()
-      .then(() => {
-        this.#checked.add(key);
-        for (const oldest of this.#checked) {
-          if (this.#checked.size <= kept_max) break;
-          this.#checked.delete(oldest);
-        }
-        return undefined;
-      })
-      .finally(() => this.#checking.delete(key));
+  #begin(
+    key: string,
+    file: FileVersion,
+    read: () => Promise<AsyncIterable<Uint8Array>>,
+    other: () => Error,
+  ): Promise<void> {
+    const checking = (async (): Promise<void> => {
+      if ((await this.#digest(file.account_id, read)) !== file.sha256) throw other();
+      this.#remember(file);
+    })().finally(() => this.#checking.delete(key));
     this.#checking.set(key, checking);
     return checking;
   }
+
+  async #digest(account_id: string, read: () => Promise<AsyncIterable<Uint8Array>>): Promise<string> {
+    const inTurn = async <T>(run: () => Promise<T>): Promise<T> => await this.#turns.take(account_id, run, none);
+    const hash = createHash('sha256');
+    // A file that waits to be begun is not open.
+    const chunks = await inTurn(async () => (await read())[Symbol.asyncIterator]());
+    for (let over = false; !over; ) {
+      over = await inTurn(async () => {
+        for (let done = 0; done < turn_bytes; ) {
+          const next = await chunks.next();
+          if (next.done === true) return true;
+          hash.update(next.value);
+          done += next.value.length;
+        }
+        return false;
+      });
+    }
+    return hash.digest('hex');
+  }
+
+  #remember(file: FileVersion): void {
+    const own = this.#checked.get(file.account_id) ?? new Set();
+    this.#checked.set(file.account_id, own.add(keyOf(file)));
+    for (const oldest of own) {
+      if (own.size <= kept_max) break;
+      own.delete(oldest);
+    }
+  }
+}
+
+function keyOf({ version, sha256 }: FileVersion): string {
+  return `${version} ${sha256}`;
+}
+
+/** However many wait: their number is bounded by that of the downloads. */
+function none(): never {
+  throw new TypeError('a check was refused its turn');
 }

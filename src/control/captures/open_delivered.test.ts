@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, expect, test } from 'vitest';
 import type { Bucket } from '../../bucket/bucket.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 import { CheckedVersions } from './checked_versions.ts';
 import { openDelivered } from './open_delivered.ts';
+import type { Checking } from './open_result.ts';
 import { makeTestFileBucket } from './test_file_bucket.ts';
 
 const made = makeTestFileBucket();
@@ -14,6 +17,8 @@ const { directory, bucket } = made;
 const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const length = 3_000_000;
+
+const nothingChecked = (): Checking => ({ account_id: 'a', checked: new CheckedVersions(new LimitCounts(limitFallbacks)) });
 
 /** A delivered file, and what the database keeps of it. */
 async function delivered(bytes = randomBytes(length)): Promise<Parameters<typeof openDelivered>[1]> {
@@ -25,9 +30,9 @@ async function delivered(bytes = randomBytes(length)): Promise<Parameters<typeof
 test.each([0, 24, length])('a file of %s bytes is given as it was delivered, whole or in part', async (size) => {
   const bytes = randomBytes(size);
   const known = await delivered(bytes);
-  expect((await buffer(await openDelivered(bucket, known, undefined, new CheckedVersions()))).equals(bytes)).toBe(true);
+  expect((await buffer(await openDelivered(bucket, known, undefined, nothingChecked()))).equals(bytes)).toBe(true);
   if (size === 0) return;
-  const part = await buffer(await openDelivered(bucket, known, { start: 5, end: 20 }, new CheckedVersions()));
+  const part = await buffer(await openDelivered(bucket, known, { start: 5, end: 20 }, nothingChecked()));
   expect(part.equals(bytes.subarray(5, 21))).toBe(true);
 });
 
@@ -44,7 +49,7 @@ test.each([
   ['replaced by another as long', () => writeFileSync(path, randomBytes(length))],
 ])('one that is %s is not given out, not in part either, and the reason told', async (_, damage) => {
   const known = await delivered();
-  const checked = new CheckedVersions();
+  const checked = nothingChecked();
   await buffer(await openDelivered(bucket, known, { start: 0, end: 0 }, checked));
   damage();
   for (const range of [undefined, { start: 0, end: 9 }]) {
@@ -64,7 +69,7 @@ test('one elsewhere that is another is cut where it is given out, and the reason
       return content;
     },
   };
-  const body = await openDelivered(elsewhere, known, undefined, new CheckedVersions());
+  const body = await openDelivered(elsewhere, known, undefined, nothingChecked());
   let given = 0;
   const read = (async () => {
     for await (const chunk of body as AsyncIterable<Uint8Array>) given += chunk.length;
@@ -83,7 +88,7 @@ test('it is read through once for all who ask, until it is written', async () =>
       return await bucket.readObject(key, range);
     },
   };
-  const checked = new CheckedVersions();
+  const checked = nothingChecked();
   const part = async (): Promise<Buffer> =>
     await buffer(await openDelivered(counted, known, { start: 1, end: 2 }, checked));
   await Promise.all([part(), part(), part()]);
@@ -101,7 +106,7 @@ test.each([
   const known = await delivered();
   damage();
   for (const range of [undefined, { start: 0, end: 9 }]) {
-    await expect(openDelivered(bucket, known, range, new CheckedVersions())).rejects.toThrow(
+    await expect(openDelivered(bucket, known, range, nothingChecked())).rejects.toThrow(
       /bytes and was delivered with 3000000/,
     );
   }

@@ -4,9 +4,8 @@ import type { Bucket, ObjectContent } from '../../bucket/bucket.ts';
 import { FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
 import { objectRange } from './object_range.ts';
-import type { CheckedVersions } from './checked_versions.ts';
 import { download_chunk_bytes } from './download_chunks.ts';
-import type { KnownResult } from './open_result.ts';
+import type { Checking, KnownResult } from './open_result.ts';
 
 /**
  * Opens a full capture's file in its owner's bucket, or a range of it. A file in a directory is compared with what was delivered before any
@@ -19,8 +18,9 @@ export async function openDelivered(
   bucket: Bucket,
   { filename, size_bytes, sha256 }: KnownResult,
   range: ByteRange | undefined,
-  checked: CheckedVersions,
+  checking: Checking,
 ): Promise<Readable> {
+  const { account_id, checked } = checking;
   const changed = (reason: string): FaultError =>
     new FaultError([fault('delivered_changed', { filename, destination: bucket.destination, reason })]);
   const other = changed('it has another SHA-256');
@@ -32,13 +32,14 @@ export async function openDelivered(
   };
   let content = await open(range, download_chunk_bytes);
   const { version } = content;
-  if (version !== undefined && !checked.has(version, sha256)) {
+  if (version !== undefined && !checked.has({ account_id, version, sha256 })) {
     content.body.destroy();
-    await checked.check(version, sha256, async () => {
-      const whole = await open(undefined);
-      if (whole.version !== version) throw changedMeanwhile(whole, changed);
-      for await (const chunk of compared(whole.body, sha256, other)) void chunk;
-    });
+    const whole = async (): Promise<Readable> => {
+      const found = await open(undefined);
+      if (found.version !== version) throw changedMeanwhile(found, changed);
+      return found.body;
+    };
+    await checked.check({ account_id, version, sha256 }, whole, () => other);
     content = await open(range, download_chunk_bytes);
     if (content.version !== version) throw changedMeanwhile(content, changed);
   }

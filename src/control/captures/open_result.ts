@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import type { Bucket, ByteRange as ObjectRange } from '../../bucket/bucket.ts';
+import type { Bucket, ByteRange as ObjectRange, ObjectContent } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
+import type { CheckedVersions } from './checked_versions.ts';
 import { download_chunk_bytes, downloadOf } from './download_chunks.ts';
 import { objectRange } from './object_range.ts';
 
@@ -14,41 +15,67 @@ export interface KnownResult {
   readonly sha256: string;
 }
 
-/** What is longer is read twice: kept for the client, the memory of every other would have the collector at work all the time. */
+/** Which files of an account need not be read whole before a part of them is given out. */
+export interface Checking {
+  readonly account_id: string;
+  readonly checked: CheckedVersions;
+}
+
+/** What is longer is checked first and then read again: kept for the client, the memory of every other would have the collector at work all the time. */
 const at_once_max_bytes = 256n << 10n;
 
 /**
- * Opens a look-back's file, or a range of it, once all of it has been found to be what was written. A range costs no less: a part of a file
- * says nothing of whether it is right.
+ * Opens a look-back's file, or a range of it, once all of it has been found to be what was written: a part of a file says nothing of whether it
+ * is right. A long one is read whole once, for as long as nobody writes it.
  * @throws {FaultError} `result_damaged`
  */
-export async function openResult(results: Bucket, known: KnownResult, range: ByteRange | undefined): Promise<Readable> {
+export async function openResult(
+  results: Bucket,
+  known: KnownResult,
+  range: ByteRange | undefined,
+  { account_id, checked }: Checking,
+): Promise<Readable> {
   const { filename, size_bytes, sha256 } = known;
   const damaged = (reason: string, cause?: unknown): FaultError =>
     new FaultError([fault('result_damaged', { filename, reason })], { cause });
-  const read = async (wanted?: ObjectRange, chunk_bytes?: number): Promise<Readable> => {
+  const other = (): FaultError => damaged('its SHA-256 is another one than that of what was written');
+  const open = async (wanted?: ObjectRange, chunk_bytes?: number): Promise<ObjectContent> => {
     const content = await results.readObject(filename, wanted, chunk_bytes).catch((error: unknown) => {
       throw error instanceof FaultError ? damaged(reasonOf(error.faults[0]), error) : error;
     });
-    if (content.size_bytes === size_bytes) return content.body;
+    if (content.size_bytes === size_bytes) return content;
     content.body.destroy();
     throw damaged(`it has ${content.size_bytes} bytes and was written with ${size_bytes}`);
   };
-  const hash = createHash('sha256');
-  const kept: Uint8Array[] = [];
   try {
-    for await (const chunk of (await read()) as AsyncIterable<Uint8Array>) {
-      hash.update(chunk);
-      if (size_bytes <= at_once_max_bytes) kept.push(chunk);
+    if (size_bytes <= at_once_max_bytes) {
+      const all = await wholeOf((await open()).body);
+      if (createHash('sha256').update(all).digest('hex') !== sha256) throw other();
+      return downloadOf(range === undefined ? all : all.subarray(range.start, range.end + 1));
     }
+    const wanted = objectRange(range);
+    const content = await open(wanted, download_chunk_bytes);
+    const { version } = content;
+    if (version === undefined) throw new TypeError('results are files');
+    if (checked.has({ account_id, version, sha256 })) return content.body;
+    content.body.destroy();
+    const ofVersion = async (opened: ObjectContent): Promise<Readable> => {
+      if (opened.version === version) return opened.body;
+      opened.body.destroy();
+      throw damaged('it is being written');
+    };
+    await checked.check({ account_id, version, sha256 }, async () => await ofVersion(await open()), other);
+    return await ofVersion(await open(wanted, download_chunk_bytes));
   } catch (error) {
     if (error instanceof FaultError || !(error instanceof Error) || !('errno' in error)) throw error;
     throw damaged(error.message, error);
   }
-  if (hash.digest('hex') !== sha256) throw damaged('its SHA-256 is another one than that of what was written');
-  if (size_bytes > at_once_max_bytes) return await read(objectRange(range), download_chunk_bytes);
-  const all = Buffer.concat(kept);
-  return downloadOf(range === undefined ? all : all.subarray(range.start, range.end + 1));
+}
+
+async function wholeOf(body: Readable): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 function reasonOf({ name, message }: Fault): string {
