@@ -28,9 +28,9 @@ export class LimitCounts {
   /** Counts a refusal, and gives its fault: it names the limit and its setting. `params` is what its text says beside. */
   refuse(name: LimitName, params: Readonly<Record<string, string | number>> = {}): Fault {
     this.count(name);
-    const { what, answer, setting } = sharedLimits[name];
+    const { what, of, answer, setting } = sharedLimits[name];
     if (answer === 'waits') throw new TypeError(`${name} refuses nothing`);
-    return fault(answer, { what, limit: this.values[name], setting: `EDGETAP_${setting}`, ...params });
+    return fault(answer, { what, of, limit: this.values[name], setting: `EDGETAP_${setting}`, ...params });
   }
 
   /** Counts a refusal for which the caller makes the fault itself. */

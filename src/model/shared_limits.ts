@@ -234,7 +234,7 @@ const table = {
     range: [1, 10_000],
     setting: 'DOWNLOADS_PER_TOKEN_MAX',
     help: 'downloads under way with one token',
-    answer: 'own_share_used',
+    answer: 'share_used',
   },
   download_checks: {
     what: 'files being read whole before they are downloaded, in pieces of 8 MB; of each account one',
@@ -274,7 +274,7 @@ const table = {
     range: [1, 100_000],
     setting: 'CONNECTIONS_PER_ADDRESS_MAX',
     help: 'connections of one client address (of an IPv6 network of 64 bits); of those in EDGETAP_TRUST_PROXY any number',
-    answer: 'own_share_used',
+    answer: 'share_used',
   },
   pipelined: {
     what: 'requests sent ahead on a connection',
@@ -284,7 +284,7 @@ const table = {
     range: [1, 10_000],
     setting: 'PIPELINED_MAX',
     help: 'requests that a client may send on a connection ahead of the answer to the one before',
-    answer: 'own_share_used',
+    answer: 'share_used',
   },
   full_parts: {
     what: 'interfaces of full captures being captured, once for each capture',

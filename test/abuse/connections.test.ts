@@ -105,7 +105,8 @@ test('where all are at work, a newcomer is told so at once', async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 429 Too Many Requests\r\n/);
   expect(answer).toContain('EDGETAP_CONNECTIONS_PER_ADDRESS_MAX');
   expect(answer.toLowerCase()).toContain('retry-after: ');
-  expect(answer).toContain(`"code":${catalogue.own_share_used.code}`);
+  expect(answer).toContain(`"code":${catalogue.share_used.code}`);
+  expect(answer).toContain('are the most that one address may have (');
   expect(await ask('/healthz', '127.0.0.5')).toBe(200);
   const metrics = await waitFor(
     async () => {

@@ -143,12 +143,6 @@ export const apiFaults = {
     retry: 'no',
     text: 'This version of HTTP is not spoken here: send the request in HTTP/1.1 or HTTP/1.0.',
   },
-  own_share_used: {
-    code: 1840,
-    status: 429,
-    retry: 'soon',
-    text: '{limit} {what} are the most that one client may have ({setting}): wait until some are over.',
-  },
   all_shares_used: {
     code: 1841,
     status: 503,

@@ -1,10 +1,10 @@
-/** Codes 1850 to 1859: what one account or token has had its share of. */
+/** Codes 1850 to 1859: what one account, token, client address or connection has had its share of. */
 export const shareFaults = {
   share_used: {
     code: 1850,
     status: 429,
     retry: 'soon',
-    text: 'This account has {limit} {what} already, the most of each account ({setting}): ask again when one is done.',
+    text: '{limit} {what} are the most that one {of} may have ({setting}): ask again when one of them is over.',
   },
   refusals_limited: {
     code: 1851,
