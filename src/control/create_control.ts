@@ -7,6 +7,7 @@ import type { LimitCounts } from '../model/limit_counts.ts';
 import type { MachineTimes } from '../plan/machine_times.ts';
 import type { Authenticator } from './accounts/authenticator.ts';
 import type { RandomBytes } from './audit.ts';
+import type { AuditBook } from './audit_book.ts';
 import { CaptureChanges } from './captures/capture_changes.ts';
 import { createCaptureControl } from './captures/capture_control.ts';
 import type { CheckFilter } from './captures/check_filter.ts';
@@ -45,6 +46,7 @@ export interface ControlParts {
   readonly staging: Bucket;
   readonly checkFilter: CheckFilter;
   readonly random: RandomBytes;
+  readonly audit: AuditBook;
   readonly limits: LimitCounts;
   readonly quotas: Quotas;
   readonly packets_max: number;
@@ -129,7 +131,7 @@ export function startControl(parts: ControlParts): RunningControl {
     parts.times,
     changes,
   );
-  const downloads = new DownloadAudit({ db, random: parts.random, monotonic: parts.monotonic });
+  const downloads = new DownloadAudit(parts);
   const captures = createCaptureControl({
     ...shared,
     downloads,

@@ -15,7 +15,7 @@ export interface AuditRecord {
   readonly detail: string;
   /** The client's address. */
   readonly address: string;
-  /** How many times it was done within a minute. */
+  /** How many times it was done: within a minute to this subject, or within an hour to any. */
   readonly times: bigint;
 }
 
@@ -26,13 +26,14 @@ export async function insertAudit(tx: Transaction, record: Omit<AuditRecord, 'ti
   await insertRow(tx, record);
 }
 
-/** What a row tells of was done so many times by now. */
-export async function repeatAudit(tx: Transaction, id: string, times: number): Promise<void> {
-  await tx.query
+/** What a row tells of was done so many times more; false where there is no such row. */
+export async function countAudit(tx: Transaction, id: string, more: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx.query
     .updateTable('audit')
-    .set({ times: BigInt(times) })
+    .set((row) => ({ times: row('times', '+', BigInt(more)) }))
     .where('id', '=', id)
-    .execute();
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 /** Deletes the oldest rows from before a moment, so many at most; returns how many there were. */

@@ -26,6 +26,7 @@ import {
   firstAccount,
   givenTokenHashes,
 } from '../control/accounts/ensure_bootstrap.ts';
+import { AuditBook } from '../control/audit_book.ts';
 import { startControl } from '../control/create_control.ts';
 import { abandonStrays } from '../control/delivery/abandon_strays.ts';
 import { resultName } from '../control/delivery/place_of.ts';
@@ -168,15 +169,18 @@ childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorT
     first_account ??= await firstAccount(db);
     return account_id === first_account ? world : { ...world, only_below: account_id };
   };
+  const monotonic = (): number => performance.now();
+  const audit = new AuditBook({ limits, random, monotonic });
   const ownerships = createOwnerships({
     db,
     openBucket: async (destination, secrets, account_id) => openBucket(destination, secrets, await worldOf(account_id)),
     quotas,
     limits,
-    monotonic: () => performance.now(),
+    monotonic,
     vault,
     ambient: settings.ambient_credentials,
     random,
+    audit,
   });
   const compiler = createFilterCompiler({ limits });
   const keep_ns = BigInt(settings.keep_days) * day_ns;
@@ -200,6 +204,7 @@ childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorT
     aside,
     checkFilter: async (request) => await compiler.check(request),
     random,
+    audit,
     limits,
     quotas,
     packets_max: settings.packets_max,
@@ -209,7 +214,7 @@ childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorT
     // The only one, so that after a restart it goes on with what it held.
     holder: 'serve',
     sleep: wallClock.sleep,
-    monotonic: () => performance.now(),
+    monotonic,
     warn,
     sensors: [settings.sensor],
     host: [

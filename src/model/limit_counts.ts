@@ -29,7 +29,7 @@ export class LimitCounts {
   refuse(name: LimitName, params: Readonly<Record<string, string | number>> = {}): Fault {
     this.count(name);
     const { what, of, answer, setting } = sharedLimits[name];
-    if (answer === 'waits') throw new TypeError(`${name} refuses nothing`);
+    if (answer === 'waits' || answer === 'counted') throw new TypeError(`${name} refuses nothing`);
     return fault(answer, { what, of, limit: this.values[name], setting: `EDGETAP_${setting}`, ...params });
   }
 

@@ -9,7 +9,7 @@ export interface SharedLimit {
   readonly what: string;
   readonly of: LimitOf;
   /** `1`: a count. */
-  readonly unit: '1' | '%' | 'bytes' | '1/minute' | 'seconds';
+  readonly unit: '1' | '%' | 'bytes' | '1/minute' | '1/day' | 'seconds';
   readonly fallback: number;
   /** Least and most that the setting takes. */
   readonly range: readonly [least: number, most: number];
@@ -17,8 +17,11 @@ export interface SharedLimit {
   readonly setting: string;
   /** What the setting is, for its help. */
   readonly help: string;
-  /** What is answered where it is reached; `waits` where nothing is refused, and its turn comes later. */
-  readonly answer: FaultName | 'waits';
+  /**
+   * What is answered where it is reached; where nothing is refused, `waits`: its turn comes later, or `counted`: it is written down with
+   * others, as a count.
+   */
+  readonly answer: FaultName | 'waits' | 'counted';
 }
 
 /**
@@ -165,6 +168,16 @@ const table = {
     setting: 'SPOOL_SHARE',
     help: "what one account's undelivered captures may take of the spool, in hundredths of what they take and what is free",
     answer: 'spool_share_full',
+  },
+  audit_rows: {
+    what: 'audit rows in a day; what goes beyond is counted, in one row of each action and token for an hour',
+    of: 'account',
+    unit: '1/day',
+    fallback: 10_000,
+    range: [1, 1_000_000_000],
+    setting: 'AUDIT_ROWS',
+    help: 'audit rows that one account may add in a day; what goes beyond is counted in one row of each action and token for an hour',
+    answer: 'counted',
   },
   requests: {
     what: 'creates and lists of captures being answered',

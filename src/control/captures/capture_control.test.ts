@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { AuditBook } from '../audit_book.ts';
 import { insertAccount } from '../../db/accounts.ts';
 import { listAudit } from '../../db/audit.ts';
 import { captureById, insertCapture, updateCapture } from '../../db/captures.ts';
@@ -49,6 +50,7 @@ beforeEach(async () => {
     const bucket = { id: ownership_id, account_id, destination_conf: 's3://b?region=x', filename: 'f' } as const;
     await insertOwnership(tx, { ...bucket, status: 'success', submitted: 1n, validated: 2n, challenge_digest: 'd' });
   });
+  const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
   const unused = (): never => {
     throw new Error('it was not to be used');
   };
@@ -60,7 +62,8 @@ beforeEach(async () => {
   captures = createCaptureControl({
     watch: new FleetWatch(() => db.clock.now()),
     db,
-    random: (count) => new Uint8Array(randomBytes(count)),
+    random,
+    audit: new AuditBook({ limits: new LimitCounts(limitFallbacks), random, monotonic: () => 0 }),
     keeper: createKeeper(db, consequences, machineTimes, changes),
     changes,
     downloads: never,

@@ -8,7 +8,7 @@ import { FairTurns } from '../../model/fair_turns.ts';
 import type { CaptureRecord } from '../../model/record.ts';
 import { isFinal } from '../../model/status.ts';
 import { formatTime } from '../../model/time.ts';
-import { type Actor, writeAudit } from '../audit.ts';
+import type { Actor } from '../audit.ts';
 import type { Caller, CaptureControl, Download } from '../control.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { resultName } from '../delivery/place_of.ts';
@@ -96,7 +96,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
           // Where capturing is over, or another stop was quicker, this one has changed nothing.
           if (states.get(id)?.record.stop_requested !== at) return;
           const entry = { action: 'capture.stop', subject: id, detail: `while ${record.status}` } as const;
-          await writeAudit(tx, actor, entry, deps.random);
+          await deps.audit.write(tx, actor, entry);
         },
       );
     },
@@ -139,7 +139,7 @@ async function discardUnfinished(deps: CaptureControlDeps, by: Caller, record: C
     // What had ended meanwhile has its own end.
     if (states.get(id)?.record.ended_at !== at) return;
     const entry = { action: 'capture.discard', subject: id, detail: `while ${status}` } as const;
-    await writeAudit(tx, actorOf(by), entry, deps.random);
+    await deps.audit.write(tx, actorOf(by), entry);
   });
   deps.endWork(id);
 }
@@ -149,7 +149,7 @@ async function removeLookback(deps: CaptureControlDeps, by: Caller, record: Capt
   await deps.db.transaction(async (tx) => {
     await deleteCapture(tx, record.id);
     const entry = { action: 'capture.discard', subject: record.id, detail: record.status } as const;
-    await writeAudit(tx, actorOf(by), entry, deps.random);
+    await deps.audit.write(tx, actorOf(by), entry);
   });
   forgetUsed(deps.quotas.usage, record);
 }

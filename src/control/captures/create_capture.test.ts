@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { AuditBook } from '../audit_book.ts';
 import { insertAccount } from '../../db/accounts.ts';
 import { listAudit } from '../../db/audit.ts';
 import type { Database } from '../../db/database.ts';
@@ -52,11 +53,13 @@ beforeEach(() => {
   quota = {};
 });
 
+const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 const deps = (): CreateDeps => ({
   db,
   watch: new FleetWatch(() => now),
   inTurn: async (_, work) => await work(),
-  random: (count) => new Uint8Array(randomBytes(count)),
+  random,
+  audit: new AuditBook({ limits: new LimitCounts(limitFallbacks), random, monotonic: () => 0 }),
   checkFilter: async () => {
     if (failure === 'defect') throw new TypeError('a defect');
     if (failure === 'compiler') return { ok: false, faults: [fault('expression_compiler', { reason: 'it died' })] };

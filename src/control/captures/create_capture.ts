@@ -15,7 +15,8 @@ import type { CaptureRecord, PartRecord } from '../../model/record.ts';
 import type { TimeNs } from '../../model/time.ts';
 import { chooseDelivery, chooseParts } from '../../plan/choose_parts.ts';
 import { ringRoom } from '../../plan/ring_room.ts';
-import { type RandomBytes, writeAudit } from '../audit.ts';
+import type { RandomBytes } from '../audit.ts';
+import type { AuditBook } from '../audit_book.ts';
 import type { Caller, Created, Rate, Repeat } from '../control.ts';
 import type { Quotas } from '../quotas.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
@@ -30,6 +31,7 @@ import { checkCapture, type CheckDeps, type Checked } from './check_capture.ts';
 /** What creating captures takes. */
 export interface CreateDeps extends CheckDeps {
   readonly random: RandomBytes;
+  readonly audit: AuditBook;
   readonly limits: LimitCounts;
   readonly refusals: RefusalRate;
   readonly quotas: Quotas;
@@ -266,5 +268,5 @@ async function audit(tx: Transaction, deps: CreateDeps, by: Caller, record: Capt
   const actor = { account_id: by.account_id, principal_id: by.principal.id, address: by.address };
   const back = spec.type === 'full' && spec.lookback_s !== undefined ? ` and ${spec.lookback_s} s back` : '';
   const detail = `${spec.type}, ${spec.time_limit_s} s${back}${where}`;
-  await writeAudit(tx, actor, { action: 'capture.create', subject: record.id, detail }, deps.random);
+  await deps.audit.write(tx, actor, { action: 'capture.create', subject: record.id, detail });
 }

@@ -4,7 +4,10 @@ import { insertAccount } from '../../db/accounts.ts';
 import { listAudit } from '../../db/audit.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open_database.ts';
-import type { Actor } from '../audit.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
+import type { Actor, RandomBytes } from '../audit.ts';
+import { AuditBook } from '../audit_book.ts';
 import { DownloadAudit } from './download_audit.ts';
 
 const account_id = 'a'.repeat(32);
@@ -16,6 +19,10 @@ let db: Database;
 let audit: DownloadAudit;
 let now_ms: number;
 
+const monotonic = (): number => now_ms;
+const bookOf = (audit_rows: number, random: RandomBytes): AuditBook =>
+  new AuditBook({ limits: new LimitCounts({ ...limitFallbacks, audit_rows }), random, monotonic });
+
 beforeEach(async () => {
   let at = 0n;
   db = await openDatabase({ url: ':memory:', clock: () => (at += 1n) });
@@ -23,7 +30,7 @@ beforeEach(async () => {
     insertAccount(tx, { id: account_id, name: 'x', created: 1n, scope: { sensors: 'all', networks: 'all' } }),
   );
   now_ms = 0;
-  audit = new DownloadAudit({ db, random: (count) => randomBytes(count), monotonic: () => now_ms });
+  audit = new DownloadAudit({ db, audit: bookOf(100, (count) => randomBytes(count)), monotonic });
   return () => db.close();
 });
 
@@ -54,13 +61,25 @@ test('those of one file by one principal within a minute are one row, with their
   ]);
 });
 
+test('those of many files beyond the rows of a day are counted in one row', async () => {
+  const bounded = new DownloadAudit({ db, audit: bookOf(2, (count) => randomBytes(count)), monotonic });
+  for (const name of ['1', '2', '3', '4', '3']) await bounded.note(one, `c${name}`, `f${name}`);
+  await bounded.flush();
+  await bounded.flush();
+  expect((await rows()).map((row) => row.replace(/more than .* hour/, 'more'))).toEqual([
+    'one capture.download c1 f1 1',
+    'one capture.download c2 f2 1',
+    'one capture.download any more 3',
+  ]);
+});
+
 test('what could not be written is no download, and the next one writes it', async () => {
   const broken = new DownloadAudit({
     db,
-    random: () => {
+    audit: bookOf(100, () => {
       throw new Error('no chance');
-    },
-    monotonic: () => now_ms,
+    }),
+    monotonic,
   });
   const both = await Promise.allSettled([broken.note(one, 'c1', 'f1'), broken.note(one, 'c1', 'f1')]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);

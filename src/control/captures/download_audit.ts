@@ -1,6 +1,7 @@
-import { repeatAudit } from '../../db/audit.ts';
+import { countAudit } from '../../db/audit.ts';
 import type { Database } from '../../db/database.ts';
-import { type Actor, type RandomBytes, writeAudit } from '../audit.ts';
+import type { Actor } from '../audit.ts';
+import type { AuditBook } from '../audit_book.ts';
 
 const window_ms = 60_000;
 
@@ -10,12 +11,14 @@ interface Repeats {
   /** The row's id, once it is committed. */
   readonly row: Promise<string>;
   times: number;
+  /** How many of them the row has, or is to have once it is committed. */
+  written: number;
 }
 
 /** What the audit of downloads takes. */
 export interface DownloadAuditDeps {
   readonly db: Database;
-  readonly random: RandomBytes;
+  readonly audit: AuditBook;
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
 }
@@ -50,7 +53,7 @@ export class DownloadAudit {
       return;
     }
     const row = this.#write(actor, capture_id, filename);
-    this.#lately.set(key, { until_ms: now_ms + window_ms, row, times: 1 });
+    this.#lately.set(key, { until_ms: now_ms + window_ms, row, times: 1, written: 1 });
     await row.catch((error: unknown) => {
       this.#lately.delete(key);
       throw error;
@@ -63,13 +66,16 @@ export class DownloadAudit {
     const counted = await Promise.all([...this.#unwritten].map(async (one) => ({ one, id: await one.row })));
     const written = counted.map(({ one, id }) => ({ one, id, times: one.times }));
     await this.#deps.db.transaction(async (tx) => {
-      for (const { id, times } of written) await repeatAudit(tx, id, times);
+      for (const { one, id, times } of written) await countAudit(tx, id, times - one.written);
     });
-    for (const { one, times } of written) if (one.times === times) this.#unwritten.delete(one);
+    for (const { one, times } of written) {
+      one.written = times;
+      if (one.times === times) this.#unwritten.delete(one);
+    }
   }
 
   async #write(actor: Actor, capture_id: string, filename: string): Promise<string> {
     const entry = { action: 'capture.download', subject: capture_id, detail: filename } as const;
-    return await this.#deps.db.transaction(async (tx) => await writeAudit(tx, actor, entry, this.#deps.random));
+    return await this.#deps.db.transaction(async (tx) => await this.#deps.audit.write(tx, actor, entry));
   }
 }

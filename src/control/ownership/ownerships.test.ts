@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AuditBook } from '../audit_book.ts';
 import type { Bucket } from '../../bucket/bucket.ts';
 import { openFileBucket } from '../../bucket/file.ts';
 import { openKeyFile, rotateKeyFile } from '../../bucket/key_file.ts';
@@ -90,6 +91,7 @@ async function made(over: Partial<LimitValues>): Promise<Ownerships> {
     limits,
     monotonic: () => 0,
     random,
+    audit: new AuditBook({ limits, random, monotonic: () => 0 }),
   });
 }
 

@@ -28,7 +28,8 @@ import { MinuteRate } from '../../model/minute_rate.ts';
 import { idFrom } from '../../model/id.ts';
 import type { LimitCounts } from '../../model/limit_counts.ts';
 import type { Ownership } from '../../model/ownership.ts';
-import { type Actor, type RandomBytes, writeAudit } from '../audit.ts';
+import type { Actor, RandomBytes } from '../audit.ts';
+import type { AuditBook } from '../audit_book.ts';
 import type { Caller, OwnershipControl } from '../control.ts';
 import type { Quotas } from '../quotas.ts';
 import { challengeDigest, isChallenge, isFilename, makeChallenge } from './challenge.ts';
@@ -59,6 +60,7 @@ export interface OwnershipDeps {
   /** Milliseconds that never go back. */
   readonly monotonic: () => number;
   readonly random: RandomBytes;
+  readonly audit: AuditBook;
 }
 
 /** The buckets of accounts. */
@@ -131,7 +133,7 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
       };
       const stored = await (known === undefined ? insertOwnership(tx, ownership) : renewOwnership(tx, ownership));
       if (!stored) return undefined;
-      await writeAudit(tx, actorOf(by), { action: 'bucket.add', subject: id, detail: destination_conf }, random);
+      await deps.audit.write(tx, actorOf(by), { action: 'bucket.add', subject: id, detail: destination_conf });
       return publicOf(ownership);
     });
   };
@@ -182,7 +184,7 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
         proved = await validateOwnership(tx, known.id, known.challenge_digest, validated);
         if (proved) {
           const entry = { action: 'bucket.validate', subject: known.id, detail: destination_conf } as const;
-          await writeAudit(tx, actorOf(by), entry, random);
+          await deps.audit.write(tx, actorOf(by), entry);
           return publicOf({ ...known, status: 'success', validated });
         }
         // Somebody was quicker: with the same proof (well), or with a new challenge or a removal.
@@ -202,7 +204,7 @@ export function createOwnerships(deps: OwnershipDeps): Ownerships {
         if (user !== undefined) raise('bucket_in_use', { capture: user.id });
         await removeOwnership(tx, id, tx.wall());
         const entry = { action: 'bucket.remove', subject: id, detail: known.destination_conf } as const;
-        await writeAudit(tx, actorOf(by), entry, random);
+        await deps.audit.write(tx, actorOf(by), entry);
         return known;
       });
       if (status === 'pending') quotas.usage.add(by.account_id, 'buckets_pending', -1);
