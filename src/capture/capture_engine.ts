@@ -33,6 +33,8 @@ export interface CaptureEngineOptions {
   readonly ring_bytes?: number;
   /** Memory for all rings, and what is read out of them; 1,536 MiB by default. See `RingBudget`. */
   readonly memory_bytes?: number;
+  /** How much of what makes rings larger one owner's captures may have, in hundredths; all of it by default. */
+  readonly owner_percent?: number;
   /**
    * After this long a packet is handed over at the latest, and so long the end of a capture may take; 130 by default. The ring of
    * 64 MiB, which gives up at most one block of 256 KiB for each such time, then lasts for 33 s of few packets.
@@ -62,11 +64,11 @@ export interface CaptureEngine {
   probeLinktype(of: HostInterface): Promise<number>;
   /**
    * Begins to make a ring on an interface, which takes long, while its caller prepares the rest. Returns at once. `among`: the
-   * names of all interfaces of the capture, which share what memory it may take.
+   * names of all interfaces of the capture, which share what memory it may take. `owner`: whose share of the memory it takes.
    *
    * @throws FaultError `capture_ended` where the engine is closed
    */
-  open(of: HostInterface, snaplen_bytes: number, among?: readonly string[]): OpenedRing;
+  open(of: HostInterface, snaplen_bytes: number, among?: readonly string[], owner?: string): OpenedRing;
   /**
    * Begins to capture; resolves when packets are surely captured.
    *
@@ -85,7 +87,7 @@ export interface CaptureEngine {
 /** Starts an engine with its workers ready. */
 export async function createCaptureEngine(options: CaptureEngineOptions): Promise<CaptureEngine> {
   const { spool, workers_max = 8, workers_warm = 2 } = options;
-  const memory = new RingBudget(options.memory_bytes ?? default_memory_bytes, captureRings);
+  const memory = new RingBudget(options.memory_bytes ?? default_memory_bytes, captureRings, options.owner_percent);
   const { own = new OwnTrafficBoard() } = options;
   const pool = new WorkerPool({ workers_max, workers_warm, memory, budget: spool.budget, own });
   const traffic = new TrafficShares();
@@ -166,9 +168,18 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     return part;
   };
 
-  const open = (of: HostInterface, snaplen_bytes: number, among: readonly string[] = [of.name]): OpenedRing => {
+  const open = (
+    of: HostInterface,
+    snaplen_bytes: number,
+    among: readonly string[] = [of.name],
+    owner?: string,
+  ): OpenedRing => {
     if (closing !== undefined) raise('capture_ended');
-    const wish = { most_bytes: options.ring_bytes ?? 64 << 20, share: traffic.shareOf(of.name, among) };
+    const wish = {
+      most_bytes: options.ring_bytes ?? 64 << 20,
+      share: traffic.shareOf(of.name, among),
+      ...(owner === undefined ? {} : { owner }),
+    };
     const ring = new PendingRing(pool, openOrder(of, snaplen_bytes), wish);
     pending.add(ring);
     return {
@@ -197,7 +208,10 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     },
     probeLinktype: (of) => begin(() => probeLinktype(of)),
     open,
-    arm: async (request) => await open(request.interface, request.snaplen_bytes).arm(request),
+    arm: async (request) => {
+      const { interface: of, snaplen_bytes, owner } = request;
+      return await open(of, snaplen_bytes, [of.name], owner).arm(request);
+    },
     async close(reason) {
       closing = reason;
       for (const part of running) part.stop(reason);

@@ -65,6 +65,46 @@ describe('the memory of rings', () => {
     expect(busy).toBeGreaterThan(40 * MiB);
   });
 
+  test('one account has its hundredths of all of it at most, and the next one larger rings than the least', () => {
+    const limit = 512 * MiB;
+    const budget = new RingBudget(limit, captureRings, 75);
+    const least = { ring_bytes: 2 * MiB, memories: 2 };
+    const theirs: RingGrant[] = [];
+    // What control lets one account have: so many hundredths of the rings.
+    for (let ring = 0; ring < Math.floor(budget.rings_max * 0.75); ring += 1) {
+      const grant = budget.take({ most_bytes, share: 1, owner: 'attacker' });
+      if (grant !== undefined) theirs.push(grant);
+    }
+    expect(theirs.reduce((sum, one) => sum + bytesOf(one), 0)).toBeLessThanOrEqual(0.75 * limit);
+    expect(theirs.at(-1)).toEqual(least);
+    expect(budget.take({ most_bytes, share: 1, owner: 'victim' })?.ring_bytes).toBeGreaterThan(8 * MiB);
+    for (const one of theirs) budget.giveBack(one);
+    expect(budget.take({ most_bytes, share: 1, owner: 'attacker' })?.ring_bytes).toBe(most_bytes);
+  });
+
+  test('what one owner has is never beyond its share, in whatever order rings come and go', () => {
+    const step = fc.record({ owner: fc.constantFrom('a', 'b', 'c'), back: fc.nat(), gives: fc.boolean() });
+    fc.assert(
+      fc.property(fc.integer({ min: 16, max: 2048 }), fc.integer({ min: 1, max: 100 }), fc.array(step), (limit_MiB, percent, steps) => {
+        const budget = new RingBudget(limit_MiB * MiB, captureRings, percent);
+        const least_bytes = bytesOf({ ring_bytes: 2 * MiB, memories: 2 });
+        const extra_bytes = limit_MiB * MiB - budget.rings_max * least_bytes;
+        const held: { readonly owner: string; readonly grant: RingGrant }[] = [];
+        for (const { owner, back, gives } of steps) {
+          const [gone] = gives ? held.splice(back % Math.max(1, held.length), 1) : [];
+          if (gone !== undefined) budget.giveBack(gone.grant);
+          const grant = gives ? undefined : budget.take({ most_bytes, share: 1, owner });
+          if (grant !== undefined) held.push({ owner, grant });
+          for (const each of ['a', 'b', 'c']) {
+            const own = held.filter((one) => one.owner === each);
+            const more = own.reduce((sum, one) => sum + Math.max(0, bytesOf(one.grant) - least_bytes), 0);
+            expect(more).toBeLessThanOrEqual((extra_bytes * percent) / 100);
+          }
+        }
+      }),
+    );
+  });
+
   test('what is given back twice counts once', () => {
     const budget = new RingBudget(32 * MiB, captureRings);
     const one = budget.take({ most_bytes, share: 1 });

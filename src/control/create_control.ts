@@ -130,6 +130,7 @@ export function startControl(parts: ControlParts): RunningControl {
     },
     parts.times,
     changes,
+    parts.limits,
   );
   const downloads = new DownloadAudit(parts);
   const captures = createCaptureControl({

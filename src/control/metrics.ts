@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { countByStatus } from '../db/captures.ts';
 import type { Database } from '../db/database.ts';
 import { listSensors } from '../db/sensors.ts';
+import { heldShares } from './captures/held_shares.ts';
 import type { LimitCounts } from '../model/limit_counts.ts';
 
 /** What control counts for Prometheus; see docs/operations.md for every name. */
@@ -80,13 +81,15 @@ export function createMetrics(db: Database, limits: Pick<LimitCounts, 'read'>, l
     lines.reset();
     lines.inc(linesDropped());
     refused.reset();
+    const sensors = await listSensors(db);
+    const held = await heldShares(db, sensors);
     for (const one of limits.read()) {
       limit.set({ limit: one.name }, one.limit);
-      limitUsed.set({ limit: one.name }, one.used);
+      limitUsed.set({ limit: one.name }, held[one.name] ?? one.used);
       refused.inc({ limit: one.name }, one.refused);
     }
     for (const { type, status, count } of await countByStatus(db)) captures.set({ type, status }, count);
-    for (const sensor of await listSensors(db)) {
+    for (const sensor of sensors) {
       const { name } = sensor;
       heard.set({ sensor: name, colo: sensor.colo }, Number(sensor.last_heard / 1_000_000n) / 1000);
       spoolUsed.set({ sensor: name }, Number(sensor.spool_used_bytes));

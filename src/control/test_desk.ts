@@ -122,6 +122,8 @@ export async function startDesk(before?: TestDesk, holder = 'control'): Promise<
       discard: () => void followed.push('discard'),
     },
     machineTimes,
+    undefined,
+    jobs.limits,
   );
   const watch = new FleetWatch(() => db.clock.now());
   const desk: TestDesk = {

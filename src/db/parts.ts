@@ -152,17 +152,23 @@ const capturedRows = builtByShape(
       .groupBy(['parts.sensor', 'captures.account_id']),
 );
 
-/** How many parts each sensor captures, or is about to, by its name; and how many of these are of one account. */
-export async function partsCaptured(
-  db: Queries,
-  account_id?: string,
-): Promise<{ readonly all: ReadonlyMap<string, number>; readonly own: ReadonlyMap<string, number> }> {
-  const [all, own] = [new Map<string, number>(), new Map<string, number>()];
-  for (const { sensor, account_id: of, count } of await capturedRows(db, undefined)) {
+/** How many parts each sensor captures, or is about to, by its name. */
+export interface PartsCaptured {
+  readonly all: ReadonlyMap<string, number>;
+  /** Of each account that has any. */
+  readonly by_account: ReadonlyMap<string, ReadonlyMap<string, number>>;
+}
+
+/** What the sensors capture, or are about to. */
+export async function partsCaptured(db: Queries): Promise<PartsCaptured> {
+  const all = new Map<string, number>();
+  const by_account = new Map<string, Map<string, number>>();
+  for (const { sensor, account_id, count } of await capturedRows(db, undefined)) {
     all.set(sensor, (all.get(sensor) ?? 0) + Number(count));
-    if (of === account_id) own.set(sensor, Number(count));
+    const own = by_account.get(account_id) ?? new Map<string, number>();
+    by_account.set(account_id, own.set(sensor, Number(count)));
   }
-  return { all, own };
+  return { all, by_account };
 }
 
 /**

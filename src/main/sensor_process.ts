@@ -61,7 +61,12 @@ childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, toldLis
   const memory = memoryBudgets(settings.memory_bytes, memoryOfHost());
   const compiler = createFilterCompiler({ limits: new LimitCounts(settings.limits) });
   const own = new OwnTrafficBoard();
-  const engine = await createCaptureEngine({ spool, memory_bytes: memory.capture_bytes, own });
+  const engine = await createCaptureEngine({
+    spool,
+    memory_bytes: memory.capture_bytes,
+    owner_percent: settings.limits.rings_percent,
+    own,
+  });
   const samples = await openSampleStore({
     directory: samples_directory,
     byte_budget: settings.sample_bytes ?? budgets.sample_bytes,

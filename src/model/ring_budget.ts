@@ -19,6 +19,8 @@ export interface RingWish {
   readonly most_bytes: number;
   /** Its share of what the capture may take, 0 to 1: that of its traffic, where the capture has several interfaces. */
   readonly share: number;
+  /** Whose it is; what belongs to nobody has no bound but that of all. */
+  readonly owner?: string;
 }
 
 /** A ring's share of the memory, from its taking until it is given back. */
@@ -28,21 +30,32 @@ export interface RingGrant {
   readonly memories: number;
 }
 
+/** What a ring has of what makes rings larger. */
+interface Extra {
+  readonly bytes: number;
+  readonly owner: string | undefined;
+}
+
 /**
- * Shares memory out to rings. Half of it is for rings of the least size, of which so many can surely be there at one time; the other half makes them larger, for those that have it first and for those with the traffic.
+ * Shares memory out to rings. Half of it is for rings of the least size, of which so many can surely be there at one time; the other half makes
+ * them larger, for those that have it first and for those with the traffic. Of that other half one owner has so much at most: the rings of
+ * the next are larger than the least, too.
  */
 export class RingBudget {
   /** So many rings can be there at one time, whatever their sizes are. */
   readonly rings_max: number;
   readonly limit_bytes: number;
   readonly #shape: RingShape;
-  readonly #grants = new Map<RingGrant, number>();
+  readonly #owner_percent: number;
+  readonly #grants = new Map<RingGrant, Extra>();
   /** What makes rings larger than the least: all of it, and what is left. */
   readonly #extra_total_bytes: number;
   #extra_bytes: number;
 
-  constructor(limit_bytes: number, shape: RingShape) {
+  /** @param owner_percent how much one owner may have of what makes rings larger, in hundredths */
+  constructor(limit_bytes: number, shape: RingShape, owner_percent = 100) {
     this.#shape = shape;
+    this.#owner_percent = owner_percent;
     const least = this.#costOf(shape.least_bytes);
     this.limit_bytes = limit_bytes;
     this.rings_max = Math.max(1, Math.floor(limit_bytes / 2 / least));
@@ -56,11 +69,12 @@ export class RingBudget {
   }
 
   /** Memory of a ring; undefined where there is none for another. */
-  take({ most_bytes, share }: RingWish): RingGrant | undefined {
+  take({ most_bytes, share, owner }: RingWish): RingGrant | undefined {
     if (this.#grants.size >= this.rings_max) return undefined;
     const { block_bytes, least_bytes } = this.#shape;
     const least = this.#costOf(least_bytes);
-    const open_bytes = Math.max(this.#extra_bytes * kept, this.#extra_bytes - this.#extra_total_bytes * kept);
+    const first_bytes = Math.max(this.#extra_bytes * kept, this.#extra_bytes - this.#extra_total_bytes * kept);
+    const open_bytes = Math.min(first_bytes, this.#extraLeft(owner));
     const room = least + open_bytes * Math.max(0, Math.min(1, share));
     let ring_bytes = Math.min(most_bytes, Math.floor(room / block_bytes) * block_bytes);
     while (ring_bytes > least_bytes && this.#costOf(ring_bytes) > room) ring_bytes -= block_bytes;
@@ -68,14 +82,22 @@ export class RingBudget {
     const extra_bytes = Math.max(0, this.#costOf(ring_bytes) - least);
     const grant = { ring_bytes, memories: this.#memoriesOf(ring_bytes) };
     this.#extra_bytes -= extra_bytes;
-    this.#grants.set(grant, extra_bytes);
+    this.#grants.set(grant, { bytes: extra_bytes, owner });
     return grant;
   }
 
   /** Gives the memory of a ring that is closed back. Safe to call twice. */
   giveBack(grant: RingGrant): void {
-    this.#extra_bytes += this.#grants.get(grant) ?? 0;
+    this.#extra_bytes += this.#grants.get(grant)?.bytes ?? 0;
     this.#grants.delete(grant);
+  }
+
+  /** What an owner may still have of what makes rings larger. */
+  #extraLeft(owner: string | undefined): number {
+    if (owner === undefined) return Number.POSITIVE_INFINITY;
+    let bytes = (this.#extra_total_bytes * this.#owner_percent) / 100;
+    for (const extra of this.#grants.values()) if (extra.owner === owner) bytes -= extra.bytes;
+    return Math.max(0, bytes);
   }
 
   #memoriesOf(ring_bytes: number): number {

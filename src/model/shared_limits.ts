@@ -310,13 +310,13 @@ const table = {
     answer: 'account_parts_taken',
   },
   rings_percent: {
-    what: "percent of the memory for rings of each sensor's captures, where there are other accounts",
+    what: "percent of the memory for rings of each sensor's captures",
     of: 'account',
-    unit: '1',
+    unit: '%',
     fallback: 75,
     range: [1, 100],
     setting: 'RINGS_PERCENT',
-    help: "percent of each sensor's memory for rings of captures that one account may take while there are others",
+    help: "what one account may take of each sensor's memory for rings of captures, in hundredths: of the rings, while there are others, and of what makes rings larger",
     answer: 'account_rings_taken',
   },
   file_calls: {

@@ -1,4 +1,5 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
+import type { LimitName } from '../model/shared_limits.ts';
 
 /** All that decides how a capture goes on. */
 export interface CaptureState {
@@ -18,7 +19,9 @@ export type Effect =
   /** Fetch the pasts of parts that have armed. */
   | { readonly kind: 'past' }
   /** Abort uploads and remove staged parts: nothing of them is needed any more. */
-  | { readonly kind: 'discard' };
+  | { readonly kind: 'discard' }
+  /** A limit kept an interface from being captured. */
+  | { readonly kind: 'limit_reached'; readonly limit: LimitName };
 
 /** A new state and what follows from it. */
 export interface Step {

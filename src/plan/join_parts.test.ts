@@ -85,6 +85,31 @@ test('where there is no memory for it, it is named with that and not waited for'
   ]);
 });
 
+test('what would be more than the share of its account is named with that and not begun', () => {
+  const rings = { limit: 8, taken: 3 };
+  const parts = { limit: 100, taken: 3 };
+  const grown = member('eth0', 'veth1', 'veth2');
+  const ofRings = joinParts(running(), at(100), [{ ...grown, rings, share: { rings: { limit: 4, taken: 3 }, parts } }]);
+  expect(ofRings?.state.parts.slice(1)).toMatchObject([
+    { interface: 'veth1', phase: 'assigned' },
+    {
+      interface: 'veth2',
+      phase: 'lost',
+      error: expect.stringMatching(/^it came while .*may take 4 of the 8 rings .*EDGETAP_RINGS_PERCENT.* taken 4,/),
+    },
+  ]);
+  expect(ofRings?.effects.slice(1)).toEqual([{ kind: 'limit_reached', limit: 'rings_percent' }]);
+  const ofParts = joinParts(running(), at(100), [{ ...grown, rings, share: { parts: { limit: 4, taken: 4 } } }]);
+  expect(ofParts?.state.parts.slice(1)).toMatchObject([
+    {
+      interface: 'veth1',
+      phase: 'lost',
+      error: expect.stringMatching(/^it came while .*may take 4 interfaces .*EDGETAP_FULL_PARTS.* 4 are taken/),
+    },
+    { interface: 'veth2', phase: 'lost' },
+  ]);
+});
+
 test.each<[string, CaptureState, GrowingMember]>([
   ['is stopped', running({ stop_cause: 'stopped' }), member('veth1')],
   ['is over', running({ status: 'conversion_pending' }), member('veth1')],

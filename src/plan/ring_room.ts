@@ -19,6 +19,11 @@ export interface ShareExceeded {
   readonly parts: number;
 }
 
+/** How many of so many rings an account may take; one of them at least. */
+export function ringShare(rings: number, percent: number): number {
+  return Math.max(1, Math.floor((rings * percent) / 100));
+}
+
 /** Of which sensor these parts would give an account more than its share of the rings, in percent; of one ring there is no share. */
 export function beyondShare(
   parts: readonly Pick<PartRecord, 'sensor' | 'phase'>[],
@@ -30,7 +35,7 @@ export function beyondShare(
   for (const { name, rings_max: rings } of sensors) {
     const needed = assigned.filter(({ sensor }) => sensor === name).length;
     if (rings === undefined || needed === 0) continue;
-    const share = Math.max(1, Math.floor((rings * percent) / 100));
+    const share = ringShare(rings, percent);
     const taken = own.get(name) ?? 0;
     if (taken + needed > share) return { sensor: name, rings, share, taken, parts: needed };
   }

@@ -175,7 +175,7 @@ export function runPart(
     }
     const port = deps.findInterface(interfaceName) ?? raise('interface_unknown', { interface: interfaceName });
     // The ring takes longest, so all else is done meanwhile; it hears nothing before it is armed.
-    const ring = engine.open(port, assignment.snaplen_bytes, assignment.interfaces);
+    const ring = engine.open(port, assignment.snaplen_bytes, assignment.interfaces, assignment.account);
     try {
       return await beginOn(ring);
     } finally {

@@ -25,6 +25,11 @@ test('full captures of one account leave rings to another', async () => {
     codes.push(...body.errors.map(({ code }) => code));
   }
   expect(codes).toEqual([1852]);
+  const metrics = await (await fetch(`${attacker.url}/metrics`)).text();
+  const used = (name: string): number => Number(new RegExp(`^edgetap_limit_used\\{limit="${name}"\\} (.+)$`, 'm').exec(metrics)?.[1]);
+  expect(used('full_parts')).toBeGreaterThan(1);
+  expect(used('rings_percent')).toBeGreaterThan(50);
+  expect(used('rings_percent')).toBeLessThanOrEqual(75);
   const theirs = await provedFileBucket(victim, `${victim.account_id}/theirs`);
   const { id } = await createCapture(victim, { ...full, destination_conf: theirs });
   await captureBecomes(victim, id, ['running']);

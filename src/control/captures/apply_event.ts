@@ -61,6 +61,8 @@ const partKeys = [
 export interface Applied {
   readonly state: CaptureState;
   readonly effects: readonly Effect[];
+  /** Its parts that are new. */
+  readonly fresh: readonly PartRecord[];
   /** The new generations of the sensors whose work has changed: worth a nudge. */
   readonly generations: ReadonlyMap<string, bigint>;
 }
@@ -86,22 +88,22 @@ export async function applyEvents(
     effects.push(...next.effects);
   }
   const patch = changes(before.record, state.record, recordKeys);
-  const partsChanged = await saveParts(tx, before.parts, state.parts);
+  const { fresh, updated } = await saveParts(tx, before.parts, state.parts);
   // Also where only a part has changed: the version is that of everything that its owner sees.
-  const changed = partsChanged || Object.keys(patch).length > 0;
+  const changed = updated || fresh.length > 0 || Object.keys(patch).length > 0;
   if (changed && !(await updateCapture(tx, captureId, record.version, patch))) {
     raise('lease_lost', { lease: `capture ${captureId}` });
   }
   const sensors = new Set(effects.flatMap((effect) => (effect.kind === 'work_changed' ? effect.sensors : [])));
-  return { state, effects, generations: await bumpGeneration(tx, [...sensors]) };
+  return { state, effects, fresh, generations: await bumpGeneration(tx, [...sensors]) };
 }
 
-/** Was there anything to save? */
+/** Saves what is another one than before: parts that are new, and those that have changed. */
 async function saveParts(
   tx: Transaction,
   before: readonly PartRecord[],
   after: readonly PartRecord[],
-): Promise<boolean> {
+): Promise<{ readonly fresh: readonly PartRecord[]; readonly updated: boolean }> {
   const known = new Map(before.map((part) => [part.ordinal, part]));
   const fresh: PartRecord[] = [];
   let updated = false;
@@ -114,7 +116,7 @@ async function saveParts(
     }
   }
   await insertParts(tx, fresh);
-  return updated || fresh.length > 0;
+  return { fresh, updated };
 }
 
 /** The fields of `keys` that differ; null for one that is not there any more. */

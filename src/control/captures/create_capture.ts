@@ -210,7 +210,8 @@ async function requireRings(
   fleet: readonly SensorRecord[],
 ): Promise<void> {
   if (parts.length === 0) return;
-  const { all, own } = await partsCaptured(tx, account_id);
+  const { all, by_account } = await partsCaptured(tx);
+  const own = by_account.get(account_id) ?? new Map<string, number>();
   await requireShare(limits, { parts, fleet, own, hasOthers: async () => await hasOthers(tx, account_id) });
   const lacking = ringRoom(parts, fleet, all);
   if (lacking !== undefined) throw new FaultError([lacking]);

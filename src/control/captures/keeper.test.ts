@@ -2,14 +2,16 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { captureById } from '../../db/captures.ts';
 import { partsOf } from '../../db/parts.ts';
-import { sensorByName } from '../../db/sensors.ts';
-import { runs } from '../../db/suite/samples.ts';
+import { sensorByName, upsertSensor } from '../../db/sensors.ts';
+import { plainAccount, runs } from '../../db/suite/samples.ts';
 import { isFinal } from '../../model/status.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { CaptureState } from '../../plan/capture_state.ts';
 import { machineTimes } from '../../plan/machine_times.ts';
 import { step } from '../../plan/step.ts';
+import { wireVersion } from '../../wire/version.ts';
 import { startDesk, type TestDesk } from '../test_desk.ts';
+import { heldShares } from './held_shares.ts';
 
 let desk: TestDesk;
 beforeEach(async () => {
@@ -201,5 +203,55 @@ describe('time', () => {
     await desk.keeper.tick();
     expect(desk.followed).toContain('convert');
     expect(isFinal((await stored(id)).record.status)).toBe(false);
+  });
+});
+
+describe('interfaces that come', () => {
+  /** Which interfaces of two captures of an account begin, and which do not and why, on a sensor with memory for 8 rings. */
+  async function come(): Promise<readonly string[]> {
+    const captures = [
+      await desk.store(1, { delivery: 'staged', status: 'running' }),
+      await desk.store(1, { delivery: 'staged', status: 'running' }),
+    ];
+    await desk.db.transaction(async (tx) => {
+      await upsertSensor(tx, {
+        name: 's0',
+        colo: 'lab01',
+        epoch: 'e1',
+        version: wireVersion,
+        last_heard: desk.now(),
+        interfaces: ['eth0', 'v1', 'v2', 'v3'].map((name, index) => ({ name, index, up: true })),
+        samples: [],
+        spool_used_bytes: 0n,
+        spool_limit_bytes: 1n,
+        rings_max: 8,
+        serves_all: true,
+      });
+    });
+    await desk.keeper.tick();
+    await desk.keeper.tick();
+    const parts = (await Promise.all(captures.map(async ({ id }) => await partsOf(desk.db, id)))).flat();
+    return parts.flatMap(({ interface: name, phase, error = '' }) =>
+      name === 'eth0' ? [] : [`${name} ${phase}${/ \(EDGETAP_\w+\)/.exec(error)?.[0] ?? ''}`],
+    );
+  }
+
+  test('take no more than the share of their account, counted over its captures, where there is another', async () => {
+    await plainAccount(desk.db);
+    expect((await come()).toSorted()).toEqual([
+      'v1 assigned',
+      'v1 assigned',
+      'v2 assigned',
+      'v2 lost (EDGETAP_RINGS_PERCENT)',
+      'v3 assigned',
+      'v3 lost (EDGETAP_RINGS_PERCENT)',
+    ]);
+    const told = desk.jobs.limits.read().find(({ name }) => name === 'rings_percent');
+    expect(told?.refused).toBe(2);
+    expect(await heldShares(desk.db, [{ name: 's0', rings_max: 8 }])).toEqual({ full_parts: 6, rings_percent: 75 });
+  });
+
+  test('all begin where there is nobody else', async () => {
+    expect((await come()).filter((one) => one.endsWith('assigned')).length).toBe(6);
   });
 });

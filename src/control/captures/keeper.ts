@@ -1,15 +1,16 @@
 import type { Database, Transaction } from '../../db/database.ts';
-import { partsCaptured } from '../../db/parts.ts';
-import { listSensors, type SensorRecord } from '../../db/sensors.ts';
-import { limits } from '../../model/limits.ts';
+import { listSensors } from '../../db/sensors.ts';
 import { unfinishedCaptures } from '../../db/captures.ts';
 import { FaultError } from '../../model/errors/fault.ts';
+import { LimitCounts } from '../../model/limit_counts.ts';
+import { limitFallbacks } from '../../model/shared_limits.ts';
 import { awaitedPasts } from '../../plan/awaited_pasts.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import type { CaptureState } from '../../plan/capture_state.ts';
 import type { MachineTimes } from '../../plan/machine_times.ts';
 import { type Applied, applyEvents } from './apply_event.ts';
 import { CaptureChanges } from './capture_changes.ts';
+import { joinedSince, type Joining } from './joining.ts';
 
 /** What follows from a change, outside the database. Each may be called again for the same capture. */
 export interface Consequences {
@@ -42,22 +43,31 @@ export interface Keeper {
 
 const conflict_tries = 5;
 
-/** Makes the keeper of a database's captures, which tells `changes` of each that it has changed. */
+/** Makes the keeper of a database's captures, which tells `changes` of each that it has changed, and keeps interfaces that come within `limits`. */
 export function createKeeper(
   db: Database,
   consequences: Consequences,
   times: MachineTimes,
   changes: CaptureChanges = new CaptureChanges(),
+  limits: LimitCounts = new LimitCounts(limitFallbacks),
 ): Keeper {
-  const commit = async (news: readonly CaptureNews[], within?: Within): Promise<ReadonlyMap<string, Applied>> => {
+  const commit = async (
+    news: readonly CaptureNews[],
+    within?: Within,
+    joining?: () => Joining,
+  ): Promise<ReadonlyMap<string, Applied>> => {
     for (let tries = 1; ; tries += 1) {
       try {
         return await db.transaction(async (tx) => {
           const applied = new Map<string, Applied>();
+          const join = joining?.();
           for (const { capture_id, events } of news) {
             // Reading comes first: nothing was written of one that cannot be read.
-            const one = await unlessDamaged(tx, async () => await applyEvents(tx, capture_id, events, times));
-            if (one !== undefined) applied.set(capture_id, one);
+            const all = join === undefined ? events : [join.eventOf(capture_id), ...events];
+            const one = await unlessDamaged(tx, async () => await applyEvents(tx, capture_id, all, times));
+            if (one === undefined) continue;
+            applied.set(capture_id, one);
+            join?.count(capture_id, one.fresh);
           }
           await within?.(tx, statesOf(applied));
           return applied;
@@ -70,8 +80,12 @@ export function createKeeper(
     }
   };
 
-  const take: Keeper['take'] = async (news, within) => {
-    const applied = await commit(news, within);
+  const take = async (
+    news: readonly CaptureNews[],
+    within?: Within,
+    joining?: () => Joining,
+  ): Promise<ReadonlyMap<string, CaptureState>> => {
+    const applied = await commit(news, within, joining);
     for (const [id, one] of applied) {
       changes.tell(id);
       for (const [sensor, generation] of one.generations) consequences.nudge(sensor, generation);
@@ -80,21 +94,27 @@ export function createKeeper(
         if (effect.kind === 'lookback') consequences.lookback(id);
         if (effect.kind === 'past') consequences.past(id);
         if (effect.kind === 'discard') consequences.discard(id);
+        if (effect.kind === 'limit_reached') limits.count(effect.limit);
       }
     }
     return statesOf(applied);
   };
 
   return {
-    take,
+    take: async (news, within) => await take(news, within),
     tick: async () => {
       const open = await unfinishedCaptures(db);
       if (open.length === 0) return;
       const at = await db.now();
       const sensors = await listSensors(db);
       const heard = new Map(sensors.map((sensor) => [sensor.name, sensor.last_heard]));
-      const events: readonly CaptureEvent[] = [...(await joinedSince(db, sensors, at)), { kind: 'tick', at, heard }];
-      const states = await take(open.map((record) => ({ capture_id: record.id, events })));
+      const events: readonly CaptureEvent[] = [{ kind: 'tick', at, heard }];
+      const joining = await joinedSince(db, sensors, open, at, limits.values);
+      const states = await take(
+        open.map((record) => ({ capture_id: record.id, events })),
+        undefined,
+        joining,
+      );
       for (const record of open) {
         if (record.spec.type === 'simple') consequences.lookback(record.id);
         else if (record.status === 'conversion_running') consequences.convert(record.id);
@@ -114,26 +134,6 @@ async function unlessDamaged<T>(tx: Transaction, run: () => Promise<T>): Promise
     tx.damaged(error.faults[0]);
     return undefined;
   }
-}
-
-/** What interfaces the sensors have that serve whatever comes; nothing where none does. */
-async function joinedSince(
-  db: Database,
-  sensors: readonly SensorRecord[],
-  at: bigint,
-): Promise<readonly CaptureEvent[]> {
-  const alive = (sensor: SensorRecord): boolean =>
-    sensor.left_at === undefined && sensor.last_heard > at - BigInt(limits.unknown_after_s) * 1_000_000_000n;
-  const growing = sensors.filter((sensor) => sensor.serves_all === true && alive(sensor));
-  if (growing.length === 0) return [];
-  const { all: captured } = await partsCaptured(db);
-  const members = growing.map(({ name, colo, interfaces, rings_max: limit }) => ({
-    name,
-    colo,
-    interfaces,
-    ...(limit === undefined ? {} : { rings: { limit, taken: captured.get(name) ?? 0 } }),
-  }));
-  return [{ kind: 'joined', at, members }];
 }
 
 function statesOf(applied: ReadonlyMap<string, Applied>): ReadonlyMap<string, CaptureState> {
