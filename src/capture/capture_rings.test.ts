@@ -85,23 +85,28 @@ describe('the memory of rings', () => {
   test('what one owner has is never beyond its share, in whatever order rings come and go', () => {
     const step = fc.record({ owner: fc.constantFrom('a', 'b', 'c'), back: fc.nat(), gives: fc.boolean() });
     fc.assert(
-      fc.property(fc.integer({ min: 16, max: 2048 }), fc.integer({ min: 1, max: 100 }), fc.array(step), (limit_MiB, percent, steps) => {
-        const budget = new RingBudget(limit_MiB * MiB, captureRings, percent);
-        const least_bytes = bytesOf({ ring_bytes: 2 * MiB, memories: 2 });
-        const extra_bytes = limit_MiB * MiB - budget.rings_max * least_bytes;
-        const held: { readonly owner: string; readonly grant: RingGrant }[] = [];
-        for (const { owner, back, gives } of steps) {
-          const [gone] = gives ? held.splice(back % Math.max(1, held.length), 1) : [];
-          if (gone !== undefined) budget.giveBack(gone.grant);
-          const grant = gives ? undefined : budget.take({ most_bytes, share: 1, owner });
-          if (grant !== undefined) held.push({ owner, grant });
-          for (const each of ['a', 'b', 'c']) {
-            const own = held.filter((one) => one.owner === each);
-            const more = own.reduce((sum, one) => sum + Math.max(0, bytesOf(one.grant) - least_bytes), 0);
-            expect(more).toBeLessThanOrEqual((extra_bytes * percent) / 100);
+      fc.property(
+        fc.integer({ min: 16, max: 2048 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.array(step),
+        (limit_MiB, percent, steps) => {
+          const budget = new RingBudget(limit_MiB * MiB, captureRings, percent);
+          const least_bytes = bytesOf({ ring_bytes: 2 * MiB, memories: 2 });
+          const extra_bytes = limit_MiB * MiB - budget.rings_max * least_bytes;
+          const held: { readonly owner: string; readonly grant: RingGrant }[] = [];
+          for (const { owner, back, gives } of steps) {
+            const [gone] = gives ? held.splice(back % Math.max(1, held.length), 1) : [];
+            if (gone !== undefined) budget.giveBack(gone.grant);
+            const grant = gives ? undefined : budget.take({ most_bytes, share: 1, owner });
+            if (grant !== undefined) held.push({ owner, grant });
+            for (const each of ['a', 'b', 'c']) {
+              const own = held.filter((one) => one.owner === each);
+              const more = own.reduce((sum, one) => sum + Math.max(0, bytesOf(one.grant) - least_bytes), 0);
+              expect(more).toBeLessThanOrEqual((extra_bytes * percent) / 100);
+            }
           }
-        }
-      }),
+        },
+      ),
     );
   });
 

@@ -71,7 +71,10 @@ function lackingFor(
   const here = begun.filter((part) => part.sensor === sensor).length;
   if (share !== undefined && share.parts.taken + begun.length >= share.parts.limit) {
     const params = { limit: share.parts.limit, taken: share.parts.taken + begun.length, parts: 1 };
-    return { fault: fault('account_parts_taken', { ...params, setting: settingOf('full_parts') }), limit: 'full_parts' };
+    return {
+      fault: fault('account_parts_taken', { ...params, setting: settingOf('full_parts') }),
+      limit: 'full_parts',
+    };
   }
   if (share?.rings !== undefined && rings !== undefined && share.rings.taken + here >= share.rings.limit) {
     const params = { sensor, rings: rings.limit, share: share.rings.limit, taken: share.rings.taken + here, parts: 1 };

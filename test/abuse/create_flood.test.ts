@@ -31,7 +31,10 @@ test('while one account floods it with creates and is refused beyond its share, 
     await Promise.all(flood);
   }
   for (const { code, message } of errors) {
-    expect([code, message]).toEqual([1850, expect.stringContaining('are the most that one account may have (EDGETAP_REQUESTS_WAITING)')]);
+    expect([code, message]).toEqual([
+      1850,
+      expect.stringContaining('are the most that one account may have (EDGETAP_REQUESTS_WAITING)'),
+    ]);
   }
   const metrics = await (await fetch(`${attacker.url}/metrics`)).text();
   expect(metrics).toContain(`edgetap_limit_refused_total{limit="requests_waiting"} ${errors.length}\n`);

@@ -26,7 +26,8 @@ test('full captures of one account leave rings to another', async () => {
   }
   expect(codes).toEqual([1852]);
   const metrics = await (await fetch(`${attacker.url}/metrics`)).text();
-  const used = (name: string): number => Number(new RegExp(`^edgetap_limit_used\\{limit="${name}"\\} (.+)$`, 'm').exec(metrics)?.[1]);
+  const used = (name: string): number =>
+    Number(new RegExp(`^edgetap_limit_used\\{limit="${name}"\\} (.+)$`, 'm').exec(metrics)?.[1]);
   expect(used('full_parts')).toBeGreaterThan(1);
   expect(used('rings_percent')).toBeGreaterThan(50);
   expect(used('rings_percent')).toBeLessThanOrEqual(75);

@@ -25,6 +25,8 @@ export class CheckedVersions {
   /** By account, the one that was used longest ago first. */
   readonly #checked = new Map<string, Set<string>>();
   readonly #checking = new Map<string, Promise<void>>();
+  /** Of an account one file after the other is read; of all together so many pieces. */
+  readonly #files = new FairTurns({ total: Number.POSITIVE_INFINITY, per_owner: 1 });
   readonly #turns: FairTurns;
 
   constructor(limits: LimitCounts) {
@@ -60,7 +62,8 @@ export class CheckedVersions {
     other: () => Error,
   ): Promise<void> {
     const checking = (async (): Promise<void> => {
-      if ((await this.#digest(file.account_id, read)) !== file.sha256) throw other();
+      const digest = async (): Promise<string> => await this.#digest(file.account_id, read);
+      if ((await this.#files.take(file.account_id, digest, none)) !== file.sha256) throw other();
       this.#remember(file);
     })().finally(() => this.#checking.delete(key));
     this.#checking.set(key, checking);
@@ -70,7 +73,6 @@ export class CheckedVersions {
   async #digest(account_id: string, read: () => Promise<AsyncIterable<Uint8Array>>): Promise<string> {
     const inTurn = async <T>(run: () => Promise<T>): Promise<T> => await this.#turns.take(account_id, run, none);
     const hash = createHash('sha256');
-    // A file that waits to be begun is not open.
     const chunks = await inTurn(async () => (await read())[Symbol.asyncIterator]());
     for (let over = false; !over; ) {
       over = await inTurn(async () => {

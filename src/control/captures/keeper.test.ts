@@ -206,36 +206,36 @@ describe('time', () => {
   });
 });
 
-describe('interfaces that come', () => {
-  /** Which interfaces of two captures of an account begin, and which do not and why, on a sensor with memory for 8 rings. */
-  async function come(): Promise<readonly string[]> {
-    const captures = [
-      await desk.store(1, { delivery: 'staged', status: 'running' }),
-      await desk.store(1, { delivery: 'staged', status: 'running' }),
-    ];
-    await desk.db.transaction(async (tx) => {
-      await upsertSensor(tx, {
-        name: 's0',
-        colo: 'lab01',
-        epoch: 'e1',
-        version: wireVersion,
-        last_heard: desk.now(),
-        interfaces: ['eth0', 'v1', 'v2', 'v3'].map((name, index) => ({ name, index, up: true })),
-        samples: [],
-        spool_used_bytes: 0n,
-        spool_limit_bytes: 1n,
-        rings_max: 8,
-        serves_all: true,
-      });
+/** Which interfaces of two captures of an account begin, and which do not and why, on a sensor with memory for 8 rings. */
+async function come(): Promise<readonly string[]> {
+  const captures = [
+    await desk.store(1, { delivery: 'staged', status: 'running' }),
+    await desk.store(1, { delivery: 'staged', status: 'running' }),
+  ];
+  await desk.db.transaction(async (tx) => {
+    await upsertSensor(tx, {
+      name: 's0',
+      colo: 'lab01',
+      epoch: 'e1',
+      version: wireVersion,
+      last_heard: desk.now(),
+      interfaces: ['eth0', 'v1', 'v2', 'v3'].map((name, index) => ({ name, index, up: true })),
+      samples: [],
+      spool_used_bytes: 0n,
+      spool_limit_bytes: 1n,
+      rings_max: 8,
+      serves_all: true,
     });
-    await desk.keeper.tick();
-    await desk.keeper.tick();
-    const parts = (await Promise.all(captures.map(async ({ id }) => await partsOf(desk.db, id)))).flat();
-    return parts.flatMap(({ interface: name, phase, error = '' }) =>
-      name === 'eth0' ? [] : [`${name} ${phase}${/ \(EDGETAP_\w+\)/.exec(error)?.[0] ?? ''}`],
-    );
-  }
+  });
+  await desk.keeper.tick();
+  await desk.keeper.tick();
+  const parts = (await Promise.all(captures.map(async ({ id }) => await partsOf(desk.db, id)))).flat();
+  return parts.flatMap(({ interface: name, phase, error = '' }) =>
+    name === 'eth0' ? [] : [`${name} ${phase}${/ \(EDGETAP_\w+\)/.exec(error)?.[0] ?? ''}`],
+  );
+}
 
+describe('interfaces that come', () => {
   test('take no more than the share of their account, counted over its captures, where there is another', async () => {
     await plainAccount(desk.db);
     expect((await come()).toSorted()).toEqual([

@@ -18,7 +18,10 @@ const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const length = 3_000_000;
 
-const nothingChecked = (): Checking => ({ account_id: 'a', checked: new CheckedVersions(new LimitCounts(limitFallbacks)) });
+const nothingChecked = (): Checking => ({
+  account_id: 'a',
+  checked: new CheckedVersions(new LimitCounts(limitFallbacks)),
+});
 
 /** A delivered file, and what the database keeps of it. */
 async function delivered(bytes = randomBytes(length)): Promise<Parameters<typeof openDelivered>[1]> {

@@ -17,7 +17,10 @@ const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const ranges = [undefined, { start: 0, end: 0 }, { start: 1000, end: 1999 }] as const;
 
-const nothingChecked = (): Checking => ({ account_id: 'a', checked: new CheckedVersions(new LimitCounts(limitFallbacks)) });
+const nothingChecked = (): Checking => ({
+  account_id: 'a',
+  checked: new CheckedVersions(new LimitCounts(limitFallbacks)),
+});
 
 /** A result as it is written, and what the database keeps of it. */
 async function written(length: number): Promise<{ bytes: Buffer; known: Parameters<typeof openResult>[1] }> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accountById, insertAccount, listAccounts, lockAccount, updateScope } from '../accounts.ts';
-import { insertAudit, listAudit, pruneAudit, repeatAudit } from '../audit.ts';
+import { insertAudit, listAudit, pruneAudit, countAudit } from '../audit.ts';
 import type { Database } from '../database.ts';
 import {
   insertOwnership,
@@ -159,7 +159,8 @@ export function accountsSuite(database: () => Database): void {
     const once = (index: 0 | 1 | 2): unknown => ({ ...rows[index], times: 1n });
     expect(await listAudit(db, account_id, 10)).toEqual([once(2), once(0), once(1)]);
     expect(await listAudit(db, account_id, 1)).toEqual([once(2)]);
-    await db.transaction(async (tx) => await repeatAudit(tx, rows[2].id, 7));
+    await db.transaction(async (tx) => await countAudit(tx, rows[2].id, 6));
+    expect(await db.transaction(async (tx) => await countAudit(tx, freshId(), 1))).toBe(false);
     expect(await listAudit(db, account_id, 1)).toEqual([{ ...rows[2], times: 7n }]);
     await expect(db.transaction((tx) => insertAudit(tx, rows[0]))).rejects.toThrow('The database failed');
     // The oldest go first, a few at a time.
