@@ -7,11 +7,11 @@ import type { CaptureRecord } from '../../model/record.ts';
 import type { CaptureEvent } from '../../plan/capture_event.ts';
 import { type CaptureJobDeps, type CaptureJobs, createCaptureJobs } from '../captures/capture_jobs.ts';
 import type { Keeper } from '../captures/keeper.ts';
-import { FairTurns } from '../../model/fair_turns.ts';
 import type { LimitCounts } from '../../model/limit_counts.ts';
 import type { CaptureBuckets } from '../delivery/capture_buckets.ts';
 import { abandonUpload, rememberUpload } from '../delivery/clear_uploads.ts';
 import { convert } from './convert.ts';
+import { ConversionTurns } from './conversion_turns.ts';
 import { deliveryPlace } from './delivery_place.ts';
 import { tellWhile } from './tell_while.ts';
 
@@ -40,11 +40,7 @@ const give_up_ns = 86_400_000_000_000n;
 export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
   const { db, keeper, buckets, staging, application } = deps;
   // Each holds a few megabytes and a disk's attention.
-  const total = deps.limits.values.conversions;
-  const ofAccount = new FairTurns({ total, per_owner: Math.max(1, total - 1) });
-  // Of another account it is another place, whose turns are its own.
-  const intoPlace = new FairTurns({ total: Number.POSITIVE_INFINITY, per_owner: Math.max(1, total - 2) });
-  deps.limits.measure('conversions', () => ofAccount.running);
+  const turns = new ConversionTurns(deps.limits);
 
   const tell = async (capture_id: string, event: CaptureEvent): Promise<void> => {
     await keeper().take([{ capture_id, events: [event] }]);
@@ -64,7 +60,7 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
       told = true;
       await say(
         captureId,
-        `It waits for its turn: as many conversions are under way as may be, of this account, into ${place} or in all (EDGETAP_CONVERSIONS)`,
+        `It waits for its turn: as many conversions are under way as may be, of this account, into ${place} or in all (EDGETAP_CONVERSIONS), or into what fails (EDGETAP_CONVERSIONS_FAILING)`,
       );
     };
     const begin = async (): Promise<boolean> => {
@@ -74,9 +70,8 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
       return await run();
     };
     const waiting = tellWhile(deps, turn_awaited_ms, waits, async () => await begun.promise);
-    const account = async (): Promise<boolean> => await ofAccount.take(account_id, begin, none, signal);
     try {
-      return await intoPlace.take(`${account_id} ${place}`, account, none, signal);
+      return await turns.take({ account_id, place }, begin, signal);
     } finally {
       begun.resolve();
       await waiting;
@@ -112,6 +107,11 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
     for (const upload of await uploadsOf(db, record.id)) if (upload.place === 'bucket') await run(upload);
   };
 
+  /** What became of a try says whether its place waits with those that fail. */
+  const took = ({ account_id, spec }: CaptureRecord, standing: 'took' | 'failed'): void => {
+    if (spec.type === 'full') turns.tell({ account_id, place: deliveryPlace(spec.destination_conf) }, standing);
+  };
+
   /** One try. True when there is nothing more to do. */
   const tryOnce = async (captureId: string, signal: AbortSignal): Promise<boolean> => {
     try {
@@ -130,6 +130,7 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
           await convert(record, parts, sums, { staging, target: into, application, started, warn }, signal),
       );
       await forgetUploads(record, async (upload) => await db.transaction(async (tx) => await deleteUpload(tx, upload)));
+      took(record, 'took');
       await tell(captureId, { kind: 'converted', at: await db.now(), ...done });
       return true;
     } catch (error) {
@@ -138,6 +139,7 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
       const [fault] = error.faults;
       deps.warn(fault, `conversion of ${captureId}`);
       const record = await captureById(db, captureId);
+      if (record !== undefined && fault.name !== 'staged_damaged') took(record, 'failed');
       const at = await db.now();
       const over = fault.name === 'staged_damaged' || at > (record?.deadline ?? at) + give_up_ns;
       await tell(captureId, { kind: over ? 'convert_failed' : 'trouble', at, reason: fault.message });
@@ -158,11 +160,6 @@ export function createConversionRunner(deps: ConversionDeps): CaptureJobs {
       await deps.sleep(wait_ms, signal);
     }
   });
-}
-
-/** However many wait: their number is bounded by that of the captures. */
-function none(): never {
-  throw new TypeError('a conversion was refused its turn');
 }
 
 async function* noting(bytes: AsyncIterable<Uint8Array>, moved: () => void): AsyncGenerator<Uint8Array, void, void> {
