@@ -46,7 +46,8 @@ export const protocolNumbers: ReadonlyMap<string, number> = new Map([
   ['udplite', 136],
   ['mpls-in-ip', 137],
   ['manet', 138],
-  ['shim6', 139],
-  ['wesp', 140],
-  ['rohc', 141],
+  ['hip', 139],
+  ['shim6', 140],
+  ['wesp', 141],
+  ['rohc', 142],
 ]);
