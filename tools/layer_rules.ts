@@ -24,7 +24,7 @@ export const layerRules: ReadonlyMap<string, LayerRule> = new Map<string, LayerR
   ['wire', { pure: true, folders: ['model'], packages: ['typebox'] }],
 
   // One outside thing each.
-  ['libpcap', { folders: ['model'], packages: ['koffi'] }],
+  ['libpcap', { folders: ['model', 'filter'], packages: ['koffi'] }],
   ['net', { folders: ['model'], packages: [] }],
   ['capture', { folders: ['model', 'pcap', 'filter', 'libpcap'], packages: [] }],
   ['samples', { folders: ['model', 'pcap', 'filter', 'libpcap'], packages: [] }],

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { compilerCommand, type CompilerCommand } from './compiler_command.ts';
 import { findSetpriv, processCapabilities, setpriv_nothing } from './process_capabilities.ts';
 import { processTime } from './process_time.ts';
 import { systemErrorText } from './system_error_text.ts';
@@ -18,7 +18,6 @@ export type CompilerOutcome =
   /** The process ended under the request, or can do no work at all. */
   | { readonly kind: 'ended'; readonly reason: string };
 
-const program = fileURLToPath(new URL('./compiler_child.ts', import.meta.url));
 const start_limit_ms = 10_000;
 /** One that is starting is given so many times its limit, while it gets this much processor time in each. */
 const start_patience = 2;
@@ -28,6 +27,16 @@ const patience = 15;
 /** So much of its limit must have been its own doing for a text to be called slow. */
 const own_share = 0.8;
 
+/** How a compiler's process is started. */
+export interface CompilerChildOptions {
+  readonly command?: CompilerCommand;
+  /** Told of each process that the kernel does not keep from files and the network, and why not. */
+  readonly unconfined?: (reason: string) => void;
+}
+
+/** Four times what the texts take that are known to take most: 300 hosts of IPv6, 200 ranges of ports. */
+export const compiler_memory_bytes: number = 256 * 2 ** 20;
+
 /** A process, or why there is none. */
 type Started = ChildProcess | Extract<CompilerOutcome, { readonly kind: 'unstarted' | 'ended' }>;
 
@@ -36,20 +45,20 @@ type Started = ChildProcess | Extract<CompilerOutcome, { readonly kind: 'unstart
  * done one after the other. The process gets none of this one's environment.
  */
 export class CompilerChild {
-  readonly #program: string;
+  readonly #options: Required<CompilerChildOptions>;
   #started: Promise<Started> | undefined;
   #closed = false;
   /** Settles when the last request so far is done. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(child_program: string = program) {
-    this.#program = child_program;
+  constructor(options: CompilerChildOptions = {}) {
+    this.#options = { command: compilerCommand(compiler_memory_bytes), unconfined: () => {}, ...options };
   }
 
   /** Starts the process, where there is none. */
   warm(): void {
     if (this.#closed || this.#started !== undefined) return;
-    const started = start(this.#program, () => this.#forget(started));
+    const started = start(this.#options, () => this.#forget(started));
     this.#started = started;
   }
 
@@ -69,7 +78,7 @@ export class CompilerChild {
       return child;
     }
     const outcome = await ask(child, request);
-    if (outcome.kind === 'slow' || outcome.kind === 'starved') {
+    if (outcome.kind === 'slow' || outcome.kind === 'starved' || outcome.kind === 'exhausted') {
       this.#forget(started);
       child.kill('SIGKILL');
       this.warm();
@@ -102,11 +111,11 @@ export class CompilerChild {
 }
 
 /** Resolves to the process once it is ready, or to the reason why there is none. */
-async function start(child_program: string, ended: () => void): Promise<Started> {
+async function start(options: Required<CompilerChildOptions>, ended: () => void): Promise<Started> {
   let child: ChildProcess;
   try {
     const [command = process.execPath, ...before] = withoutCapabilities();
-    child = fork(child_program, [], {
+    child = fork(options.command.program, options.command.args, {
       env: {},
       execPath: command,
       execArgv: before,
@@ -122,6 +131,7 @@ async function start(child_program: string, ended: () => void): Promise<Started>
   const said = await hearStarting(child);
   if (said.kind === 'ready') {
     child.once('exit', ended);
+    if (said.unconfined !== undefined) options.unconfined(said.unconfined);
     return child;
   }
   child.kill('SIGKILL');
@@ -168,7 +178,10 @@ async function ask(child: ChildProcess, request: CompileRequest): Promise<Compil
   }
   const answers = (message: CompilerMessage): boolean => 'id' in message && message.id === request.id;
   const outcome = await hearWorking(child, request.limit_ms, answers);
-  return outcome.kind === 'ready' || outcome.kind === 'broken' ? { kind: 'ended', reason: outcome.kind } : outcome;
+  if (outcome.kind === 'ready' || outcome.kind === 'broken') return { kind: 'ended', reason: outcome.kind };
+  if (child.signalCode === 'SIGXCPU') return { kind: 'slow' };
+  // V8 and the C++ library end so where they get no more memory.
+  return child.signalCode === 'SIGABRT' ? { kind: 'exhausted', id: request.id } : outcome;
 }
 
 /**

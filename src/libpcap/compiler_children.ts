@@ -1,4 +1,4 @@
-import { CompilerChild } from './compiler_child_process.ts';
+import { CompilerChild, type CompilerChildOptions } from './compiler_child_process.ts';
 
 /** Compiler processes: the first is always there, the others start when they are needed and end when they are not. */
 export class CompilerChildren {
@@ -9,10 +9,10 @@ export class CompilerChildren {
   readonly #idle_ms: number;
 
   /** @param count with the first, and never fewer than run at one time */
-  constructor(first: CompilerChild, count: number, idle_ms: number) {
+  constructor(first: CompilerChild, count: number, idle_ms: number, options: CompilerChildOptions) {
     this.#first = first;
     this.#idle_ms = idle_ms;
-    this.#all = [first, ...Array.from({ length: count - 1 }, () => new CompilerChild())];
+    this.#all = [first, ...Array.from({ length: count - 1 }, () => new CompilerChild(options))];
     for (const child of this.#all) this.#idle.set(child, undefined);
   }
 

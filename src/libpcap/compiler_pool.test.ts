@@ -6,11 +6,13 @@ import { join } from 'node:path';
 import { withoutRoot } from '../../test/support/without_root.ts';
 import { waitFor } from '../../test/support/wait_for.ts';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { Fault } from '../model/errors/fault.ts';
 import type { Result } from '../model/result.ts';
 import type { FilterTexts } from './compile_filter.ts';
 import { LimitCounts } from '../model/limit_counts.ts';
 import { limitFallbacks } from '../model/shared_limits.ts';
 import { CompilerChild } from './compiler_child_process.ts';
+import { compilerCommand } from './compiler_command.ts';
 import { createFilterCompiler } from './compiler_pool.ts';
 import { ancillary, decodeInstructions } from './program.ts';
 
@@ -175,6 +177,19 @@ describe('time', () => {
     await waitFor(() => children().length <= before, { what: 'the compiler’s processes are gone' });
   });
 
+  test('a process that the kernel ends for its processor time has had a text that is too slow', async () => {
+    const before = new Set(children());
+    const compiler = createFilterCompiler({ limit_ms: 60_000 });
+    await compiler.check({ filter: filter('ip'), linktypes: [1] });
+    const under_way = compiler.check({ filter: slow, linktypes: [1] });
+    const [pid] = children().filter((one) => !before.has(one));
+    if (pid === undefined) throw new Error('there is no process');
+    process.kill(pid, 'SIGXCPU');
+    expect(faultsOf(await under_way)).toEqual([['expression_slow', '/filter_expression']]);
+    expect(await compiler.check({ filter: filter('udp'), linktypes: [1] })).toMatchObject({ ok: true });
+    await compiler.close();
+  });
+
   test('a process that was stopped is not what a text is blamed for: another compiles it', async () => {
     const before = new Set(children());
     const compiler = createFilterCompiler({ limit_ms: 1000 });
@@ -213,25 +228,70 @@ describe('time', () => {
   });
 
   test('a process whose parent cannot end it ends by itself', async () => {
-    const child = fork(new URL('./compiler_child.ts', import.meta.url), [], {
-      execArgv: [],
-      serialization: 'advanced',
-    });
+    const { program, args } = compilerCommand(2 ** 28);
+    const child = fork(program, args, { execArgv: [], serialization: 'advanced' });
     expect(await once(child, 'message')).toEqual([{ kind: 'ready' }, undefined]);
     child.send({ id: 1, filter: slow, linktypes: [1], limit_ms: 1 });
     expect(await once(child, 'exit')).toEqual([null, 'SIGALRM']);
   });
 
   test('a process whose parent goes away goes too', async () => {
-    const child = fork(new URL('./compiler_child.ts', import.meta.url), [], {
-      execArgv: [],
-      serialization: 'advanced',
-    });
+    const { program, args } = compilerCommand(2 ** 28);
+    const child = fork(program, args, { execArgv: [], serialization: 'advanced' });
     await once(child, 'message');
     child.kill('SIGINT');
     child.disconnect();
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
+});
+
+describe('memory', () => {
+  /** What takes most is long lists of what needs several words to compare. */
+  const greedy = filter(Array.from({ length: 250 }, (_, at) => `host 1:${at}::`).join(' or '));
+
+  test('that V8 believes to have and the kernel does not give is told the same', async () => {
+    const { program, args } = compilerCommand(2 ** 28);
+    const command = { program, args: [...args.slice(0, -1), String(8 * 2 ** 20)] };
+    const compiler = createFilterCompiler({ limit_ms: 60_000, command });
+    expect(faultsOf(await compiler.check({ filter: greedy, linktypes: [1] }))).toEqual([
+      ['expression_memory', '/filter_expression'],
+    ]);
+    await compiler.close();
+  });
+
+  test('is enough for what takes most', async () => {
+    const compiler = createFilterCompiler({ limit_ms: 60_000 });
+    expect(faultsOf(await compiler.check({ filter: greedy, linktypes: [1] }))).toEqual([
+      ['expression_too_long', '/filter_expression'],
+    ]);
+    await compiler.close();
+  });
+
+  test('a compilation that takes too much ends, and the next one works: expression_memory', async () => {
+    const compiler = createFilterCompiler({ limit_ms: 60_000, memory_bytes: 32 * 2 ** 20 });
+    const refused_text = await compiler.check({ filter: greedy, linktypes: [1] });
+    expect(faultsOf(refused_text)).toEqual([['expression_memory', '/filter_expression']]);
+    expect(refused_text.ok ? '' : refused_text.faults[0]?.message).toContain('more than 32 MB of memory');
+    expect(await compiler.check({ filter: filter('udp'), linktypes: [1] })).toMatchObject({ ok: true });
+    await compiler.close();
+  });
+});
+
+test('processes that the kernel does not confine are told once: compiler_unconfined', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'edgetap-compiler-'));
+  try {
+    const path = join(folder, 'unconfined.mjs');
+    const answer = `process.on('message', ({ id }) => process.send({ kind: 'failed', id, faults: [] }));`;
+    writeFileSync(path, `${answer} process.send({ kind: 'ready', unconfined: 'seccomp: no' });`);
+    const told: Fault[] = [];
+    const command = { program: path, args: [] };
+    const compiler = createFilterCompiler({ ...limitsOf(2), command, limit_ms: 200, warn: (one) => told.push(one) });
+    await Promise.all(['ip', 'udp'].map((text) => compiler.check({ filter: filter(text), linktypes: [1] })));
+    expect(told).toMatchObject([{ name: 'compiler_unconfined', message: expect.stringContaining('seccomp: no') }]);
+    await compiler.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('the end', () => {
@@ -377,7 +437,7 @@ describe('owners', () => {
 });
 
 test('a program that does not start is a reason, not a crash', async () => {
-  const silent = new CompilerChild('/dev/null');
+  const silent = new CompilerChild({ command: { program: '/dev/null', args: [] } });
   const request = { id: 1, filter: filter('ip'), linktypes: [1], live: false, limit_ms: 1000 };
   for (const _ of [1, 2]) {
     expect(await silent.run(request)).toEqual({
@@ -396,7 +456,7 @@ test('a program that cannot work says why', async () => {
   try {
     const path = join(folder, 'broken.mjs');
     writeFileSync(path, `process.send({ kind: 'broken', reason: 'no libpcap' });`);
-    const broken = new CompilerChild(path);
+    const broken = new CompilerChild({ command: { program: path, args: [] } });
     const request = { id: 1, filter: filter('ip'), linktypes: [1], live: false, limit_ms: 1000 };
     expect(await broken.run(request)).toEqual({ kind: 'ended', reason: 'no libpcap' });
     await broken.close();

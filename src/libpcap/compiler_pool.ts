@@ -6,7 +6,8 @@ import { ok, type Result, refused } from '../model/result.ts';
 import { limitFallbacks } from '../model/shared_limits.ts';
 import type { FilterTexts } from './compile_filter.ts';
 import type { CompileRequest } from './compiler_child_messages.ts';
-import { CompilerChild, type CompilerOutcome } from './compiler_child_process.ts';
+import { CompilerChild, compiler_memory_bytes, type CompilerOutcome } from './compiler_child_process.ts';
+import { type CompilerCommand, compilerCommand } from './compiler_command.ts';
 import { CompilerChildren } from './compiler_children.ts';
 import type { Program } from './program.ts';
 import { RecentKeys } from './recent_keys.ts';
@@ -27,7 +28,7 @@ export interface LinktypeCheck {
 /**
  * Compiles filters in processes of their own, which are killed when they take too long; a text that did is refused at once for a while. Owners
  * get their turns one after the other, whatever each has waiting; what has no owner shares one. The faults that come back are `expression_syntax`,
- * `expression_slow`, `expression_too_long`, `expression_compiler`, `share_used`, and those of opening an interface.
+ * `expression_slow`, `expression_memory`, `expression_too_long`, `expression_compiler`, `share_used`, and those of opening an interface.
  */
 export interface FilterCompiler {
   /**
@@ -61,6 +62,12 @@ export interface FilterCompilerOptions {
   /** Processors: there are no more processes than that. */
   readonly processors?: number;
   readonly limit_ms?: number;
+  /** What a process may take beside what it begins with. */
+  readonly memory_bytes?: number;
+  /** Starts a process: the compiler's with so much memory by default. */
+  readonly command?: CompilerCommand;
+  /** Told once why the kernel does not keep the processes from files and the network, where it does not. */
+  readonly warn?: (unconfined: Fault) => void;
   /** A process beside the first ends when it has had nothing to do for so long. */
   readonly idle_ms?: number;
   /** Milliseconds, monotonic. */
@@ -79,6 +86,7 @@ const slow_max = 4096;
 /** Starts a process and returns at once; it is warm some 100 ms later. */
 export function createFilterCompiler(options: FilterCompilerOptions = {}): FilterCompiler {
   const { limit_ms = 2000, idle_ms = 10_000, monotonic = () => performance.now() } = options;
+  const { memory_bytes = compiler_memory_bytes, command = compilerCommand(memory_bytes), warn = () => {} } = options;
   const { limits = new LimitCounts(limitFallbacks), processors = availableParallelism() } = options;
   const total = Math.min(limits.values.compilers, Math.max(1, processors));
   const { filters_waiting } = limits.values;
@@ -86,8 +94,13 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
   const turns = new FairTurns({ total, per_owner: Math.max(1, total - 1), waiting_per_owner: filters_waiting });
   limits.measure('compilers', () => turns.running);
   limits.measure('filters_waiting', () => turns.most_waiting);
-  const first = new CompilerChild();
-  const children = new CompilerChildren(first, total, idle_ms);
+  let warned = false;
+  const unconfined = (reason: string): void => {
+    if (!warned) warn(fault('compiler_unconfined', { reason }));
+    warned = true;
+  };
+  const first = new CompilerChild({ command, unconfined });
+  const children = new CompilerChildren(first, total, idle_ms, { command, unconfined });
   const closing = new AbortController();
   const compiled = new Map<string, CompilerOutcome>();
   const slow = new RecentKeys(slow_max, slow_ms, monotonic);
@@ -154,7 +167,7 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
     check: async ({ filter, linktypes, live = false, owner = '' }) => {
       // Whatever it is for, the expression must be one.
       const outcome = await run(owner, { filter, linktypes: linktypes.length === 0 ? [ethernet] : linktypes, live });
-      const faults = faultsOf(outcome, filter, limit_ms);
+      const faults = faultsOf(outcome, filter, { limit_ms, memory_bytes });
       if (faults !== undefined) return refused(...faults);
       const results = outcome.kind === 'compiled' ? outcome.results : [];
       return ok(
@@ -166,7 +179,7 @@ export function createFilterCompiler(options: FilterCompilerOptions = {}): Filte
     },
     compile: async ({ filter, linktype, live = false, owner = '' }) => {
       const outcome = await run(owner, { filter, linktypes: [linktype], live });
-      const faults = faultsOf(outcome, filter, limit_ms);
+      const faults = faultsOf(outcome, filter, { limit_ms, memory_bytes });
       if (faults !== undefined) return refused(...faults);
       const result = outcome.kind === 'compiled' ? outcome.results[0] : undefined;
       if (result === undefined || result.kind === 'fault') {
@@ -192,13 +205,14 @@ function plain({ id, limit_ms, filter, linktypes, live }: CompileRequest): Compi
 function faultsOf(
   outcome: CompilerOutcome,
   { expression_text }: FilterTexts,
-  limit_ms: number,
+  { limit_ms, memory_bytes }: { readonly limit_ms: number; readonly memory_bytes: number },
 ): readonly [Fault, ...Fault[]] | undefined {
   const field = expression_text === '' ? 'filter_v1' : 'filter_expression';
   const one = (name: Parameters<typeof fault>[0], params: Record<string, string | number>): readonly [Fault] => [
     fault(name, { field, ...params }, `/${field}`),
   ];
   if (outcome.kind === 'slow') return one('expression_slow', { limit_s: limit_ms / 1000 });
+  if (outcome.kind === 'exhausted') return one('expression_memory', { limit_mb: Math.floor(memory_bytes / 2 ** 20) });
   if (outcome.kind === 'ended' || outcome.kind === 'starved' || outcome.kind === 'unstarted') {
     return [fault('expression_compiler', { reason: outcome.reason })];
   }

@@ -182,7 +182,7 @@ childProcess<ServeSettings>('control', async ({ settings, logger, crash, sensorT
     random,
     audit,
   });
-  const compiler = createFilterCompiler({ limits });
+  const compiler = createFilterCompiler({ limits, warn: (unconfined) => warn(unconfined, 'filters') });
   const keep_ns = BigInt(settings.keep_days) * day_ns;
   const keep_audit_ns = BigInt(settings.audit_days) * day_ns;
   const openOwnership = async (id: string): Promise<Bucket> => {

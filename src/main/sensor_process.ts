@@ -59,7 +59,10 @@ childProcess<SensorSettings>('sensor', async ({ settings, logger, crash, toldLis
     settings.limits.spool_share,
   );
   const memory = memoryBudgets(settings.memory_bytes, memoryOfHost());
-  const compiler = createFilterCompiler({ limits: new LimitCounts(settings.limits) });
+  const compiler = createFilterCompiler({
+    limits: new LimitCounts(settings.limits),
+    warn: (unconfined) => warn(unconfined, 'filters'),
+  });
   const own = new OwnTrafficBoard();
   const engine = await createCaptureEngine({
     spool,

@@ -56,6 +56,13 @@ describe('every thread of every process', () => {
     }
   });
 
+  test('of a compiler is behind the filter of system calls', () => {
+    const those = threads.filter((thread) => thread.program === 'compiler');
+    // One of control, one of the sensor.
+    expect(new Set(those.map(({ pid }) => pid)).size).toBe(2);
+    expect(those.map(({ status }) => field(status, 'Seccomp'))).toEqual(those.map(() => 2n));
+  });
+
   test('is one of these', () => {
     const names = program_of.map(([, name]) => name);
     expect(threads.map(({ program }) => program).filter((name) => !names.includes(name))).toEqual([]);

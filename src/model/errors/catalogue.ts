@@ -1,6 +1,7 @@
 import { apiFaults } from './api_faults.ts';
 import { bucketFaults } from './bucket_faults.ts';
 import { captureFaults } from './capture_faults.ts';
+import { confinementFaults } from './confinement_faults.ts';
 import { filterFaults } from './filter_faults.ts';
 import { foundFaults } from './found_faults.ts';
 import { noticeFaults } from './notice_faults.ts';
@@ -26,6 +27,7 @@ type Catalogue = typeof apiFaults &
   typeof samplesFaults &
   typeof storageFaults &
   typeof foundFaults &
+  typeof confinementFaults &
   typeof uploadFaults &
   typeof stateFaults &
   typeof operatorFaults &
@@ -45,6 +47,7 @@ export const catalogue: Catalogue = {
   ...samplesFaults,
   ...storageFaults,
   ...foundFaults,
+  ...confinementFaults,
   ...uploadFaults,
   ...stateFaults,
   ...operatorFaults,
