@@ -379,7 +379,7 @@ describe('many requests', () => {
     );
     expect(all.map((one) => one.ok)).toEqual([true, true, false]);
     expect(all[2]?.ok === false ? all[2].faults[0]?.message : '').toContain(
-      '1 filters that wait to be compiled already',
+      '1 filters that wait to be compiled are the most that one account may have',
     );
     await compiler.close();
   });
