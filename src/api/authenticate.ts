@@ -3,6 +3,7 @@ import type { Control, Credentials } from '../control/control.ts';
 import { FaultError, raise } from '../model/errors/fault.ts';
 import type { Permission, Principal } from '../model/principal.ts';
 import { setCaller } from './caller.ts';
+import type { RequestOwners } from './request_owners.ts';
 
 /** Counts a request with bad credentials against its address; how long it must wait once there are too many. */
 export type CountBadCredentials = (request: FastifyRequest) => Promise<{ limit: number; wait_s: number } | undefined>;
@@ -14,7 +15,7 @@ export type RequestHook = (request: FastifyRequest, reply: FastifyReply) => Prom
  * Makes the hook that lets only good credentials through, to their own account, as far as they are permitted: every GET
  * and HEAD needs read, all else write. A path without an account stands for the principal's own.
  */
-export function authenticateHook(control: Control, countBad: CountBadCredentials): RequestHook {
+export function authenticateHook(control: Control, owners: RequestOwners, countBad: CountBadCredentials): RequestHook {
   return async (request, reply) => {
     const credentials = credentialsOf(request);
     // Of a client that has left the system tells no address any more.
@@ -30,6 +31,7 @@ export function authenticateHook(control: Control, countBad: CountBadCredentials
       }
       throw error;
     }
+    owners.know(request.raw, principal.account_id);
     const account_id = accountOfPath(request) ?? principal.account_id;
     if (account_id !== principal.account_id) raise('account_not_reached');
     const permission: Permission = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';

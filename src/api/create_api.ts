@@ -18,6 +18,7 @@ import { openapiOptions, security, sendDescription } from './openapi.ts';
 import { operationsRoutes } from './operations_routes.ts';
 import { ownershipRoutes } from './ownership_routes.ts';
 import { parseJsonBody } from './parse_json_body.ts';
+import { RequestOwners } from './request_owners.ts';
 import { stopAndRemoveRoutes } from './stop_and_remove_routes.ts';
 
 /** Where the interface of the reference API begins. */
@@ -30,7 +31,8 @@ const basePath = '/client/v4';
 export async function createApi(options: ApiOptions): Promise<ApiInstance> {
   const { control } = options;
   const { http = httpMetrics(), elsewhere = false, token } = options.metrics ?? {};
-  const app = httpBase(options);
+  const owners = new RequestOwners();
+  const app = httpBase({ ...options, owners });
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
       const encoding = request.headers['content-encoding'] ?? 'identity';
@@ -56,7 +58,7 @@ export async function createApi(options: ApiOptions): Promise<ApiInstance> {
     (scope: ApiInstance, _options, done) => {
       scope.addHook(
         'onRequest',
-        authenticateHook(control, async (request) => {
+        authenticateHook(control, owners, async (request) => {
           const state = await countBad(request);
           return state.isAllowed || !state.isExceeded ? undefined : { limit: bad, wait_s: state.ttlInSeconds };
         }),

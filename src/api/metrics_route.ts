@@ -7,6 +7,7 @@ import type { ApiInstance } from './api_instance.ts';
 import { atMostEach } from './at_most_each.ts';
 import { type HttpBaseOptions, httpBase } from './http_base.ts';
 import type { HttpMetrics } from './http_metrics.ts';
+import { RequestOwners } from './request_owners.ts';
 
 /** Nobody needs them more often. */
 const interval_ms = 1000;
@@ -41,11 +42,11 @@ async function sendPage(reply: FastifyReply, page: Buffer): Promise<FastifyReply
 
 /** Makes a listener that has `/metrics` and nothing else, not listening yet. */
 export function createMetricsListener(
-  options: HttpBaseOptions,
+  options: Omit<HttpBaseOptions, 'owners'>,
   page: () => Promise<Buffer>,
   token: string | undefined,
 ): ApiInstance {
-  const app = httpBase(options);
+  const app = httpBase({ ...options, owners: new RequestOwners() });
   metricsRoute(app, page, token);
   return app;
 }

@@ -5,10 +5,12 @@ import type { Duplex } from 'node:stream';
 import type { ApiOptions } from './api_options.ts';
 import type { LimitCounts } from '../model/limit_counts.ts';
 import { cutIdleAnswers } from './cut_idle_answers.ts';
+import { FairStarts } from './fair_starts.ts';
 import { inTurn } from './in_turn.ts';
 import { limitConnections } from './limit_connections.ts';
 import { linger } from './linger.ts';
 import { refuseRequest, refuseSocket } from './refusal_answer.ts';
+import type { RequestOwners } from './request_owners.ts';
 
 /** The most bytes of a request line and its headers (Node's own default, said aloud). */
 export const headers_max_bytes = 16_384;
@@ -19,14 +21,25 @@ export type LatestAnswers = WeakMap<Duplex, ServerResponse>;
 /** What the server is made of. */
 export interface ServerOptions extends Pick<ApiOptions, 'tls' | 'trust_proxy' | 'logger' | 'public_url'> {
   readonly limits: LimitCounts;
+  readonly owners: RequestOwners;
 }
 
 /** Makes the HTTP or HTTPS server that Fastify runs on, with its bounds. See `answerBroken` for what is no HTTP request. */
 export function serverFactory(given: ServerOptions, latest: LatestAnswers): (handler: RequestListener) => Server {
-  const { tls, logger, public_url, limits, trust_proxy } = given;
+  const { tls, logger, public_url, limits, trust_proxy, owners } = given;
   const refusal = { logger, public_url, secured: tls !== undefined };
   return (fastify) => {
-    const inOrder = inTurn(fastify, {
+    const starts = new FairStarts({ now_ms: () => performance.now(), later: setImmediate });
+    const begin: RequestListener = (request, response) => {
+      starts.start(
+        () => owners.of(request),
+        () => {
+          // Who is gone by now is not worth a look at what was asked.
+          if (!request.socket.destroyed) fastify(request, response);
+        },
+      );
+    };
+    const inOrder = inTurn(begin, {
       latest,
       limits,
       refuse: (response, fault) => refuseRequest(response, { fault }, refusal),

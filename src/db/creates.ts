@@ -78,6 +78,16 @@ export async function rememberRefusal(tx: Transaction, attempt: CreateAttempt): 
   await write(tx, attempt, null);
 }
 
+/**
+ * Would a retry of this attempt be answered with the capture of an older create of the same body? Then a refusal of it has to be remembered;
+ * where not, that would change nothing, unless the attempt has a key.
+ */
+export async function retryFindsOlder(db: Queries, attempt: CreateAttempt): Promise<boolean> {
+  if (attempt.idempotency_key !== undefined) return false;
+  const latest = await latestOf(db, attempt);
+  return latest !== undefined && latest.capture_id !== null && latest.at >= attempt.at - retry_window_ns;
+}
+
 const countRows = builtByShape(
   () => 'the only one',
   ({ principal_id, account_id, since }: { principal_id: string; account_id: string; since: TimeNs }) => [

@@ -199,6 +199,51 @@ function failsAt(number: number): Database['transaction'] {
   };
 }
 
+describe('beyond the refusals of a minute', () => {
+  const limited = (): { readonly deps: CreateDeps; readonly writes: () => number } => {
+    let writes = 0;
+    const limits = new LimitCounts({ ...limitFallbacks, creates_per_minute: 1, refusals_per_minute: 2 });
+    const counting: Database = {
+      ...db,
+      transaction: async (run) => {
+        writes += 1;
+        return await db.transaction(run);
+      },
+    };
+    const refusing = { ...deps(), db: counting, limits, refusals: new RefusalRate(limits, () => 0) };
+    return { deps: refusing, writes: () => writes };
+  };
+  const outcome = async (deps_of: CreateDeps, asked: unknown, retry_count = 0): Promise<string> =>
+    await createCapture(deps_of, by, asked, { retry_count }).then(
+      (created) => (created.ok ? created.capture.id : created.fault.name),
+      (error: { readonly faults: readonly [{ readonly name: string }] }) => error.faults[0].name,
+    );
+
+  test('a create costs no write: those that are over the rate count, too', async () => {
+    const { deps: refusing, writes } = limited();
+    await outcome(refusing, body);
+    expect([
+      await outcome(refusing, { ...body, time_limit: 2 }),
+      await outcome(refusing, { ...body, time_limit: 3 }),
+    ]).toEqual(['rate_limited', 'rate_limited']);
+    const before = writes();
+    for (let time_limit = 4; time_limit < 14; time_limit += 1) {
+      expect(await outcome(refusing, { ...body, time_limit })).toBe('refusals_limited');
+    }
+    expect(writes()).toBe(before);
+  });
+
+  test('a retry of one is no older capture all the same', async () => {
+    const { deps: refusing } = limited();
+    const made = await outcome(refusing, body);
+    for (const time_limit of [2, 3]) expect(await outcome(refusing, { ...body, time_limit })).toBe('rate_limited');
+    expect(await outcome(refusing, body)).toBe('refusals_limited');
+    const again = await send(1);
+    expect(again).toMatch(/^[0-9a-f]{32}$/);
+    expect(again).not.toBe(made);
+  });
+});
+
 describe('match_inner', () => {
   const excluding =
     (...excluded: readonly number[]): CreateDeps['checkFilter'] =>

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../db/database.ts';
 import { hasOthers } from '../../db/accounts.ts';
 import { insertCapture, captureById } from '../../db/captures.ts';
-import { claimCreate, type CreateAttempt, rememberRefusal } from '../../db/creates.ts';
+import { claimCreate, type CreateAttempt, rememberRefusal, retryFindsOlder } from '../../db/creates.ts';
 import type { Lease } from '../../db/leases.ts';
 import { ownershipOf } from '../../db/ownerships.ts';
 import { insertParts, partsCaptured, partsOf } from '../../db/parts.ts';
@@ -66,13 +66,17 @@ export async function createCapture(deps: CreateDeps, by: Caller, body: unknown,
     const { id } = by.principal;
     const create = async (): Promise<Created> => await createNew(deps, by, body, { received_at, wall }, attemptAt);
     const created = await refusals.guard(id, create);
-    // Its rate of captures is a rate already.
-    if (!created.ok && created.fault.name !== 'rate_limited') refusals.count(id);
+    if (!created.ok) refusals.count(id);
     return created;
   } catch (error) {
-    if (mayComeAgain(error)) await remember(db, attemptAt);
+    if (mayComeAgain(error)) await remember(db, attemptAt, isRefusedUnseen(error));
     throw error;
   }
+}
+
+/** Was it refused for the number of refusals before it? There may be thousands of such a second, and a write for each would stop all others. */
+function isRefusedUnseen(error: unknown): boolean {
+  return error instanceof FaultError && error.faults[0].name === 'refusals_limited';
 }
 
 /** Is it edgetap that failed, or its time that has not come? Then the client sends it again and is to get a new capture, not that of an older create. */
@@ -83,8 +87,13 @@ function mayComeAgain(error: unknown): boolean {
 }
 
 /** Remembers that this create was refused. A database that fails again has nothing to add to what failed first. */
-async function remember(db: Database, attemptAt: (at: TimeNs) => CreateAttempt): Promise<void> {
+async function remember(
+  db: Database,
+  attemptAt: (at: TimeNs) => CreateAttempt,
+  only_if_it_matters: boolean,
+): Promise<void> {
   try {
+    if (only_if_it_matters && !(await retryFindsOlder(db, attemptAt(await db.now())))) return;
     await db.transaction(async (tx) => await rememberRefusal(tx, attemptAt(await tx.now())));
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
