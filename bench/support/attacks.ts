@@ -15,6 +15,9 @@ export interface Target {
   readonly buckets: string;
 }
 
+/** Another host's than the victim's. */
+const attacker_address = '127.0.0.2';
+
 /** Goes on for ever, whatever it is answered; rejects where it cannot begin. */
 export type Attack = (target: Target) => Promise<never>;
 
@@ -117,7 +120,7 @@ async function crowd(size: number, once_more: (turn: number) => Promise<void>): 
 
 async function open({ url }: Target): Promise<Socket> {
   const { hostname, port } = new URL(url);
-  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  const socket = connect({ host: hostname, port: Number(port), localAddress: attacker_address, noDelay: true });
   await once(socket, 'connect');
   socket.on('error', () => undefined);
   return socket;

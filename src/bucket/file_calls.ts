@@ -1,6 +1,8 @@
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, access, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { type FileFacts, factsOf } from './file_facts.ts';
+import { openOwnFile } from './own_file.ts';
 
 /** A file or directory that is open. */
 export interface OpenFile {
@@ -19,15 +21,6 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/** What is asked of a file. */
-export interface FileFacts {
-  readonly size: number;
-  /** How many names it has. */
-  readonly nlink: number;
-  /** Another one for another file, and for one that was written since. */
-  readonly version: string;
-}
-
 /** Calls on a file system, which fail with the system's errors. */
 export interface FileCalls {
   open(path: string, flags: number, mode?: number): Promise<OpenFile>;
@@ -43,7 +36,7 @@ export interface FileCalls {
 
 /** Calls on file systems that are edgetap's own: if these hang, it does. */
 export const ownFileCalls: FileCalls = {
-  open: async (path, flags, mode) => ownFile(await open(path, flags, mode)),
+  open: openOwnFile,
   mkdir: async (path, mode) => await mkdir(path, mode),
   rename: async (from, to) => await rename(from, to),
   unlink: async (path) => await unlink(path),
@@ -51,32 +44,6 @@ export const ownFileCalls: FileCalls = {
   stat: async (path) => factsOf(await stat(path)),
   requireWritable: async (path) => await access(path, constants.W_OK | constants.X_OK),
 };
-
-/** What is told of what a system call tells. */
-export function factsOf({ size, nlink, dev, ino, mtimeMs, ctimeMs }: Stats): FileFacts {
-  return { size, nlink, version: `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}` };
-}
-
-function ownFile(file: FileHandle): OpenFile {
-  return {
-    fd: file.fd,
-    writeAll: async (bytes, position) => {
-      for (let done = 0; done < bytes.length; ) {
-        done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-      }
-    },
-    read: async (buffer, position) => {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-      return buffer.subarray(0, bytesRead);
-    },
-    sync: async () => await file.sync(),
-    datasync: async () => await file.datasync(),
-    stat: async () => factsOf(await file.stat()),
-    stream: (first, last, chunk_bytes) =>
-      file.createReadStream({ start: first, end: last, highWaterMark: chunk_bytes, autoClose: true }),
-    close: async () => await file.close(),
-  };
-}
 
 /** The stream of a file that is read piece by piece. */
 export function streamOf(file: OpenFile, first: number, last: number, chunk_bytes: number): Readable {

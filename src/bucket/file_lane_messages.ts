@@ -1,4 +1,4 @@
-import type { FileFacts } from './file_calls.ts';
+import type { FileFacts } from './file_facts.ts';
 
 /** One call of a file system that a thread is to make. */
 export type LaneCall =

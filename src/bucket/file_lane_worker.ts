@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { factsOf } from './file_calls.ts';
+import { factsOf } from './file_facts.ts';
 import type { LaneAnswer, LaneCall, LaneValue } from './file_lane_messages.ts';
 
 // A call that hangs holds up this thread and nothing else: none of these goes through the threads that the process shares.

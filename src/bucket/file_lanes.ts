@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { type FileCalls, type FileFacts, type OpenFile, streamOf } from './file_calls.ts';
+import { type FileCalls, type OpenFile, streamOf } from './file_calls.ts';
+import type { FileFacts } from './file_facts.ts';
 import type { LaneAnswer, LaneCall, LaneValue } from './file_lane_messages.ts';
 
 /** How many calls are under way at one time, and for how long one may be. */

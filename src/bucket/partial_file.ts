@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import type { FileCalls, FileFacts, OpenFile } from './file_calls.ts';
+import type { FileCalls, OpenFile } from './file_calls.ts';
+import type { FileFacts } from './file_facts.ts';
 import type { UploadedPiece } from '../model/piece.ts';
 import { inside } from './open_beneath.ts';
 
