@@ -47,6 +47,8 @@ type Started = ChildProcess | Extract<CompilerOutcome, { readonly kind: 'unstart
 export class CompilerChild {
   readonly #options: Required<CompilerChildOptions>;
   #started: Promise<Started> | undefined;
+  /** The start that has come to its end well. */
+  #ready: Promise<Started> | undefined;
   #closed = false;
   /** Settles when the last request so far is done. */
   #last: Promise<unknown> = Promise.resolve();
@@ -58,8 +60,22 @@ export class CompilerChild {
   /** Starts the process, where there is none. */
   warm(): void {
     if (this.#closed || this.#started !== undefined) return;
-    const started = start(this.#options, () => this.#forget(started));
+    const started = start(this.#options, () => this.#forget(started)).then((child) => {
+      if (!('kind' in child)) this.#ready = started;
+      return child;
+    });
     this.#started = started;
+  }
+
+  /** Is the process there, so that a request need not wait for its start? */
+  get ready(): boolean {
+    return this.#ready !== undefined && this.#ready === this.#started;
+  }
+
+  /** Starts the process, where there is none. Resolves when it is ready, or cannot be started. */
+  async started(): Promise<void> {
+    this.warm();
+    await this.#started;
   }
 
   /** Asks the process; never rejects. */
