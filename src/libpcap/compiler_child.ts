@@ -2,6 +2,7 @@
  * The program of the compiler's process, started by `CompilerChild` by `compilerCommand`: compiles filters, one at a time, until its parent goes
  * away. libpcap can compute for minutes over a short text and cannot be stopped, so the process is made to be killed.
  */
+import { setPriority } from 'node:os';
 import { ipProtocolName } from '../filter/ip_protocol_name.ts';
 import { type Fault, fault, FaultError } from '../model/errors/fault.ts';
 import { type Libpcap, loadLibpcap } from './binding.ts';
@@ -62,6 +63,8 @@ function start(): void {
   process.on('disconnect', () => process.exit(0));
   try {
     const native = loadLibpcap();
+    // Captures and answers come first.
+    setPriority(5);
     const confinement = confineCompiler(Number(process.argv[2]));
     const { unconfined } = confinement;
     process.on('message', (message) => {

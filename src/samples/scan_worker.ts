@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { createRecordMemory } from '../libpcap/record_filter.ts';
 import { fault, FaultError } from '../model/errors/fault.ts';
@@ -7,6 +8,9 @@ import type { ScanAnswer, ScanOrder } from './scan_messages.ts';
 import { scanSegments } from './scan_segments.ts';
 import { tallySegments } from './tally_segments.ts';
 import type { VisitPorts } from './visit_matches.ts';
+
+// Captures and answers come first.
+setPriority(5);
 
 /** What one worker reads into, whatever is asked: as much as stays in the processor's own cache. */
 const memory = createRecordMemory(1 << 18);
