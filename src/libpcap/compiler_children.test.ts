@@ -13,7 +13,7 @@ function processes(): readonly number[] {
 
 test('work goes to whichever process is free first, not to the one that was started for it', async () => {
   const first = new CompilerChild();
-  const all = (children = new CompilerChildren(first, 2, 1000));
+  const all = (children = new CompilerChildren(first, 2, 1000, {}));
   await first.started();
   const busy = Promise.withResolvers<void>();
   const longest = all.run(async () => await busy.promise);
@@ -30,7 +30,7 @@ test('work goes to whichever process is free first, not to the one that was star
 
 test('the one that was started is used, and the first before all others', async () => {
   const first = new CompilerChild();
-  const all = (children = new CompilerChildren(first, 2, 1000));
+  const all = (children = new CompilerChildren(first, 2, 1000, {}));
   await first.started();
   const used: CompilerChild[] = [];
   const held = Promise.withResolvers<void>();

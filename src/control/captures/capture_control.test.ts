@@ -73,7 +73,13 @@ beforeEach(async () => {
         signal.addEventListener('abort', () => done());
       }),
     checkFilter: unused,
-    limits: new LimitCounts({ ...limitFallbacks, creates_per_minute: 1, running_full: 1 }),
+    limits: new LimitCounts({
+      ...limitFallbacks,
+      creates_per_minute: 1,
+      running_full: 1,
+      requests: 2,
+      requests_waiting: 3,
+    }),
     refusals: new RefusalRate(new LimitCounts(limitFallbacks), () => 0),
     quotas: new Quotas(new LimitCounts(limitFallbacks), new AccountUsage(), () => Number.POSITIVE_INFINITY),
     packets_max: 1,
@@ -135,6 +141,26 @@ describe('a file that is not there yet', () => {
   ] as const)('%s, %s', async (type, status, text) => {
     await expect(captures.download(by, await store(type, status))).rejects.toThrow(text);
   });
+});
+
+test('lists of one account wait for their turn, so many of them, while the database is busy; another account has turns of its own', async () => {
+  const busy = Promise.withResolvers<void>();
+  const held = db.transaction(async () => await busy.promise);
+  const page = { page: 1, per_page: 1 };
+  const lists = Array.from({ length: 7 }, async () => await captures.list(by, page));
+  const outcomes = lists.map(
+    async (list) =>
+      await list.then(
+        () => 'listed',
+        (error: { readonly faults: readonly { readonly message: string }[] }) => error.faults[0]?.message,
+      ),
+  );
+  const other = captures.list({ ...by, account_id: 'c'.repeat(32) }, page);
+  busy.resolve();
+  await held;
+  expect(await other).toEqual({ captures: [], total_count: 0 });
+  const full = expect.stringContaining('(EDGETAP_REQUESTS_WAITING)');
+  expect(await Promise.all(outcomes)).toEqual([...Array.from({ length: 5 }, () => 'listed'), full, full]);
 });
 
 test('a file that was kept long enough is gone', async () => {
