@@ -110,6 +110,26 @@ test('what would be more than the share of its account is named with that and no
   ]);
 });
 
+test('a capture that was kept from an interface by the share of its account ends as complete, and says which and why', () => {
+  const share = { rings: { limit: 1, taken: 1 }, parts: { limit: 100, taken: 1 } };
+  const members = [{ ...member('eth0', 'veth1'), rings: { limit: 2, taken: 1 }, share }];
+  const { record, parts } = step(running(), { kind: 'joined', at: at(100), members }, machineTimes).state;
+  const [first, ...lost] = parts;
+  if (first === undefined) throw new Error('its first part is gone');
+  const delivered: CaptureState = {
+    record: { ...record, status: 'conversion_running' },
+    parts: [{ ...first, phase: 'uploaded', armed_at: at(1), stop_reason: 'time_limit' }, ...lost],
+  };
+  const [packets, size_bytes, sha256] = [0n, 24n, 'e'.repeat(64)];
+  const converted = { kind: 'converted', at: at(700), packets, size_bytes, sha256, shares: [], pasts: [] } as const;
+  expect(step(delivered, converted, machineTimes).state.record).toMatchObject({
+    status: 'complete',
+    error_message: expect.stringMatching(
+      /^s1\/veth1: it came while the capture ran: One account may take 1 of the 2 rings .*EDGETAP_RINGS_PERCENT/,
+    ),
+  });
+});
+
 test.each<[string, CaptureState, GrowingMember]>([
   ['is stopped', running({ stop_cause: 'stopped' }), member('veth1')],
   ['is over', running({ status: 'conversion_pending' }), member('veth1')],
