@@ -249,6 +249,16 @@ const table = {
     help: 'downloads under way',
     answer: 'all_shares_used',
   },
+  downloads_of_account: {
+    what: 'downloads',
+    of: 'account',
+    unit: '1',
+    fallback: 48,
+    range: [1, 10_000],
+    setting: 'DOWNLOADS_PER_ACCOUNT_MAX',
+    help: 'downloads under way of one account',
+    answer: 'share_used',
+  },
   downloads_of_token: {
     what: 'downloads',
     of: 'token',

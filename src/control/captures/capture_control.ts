@@ -196,7 +196,7 @@ async function download(
     etag: `"${sha256}"`,
     last_modified: deps.db.clock.toWall(ended_at),
     open: async (range) => {
-      const body = await seat(by.principal.id, async () =>
+      const body = await seat(actorOf(by), async () =>
         spec.type === 'simple'
           ? await openResult(bucket, known, range, checking)
           : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checking)),
