@@ -1,6 +1,7 @@
 import type { CaptureRecord, PartRecord } from '../model/record.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import type { CaptureState } from './capture_state.ts';
+import { laterThanFirst } from './later_than_first.ts';
 
 const wholeReasons: ReadonlySet<string | undefined> = new Set([
   undefined,
@@ -46,14 +47,15 @@ function missingTexts(part: PartRecord, record: CaptureRecord): readonly string[
   );
 }
 
-/** Interfaces arm one after the other: so much later is not told. */
-const together_ns = 2_000_000_000n;
+/** The interfaces of a sensor arm together, within milliseconds; sensors within the time that control's word takes to each. So much later is not told. */
+const together_ns = 500_000_000n;
 
-/** That a part began long after the first of its capture, or never. The past makes up for the one, and nothing for the other. */
-function beginningText(part: PartRecord, { armed_at: first, spec }: CaptureRecord): string | undefined {
+/** That a part began after the first of its capture, or never. The past makes up for the one, and nothing for the other. */
+function beginningText(part: PartRecord, record: CaptureRecord): string | undefined {
+  const { armed_at: first, spec } = record;
   if (first === undefined) return undefined;
   if (part.armed_at === undefined) return 'it was stopped before it had begun, so nothing was captured there';
-  const later = (part.began_at ?? first) - first;
+  const later = laterThanFirst(part, record);
   if (later <= together_ns || (spec.type === 'full' && spec.lookback_s !== undefined)) return undefined;
   return `it began ${(Number(later) / 1e9).toFixed(1)} s after the first: what came there before is missing`;
 }

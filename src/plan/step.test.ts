@@ -395,6 +395,31 @@ describe('packets that are missing', () => {
     expect(noted.parts[0]?.note).toBe('the interface was down for 3 s');
   });
 
+  test('how much later a part of the same process began is told by its own clock, not by when its report came', () => {
+    const offset = 77_000n * 1_000_000_000n;
+    const told = (later: number, report: number, change: Partial<PartNews> = {}): CaptureState => {
+      const one = armed(0, 5, { armed_at: offset + seconds(4), clock_offset: offset, armed_ago_ns: seconds(1) });
+      // The clock is set in between.
+      const clock_offset = offset + seconds(3600);
+      const clocks = { armed_at: clock_offset + seconds(4 + later), clock_offset, armed_ago_ns: seconds(1) };
+      const other = armed(1, report, { ...clocks, ...change });
+      return run(full(2), one, other, ended(0), ended(1), uploaded(0), uploaded(1), converted);
+    };
+    const message = 's0/eth1: it began 3.0 s after the first: what came there before is missing';
+    for (const report of [5, 8, 12]) {
+      expect(told(0, report).record).toMatchObject({ status: 'success', armed_at: at(4) });
+      expect(told(3, Math.max(8, report)).record).toMatchObject({ status: 'complete', error_message: message });
+    }
+    // It said later that it was earlier.
+    expect(told(-2, 9).record).toMatchObject({ status: 'complete', armed_at: at(2) });
+    expect(told(-2, 9).record.error_message).toBe(
+      's0/eth0: it began 2.0 s after the first: what came there before is missing',
+    );
+    // Another process of the sensor may have had another clock, and nothing began in the future.
+    expect(told(0, 8, { epoch: 'e2' }).record).toMatchObject({ status: 'complete', error_message: message });
+    expect(told(100, 8).record.error_message).toBe(message.replace('3.0', '4.0'));
+  });
+
   test('what the interface itself lost may have matched', () => {
     expect(settled({ interface_dropped: 0n }).record.status).toBe('success');
     expect(settled({ interface_dropped: 7n }).record).toMatchObject({
@@ -403,12 +428,18 @@ describe('packets that are missing', () => {
     });
   });
 
-  test('a part that began long after the first lacks what came before, and one that was stopped before it had begun all', () => {
-    const both = (second: number): CaptureState =>
-      run(full(2), armed(0), armed(1, second), ended(0), ended(1), uploaded(0), uploaded(1), converted);
-    expect(both(3).record.status).toBe('success');
+  test('a part that began after the first lacks what came before, and one that was stopped before it had begun all', () => {
+    const both = (second: number, change: Partial<PartNews> = {}): CaptureState =>
+      run(full(2), armed(0), armed(1, second, change), ended(0), ended(1), uploaded(0), uploaded(1), converted);
+    const ms = 1_000_000n;
+    expect(both(1).record.status).toBe('success');
+    expect(both(3, { armed_ago_ns: 1500n * ms }).record.status).toBe('success');
+    expect(both(3, { armed_ago_ns: 1400n * ms }).record).toMatchObject({
+      status: 'complete',
+      error_message: 's0/eth1: it began 0.6 s after the first: what came there before is missing',
+    });
     // Whatever the clocks of their hosts show.
-    const ahead = armed(1, 2, { armed_at: at(90_000) });
+    const ahead = armed(1, 1, { armed_at: at(90_000) });
     const clocks = [armed(0), ahead, ended(0), ended(1), uploaded(0), uploaded(1), converted];
     expect(run(full(2), ...clocks).record.status).toBe('success');
     expect(run(full(1), armed(0, 1, { armed_at: at(-3600) }), ended(0), uploaded(0)).record.status).toBe('success');

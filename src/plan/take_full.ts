@@ -107,12 +107,36 @@ function lasting(part: PartRecord, news: PartNews): PartRecord {
 /** When a part armed, by its sensor's clock and by the database's. Said once, it stays: its past ends there, its present begins. */
 function armedFirst(
   part: PartRecord,
-  news: PartNews,
-  at: bigint,
+  { armed_at, clock_offset }: PartNews,
+  began_at: bigint,
 ): Pick<PartRecord, 'armed_at' | 'clock_offset' | 'began_at'> {
-  if (part.armed_at !== undefined || news.armed_at === undefined) return {};
-  const { armed_at, clock_offset, armed_ago_ns } = news;
-  return { armed_at, ...(clock_offset === undefined ? {} : { clock_offset }), began_at: at - (armed_ago_ns ?? 0n) };
+  if (part.armed_at !== undefined || armed_at === undefined) return {};
+  return { armed_at, ...(clock_offset === undefined ? {} : { clock_offset }), began_at };
+}
+
+/**
+ * When a part armed, by the database's clock. What is said by another report than that of the part before it may have been longer on its way: between parts
+ * that one process of a sensor armed, its own monotonic clock says how much later the one was.
+ */
+function beganAt({ parts }: CaptureState, news: PartNews, at: bigint): bigint {
+  const { armed_ago_ns } = news;
+  const told = at - (armed_ago_ns ?? 0n);
+  // One that an earlier process armed went by another clock, perhaps.
+  const sibling = parts.find(
+    (one) =>
+      one.sensor === news.sensor &&
+      one.epoch === news.epoch &&
+      one.stop_reason !== 'crashed' &&
+      one.began_at !== undefined,
+  );
+  if (armed_ago_ns === undefined || sibling?.began_at === undefined) return told;
+  const [own, others] = [monotonicOf(news), monotonicOf(sibling)];
+  return own === undefined || others === undefined ? told : earlier(at, sibling.began_at + own - others);
+}
+
+/** When a part armed, by the monotonic clock of its host. */
+function monotonicOf({ armed_at, clock_offset }: Pick<PartNews, 'armed_at' | 'clock_offset'>): bigint | undefined {
+  return armed_at === undefined || clock_offset === undefined ? undefined : armed_at - clock_offset;
 }
 
 /** A sensor's word on a part counts once, in its order, and never takes back an end. */
@@ -122,18 +146,19 @@ function takeReport(state: CaptureState, at: bigint, news: PartNews): Step {
   if (before.epoch === news.epoch && news.sequence <= before.sequence) return keep(state);
   // A part that goes on never changes hands: another epoch of the sensor can only tell how it ended.
   if (before.phase === 'armed' && news.phase === 'armed' && before.epoch !== news.epoch) return keep(state);
-  const { sensor: _sensor, interface: _interface, armed_at, armed_ago_ns, clock_offset: _offset, ...told } = news;
+  const { sensor: _sensor, interface: _interface, armed_at, armed_ago_ns: _ago, clock_offset: _offset, ...told } = news;
+  const began_at = beganAt(state, news, at);
   const state1 = mapPart(state, news.sensor, news.interface, (part) => ({
     ...lasting(part, news),
     ...told,
-    ...armedFirst(part, news, at),
+    ...armedFirst(part, news, began_at),
   }));
   const effects: Effect[] = [];
   if (awaitedPasts(state1).length > awaitedPasts(state).length) effects.push({ kind: 'past' });
   let record = state1.record;
   // One that armed before is not asked again: what it says now is later by all that held it up.
   if (armed_at !== undefined && before.armed_at === undefined) {
-    record = armedAt(record, at - (armed_ago_ns ?? 0n));
+    record = armedAt(record, began_at);
     if (record.deadline !== state1.record.deadline && state.parts.length > 1) {
       effects.push({ kind: 'work_changed', sensors: sensorsOf(state) });
     }

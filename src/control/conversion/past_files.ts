@@ -6,6 +6,7 @@ import type { FilePart } from '../../pcap/merge_files.ts';
 import type { SourceCounts } from '../../pcap/merge_records.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import type { PastShare } from '../../plan/capture_event.ts';
+import { laterThanFirst } from '../../plan/later_than_first.ts';
 import { seconds } from '../../plan/seconds.ts';
 import { interfaceText } from './interface_text.ts';
 import { pastDigest } from '../delivery/place_of.ts';
@@ -46,12 +47,13 @@ export function pastFileOf(key: string): StagedFile {
 }
 
 function pastFile(
-  { spec, submitted }: CaptureRecord,
+  record: CaptureRecord,
   part: PartRecord,
   stream: PastStream,
   staging: Bucket,
   damaged: StagedRemains | undefined,
 ): FilePart {
+  const { spec, submitted } = record;
   const { linktype, key, sample_rate, dropped } = stream;
   const end_time = part.armed_at ?? submitted;
   const lookback_s = spec.type === 'full' ? (spec.lookback_s ?? 0) : 0;
@@ -65,7 +67,7 @@ function pastFile(
     description: { ...interfaceText(spec, part), comment: `samples,${kept} first ${snaplen} bytes` },
     statistics: {
       taken_at: end_time,
-      start_time: end_time - seconds(lookback_s),
+      start_time: end_time - laterThanFirst(part, record) - seconds(lookback_s),
       end_time,
       os_dropped: dropped,
     },

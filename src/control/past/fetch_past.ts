@@ -9,6 +9,7 @@ import type { CaptureRecord } from '../../model/record.ts';
 import { createCaptureReader } from '../../pcap/capture_reader.ts';
 import { encodePcapHeader } from '../../pcap/pcap_header.ts';
 import type { PartWithoutPast } from '../../plan/awaited_pasts.ts';
+import { laterThanFirst } from '../../plan/later_than_first.ts';
 import { seconds } from '../../plan/seconds.ts';
 import type { InterfaceCoverage, LookbackRequest } from '../../wire/control_messages.ts';
 import { wireVersion } from '../../wire/version.ts';
@@ -50,23 +51,24 @@ const behind_tries = 5;
 const away_tries = 10;
 
 /**
- * Asks a part's sensor for what it sampled in [armed_at - lookback, armed_at) with the part's own filter: the newest 10,000. Asks
- * again until the samples reach up to the end, or will not. Throws the readers' faults for an answer that is no packets.
+ * Asks a part's sensor for what it sampled up to its arming with the part's own filter, from so long as the look-back says before the first of the capture armed: the
+ * newest 10,000. Asks again until the samples reach up to the end, or will not. Throws the readers' faults for an answer that is no packets.
  */
 export async function fetchPast(
   deps: FetchDeps,
   part: PartWithoutPast,
   { filter_v1, filter_expression, lookback_s = 0 }: FullSpec,
-  { account_id, scope }: CaptureRecord,
+  record: CaptureRecord,
   signal: AbortSignal,
 ): Promise<FetchedPast> {
+  const { account_id, scope } = record;
   const request: LookbackRequest = {
     kind: 'lookback',
     version: wireVersion,
     account: account_id,
     filter: joinFilter({ filter_v1, expression: filter_expression, networks: scope.networks }),
     // A window of the bus is (from, to].
-    from: part.armed_at - seconds(lookback_s) - 1n,
+    from: part.armed_at - laterThanFirst(part, record) - seconds(lookback_s) - 1n,
     to: part.armed_at - 1n,
     packet_limit: limits.past_packets_max,
     interface: part.interface,

@@ -103,7 +103,12 @@ async function tell(
   { id }: CaptureRecord,
   ordinal: number,
   sequence: number,
-  news: { readonly phase: 'armed' | 'ended'; readonly armed_at: bigint; readonly packets?: bigint },
+  news: {
+    readonly phase: 'armed' | 'ended';
+    readonly armed_at: bigint;
+    readonly armed_ago_ns?: bigint;
+    readonly packets?: bigint;
+  },
 ): Promise<void> {
   const report = { capture_id: id, interface: `eth${ordinal & 1}`, sequence, clock_offset: 5n * second, ...news };
   await desk.say({ kind: 'report', reports: [report] }, `s${ordinal >> 1}`);
@@ -173,6 +178,20 @@ describe('a past', () => {
     expect(done).toMatchObject({ status: 'success', packets_captured: 1n, packets_past: 2n });
     await desk.delivery.discard(record.id);
     expect(staged()).toEqual([]);
+  });
+
+  test('of a part that began later than the first reaches as far back as that of the first', async () => {
+    const record = await desk.store(2, { delivery: 'staged' }, { lookback_s: 600 });
+    const armed_at = desk.now();
+    await tell(record, 0, 1, { phase: 'armed', armed_at: armed_at - 3n * second, armed_ago_ns: 3n * second });
+    await tell(record, 1, 1, { phase: 'armed', armed_at, armed_ago_ns: 0n });
+    scripts = [answers(bothEnds)];
+    pasts.begin(record.id);
+    await untilPast(record, 1);
+    expect(asked.map(({ request: { interface: name, from, to } }) => [name, from, to])).toEqual([
+      ['eth0', armed_at - 603n * second - 1n, armed_at - 3n * second - 1n],
+      ['eth1', armed_at - 603n * second - 1n, armed_at - 1n],
+    ]);
   });
 
   test('a control that dies after the arming loses nothing: the next one fetches it', async () => {
