@@ -10,7 +10,7 @@ const finals = ['success', 'complete', 'failed'];
 
 /** Adds a `file://` bucket and proves it; gives its destination. `root` is what the operator allows, `seen_as` what edgetap sees it as. */
 export async function provedFileBucket(
-  served: Served,
+  served: Pick<Served, 'call' | 'data_dir'>,
   name = 'captures',
   root: string = join(served.data_dir, 'buckets'),
   seen_as = root,
@@ -27,14 +27,17 @@ export async function provedFileBucket(
 }
 
 /** Asks for a capture; anything but 200 is an error of the test. */
-export async function createCapture(served: Served, body: Readonly<Record<string, unknown>>): Promise<ShownCapture> {
+export async function createCapture(
+  served: Pick<Served, 'call'>,
+  body: Readonly<Record<string, unknown>>,
+): Promise<ShownCapture> {
   const { status, body: answer } = await served.call('POST', '/pcaps', { system: 'magic-transit', ...body });
   if (status !== 200) throw new Error(`${status}: ${JSON.stringify(answer.errors)}`);
   return answer.result as ShownCapture;
 }
 
 /** A capture as it is now. */
-export async function showCapture(served: Served, id: string): Promise<ShownCapture> {
+export async function showCapture(served: Pick<Served, 'call'>, id: string): Promise<ShownCapture> {
   const { status, body } = await served.call('GET', `/pcaps/${id}`);
   if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body.errors)}`);
   return body.result as ShownCapture;
@@ -42,7 +45,7 @@ export async function showCapture(served: Served, id: string): Promise<ShownCapt
 
 /** Waits until a capture has this status, or, with none named, any final one. */
 export async function captureBecomes(
-  served: Served,
+  served: Pick<Served, 'call' | 'output'>,
   id: string,
   wanted: readonly string[] = finals,
   limit_ms = 100_000,
