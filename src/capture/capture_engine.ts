@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { InterfaceChange } from '../libpcap/interface_changes.ts';
 import type { HostInterface } from '../libpcap/interfaces.ts';
 import { interfaceBytes } from '../libpcap/interface_traffic.ts';
@@ -52,8 +53,11 @@ export interface CaptureEngineOptions {
 export interface OpenedRing {
   /** The LINKTYPE_ number of the interface's packets: what the filter must be compiled for. Throws as `arm` does. */
   linktype(): Promise<number>;
-  /** As the engine's `arm`, once. */
-  arm(request: Omit<ArmRequest, 'interface' | 'snaplen_bytes'>): Promise<Part>;
+  /**
+   * As the engine's `arm`, once. `ready` is asked when nothing is left to do but to hear: it captures once that resolves. What it throws is
+   * thrown.
+   */
+  arm(request: Omit<ArmRequest, 'interface' | 'snaplen_bytes'>, ready?: () => Promise<void>): Promise<Part>;
   /** Closes it and gives the worker back; nothing once it was armed. Who opens a ring and does not arm it must call this. */
   giveUp(): void;
 }
@@ -142,7 +146,15 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     return answer.linktype;
   };
 
-  const arm = async (ring: PendingRing, request: ArmRequest): Promise<Part> => {
+  /** Looks at the interfaces once for all parts that armed before it: what changes from then on is noted. */
+  let looking: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    await turn();
+    looking = undefined;
+    watch.look();
+  };
+
+  const arm = async (ring: PendingRing, request: ArmRequest, ready?: () => Promise<void>): Promise<Part> => {
     let file: SpoolFile;
     try {
       await ring.acquired();
@@ -154,14 +166,14 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
     let part: RunningPart;
     try {
       part = new RunningPart(request, file, await ring.take(), pool);
-      await part.arm();
+      await part.arm(ready);
     } catch (error) {
       await file.handle.close();
       await spool.remove(request.capture_id, request.part);
       throw error;
     }
-    // What changes from here on is noted.
-    watch.look();
+    looking ??= look();
+    await looking;
     running.add(part);
     void part.ended.then(() => running.delete(part));
     if (closing !== undefined) part.stop(closing);
@@ -190,10 +202,10 @@ export async function createCaptureEngine(options: CaptureEngineOptions): Promis
         linktypes.set(linktypeKey(of), linktype);
         return linktype;
       },
-      arm: (request) =>
+      arm: (request, ready) =>
         begin(() => {
           pending.delete(ring);
-          return arm(ring, { ...request, interface: of, snaplen_bytes });
+          return arm(ring, { ...request, interface: of, snaplen_bytes }, ready);
         }),
       giveUp: () => {
         if (pending.delete(ring)) ring.giveUp();

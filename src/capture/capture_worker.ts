@@ -22,6 +22,7 @@ import type { FromRing, FromWorker, OpenOptions, ToRing, ToWorker, WorkerData } 
 // A thread that captures any number of interfaces, each with a ring of its own, for as long as the process lives. While it captures it
 // sleeps in poll(2) and takes its messages when it is woken; while it does not, it waits for them as any thread.
 
+type Prepare = Extract<ToRing, { kind: 'prepare' }>;
 type Arm = Extract<ToRing, { kind: 'arm' }>;
 
 /** What is open and not armed yet: deaf. */
@@ -29,6 +30,15 @@ interface OpenRing {
   readonly handle: LiveHandle;
   readonly options: OpenOptions;
   readonly control: CaptureControl;
+  prepared?: PreparedRun;
+}
+
+/** A capture that only has to begin to hear: its memory is there, its file has a header, and its filter is in force. */
+interface PreparedRun {
+  readonly run: CaptureRun;
+  readonly linktype: number;
+  /** Puts what is edgetap's own now before the ring. Throws where the kernel refuses it. */
+  readonly refilter: () => void;
 }
 
 /** Closing a ring waits for the kernel, and so would the ends of the others: it is put off for so long where there are others. */
@@ -97,6 +107,8 @@ class CaptureWorker {
         case 'close':
           this.#close(ring);
           break;
+        case 'prepare':
+          return this.#prepare(ring, message);
         case 'arm':
           return this.#arm(ring, message);
       }
@@ -123,22 +135,42 @@ class CaptureWorker {
   }
 
   #close(ring: number): void {
-    this.#open.get(ring)?.handle.close();
+    const open = this.#open.get(ring);
+    open?.prepared?.run.close();
+    open?.handle.close();
     this.#open.delete(ring);
   }
 
-  /** Begins to capture with an open ring, which is the capture's from then on. */
-  #arm(ring: number, request: Arm): void {
+  /** Does all of arming that takes long: the parts of a capture are then armed together. */
+  #prepare(ring: number, request: Prepare): void {
     const open = this.#open.get(ring);
     if (open === undefined) throw new Error('it has nothing open');
-    const run = this.#begin(ring, request, open);
+    open.prepared = this.#prepareRun(request, open);
+    say(ring, { kind: 'prepared' });
+  }
+
+  /** Begins to capture with a ring that is prepared, which is the capture's from then on. */
+  #arm(ring: number, { time_limit_ms, leave_out_earlier }: Arm): void {
+    const open = this.#open.get(ring);
+    // What could not be prepared is gone, and that is told.
+    if (open === undefined) return;
+    const { handle, control, prepared } = open;
+    if (prepared === undefined) throw new Error('it is not prepared');
+    const { run, linktype, refilter } = prepared;
+    refilter();
+    handle.start();
+    control.deadline_ns = now() + time_limit_ms * 1e6;
+    // After the bind, by the clock that stamps packets: whatever is stamped from then on comes.
+    const { wall, offset } = readHostClock();
+    if (leave_out_earlier) run.leaveOutBefore(recordTime(wall));
+    say(ring, { kind: 'armed', linktype, armed_at: wall, clock_offset: offset });
     this.#open.delete(ring);
-    this.#turns.add(this.#capture(ring, run, open.handle), (error) =>
+    this.#turns.add(this.#capture(ring, run, handle), (error) =>
       say(ring, { kind: 'failed', faults: faultsOf(error) }),
     );
   }
 
-  #begin(ring: number, request: Arm, { handle, options, control }: OpenRing): CaptureRun {
+  #prepareRun(request: Prepare, { handle, options, control }: OpenRing): PreparedRun {
     const { snaplen_bytes, block_timeout_ms, memories } = options;
     const file = new PartFile(
       {
@@ -178,13 +210,7 @@ class CaptureWorker {
       if (file.fault !== undefined) throw new FaultError([file.fault]);
       control.publishWritten(0n, 0n, file.length);
       refilter();
-      handle.start();
-      control.deadline_ns = now() + request.time_limit_ms * 1e6;
-      // After the bind, by the clock that stamps packets: whatever is stamped from then on comes.
-      const { wall, offset } = readHostClock();
-      if (request.leave_out_earlier) run.leaveOutBefore(recordTime(wall));
-      say(ring, { kind: 'armed', linktype, armed_at: wall, clock_offset: offset });
-      return run;
+      return { run, linktype, refilter };
     } catch (error) {
       run.close();
       throw error;

@@ -24,10 +24,11 @@ export class RunningPart implements Part {
   readonly #request: ArmRequest;
   readonly #file: SpoolFile;
   readonly #worker: RingSeat;
+  readonly #prepared = Promise.withResolvers<undefined>();
   readonly #armed = Promise.withResolvers<undefined>();
   readonly #ended = Promise.withResolvers<PartEnd>();
   readonly #pool: Pick<WorkerPool, 'returning' | 'release'>;
-  readonly #drops_before: bigint | undefined;
+  #drops_before: bigint | undefined;
   readonly #notes: string[] = [];
   readonly #missing: string[] = [];
   #interface_dropped: bigint | undefined;
@@ -52,12 +53,16 @@ export class RunningPart implements Part {
     this.#name = request.interface.name;
     this.path = file.path;
     this.ended = this.#ended.promise;
-    this.#drops_before = interfaceDrops(request.interface);
-    this.#interface_dropped = this.#drops_before === undefined ? undefined : 0n;
+    // Heard by whoever arms it, or told already.
+    this.#prepared.promise.catch(() => undefined);
+    this.#armed.promise.catch(() => undefined);
   }
 
-  /** Makes the worker, whose ring is open, capture. Throws what keeps it from that; the file is then the caller's again. */
-  async arm(): Promise<void> {
+  /**
+   * Makes the worker, whose ring is open, capture: once `ready` resolves, which is asked when nothing is left to do but that. Throws what keeps
+   * it from that; the file is then the caller's again.
+   */
+  async arm(ready?: () => Promise<void>): Promise<void> {
     const { program, packet_limit, byte_limit, time_limit_ms, leave_out_earlier = false } = this.#request;
     this.#worker.listener = {
       message: (message) => this.#heard(message),
@@ -67,15 +72,34 @@ export class RunningPart implements Part {
       },
     };
     this.#worker.send({
-      kind: 'arm',
+      kind: 'prepare',
       program,
       limits: { packets: packet_limit ?? Number.POSITIVE_INFINITY, bytes: byte_limit ?? Number.POSITIVE_INFINITY },
-      time_limit_ms,
-      leave_out_earlier,
       share: this.#file.share.shared,
       descriptor: this.#file.handle.fd,
     });
+    if (ready !== undefined) await this.#untilReady(ready);
+    this.#drops_before = interfaceDrops(this.#request.interface);
+    this.#interface_dropped = this.#drops_before === undefined ? undefined : 0n;
+    this.#worker.send({ kind: 'arm', time_limit_ms, leave_out_earlier });
     await this.#armed.promise;
+  }
+
+  async #untilReady(ready: () => Promise<void>): Promise<void> {
+    await this.#prepared.promise;
+    try {
+      await ready();
+    } catch (error) {
+      // Not after the worker's death: then nobody has the place any more.
+      if (!this.#over) {
+        this.#over = true;
+        this.#pool.returning(this.#worker);
+        this.#worker.send({ kind: 'close' });
+      }
+      throw error;
+    }
+    // What became of it meanwhile.
+    if (this.#over) await this.#armed.promise;
   }
 
   progress(): PartProgress {
@@ -153,6 +177,8 @@ export class RunningPart implements Part {
       this.clock_offset = message.clock_offset;
       this.#isArmed = true;
       this.#armed.resolve(undefined);
+    } else if (message.kind === 'prepared') {
+      this.#prepared.resolve(undefined);
     } else if (message.kind === 'idle') {
       this.#pool.release(this.#worker);
     } else {
@@ -165,6 +191,7 @@ export class RunningPart implements Part {
   #failed(faults: readonly [Fault, ...Fault[]]): void {
     if (!this.#isArmed) {
       this.#over = true;
+      this.#prepared.reject(new FaultError(faults));
       this.#armed.reject(new FaultError(faults));
       return;
     }

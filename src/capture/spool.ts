@@ -6,6 +6,7 @@ import { isId } from '../model/id.ts';
 import { type RecoveredFile, recoverFile } from './recover_file.ts';
 import { SpoolShare } from './spool_share.ts';
 import { SpoolBudget } from './spool_budget.ts';
+import { syncDirectory } from './sync_directory.ts';
 
 const suffix = '.pcap';
 /** Whose a file is of which that is not known (yet). */
@@ -205,14 +206,5 @@ function recoverIfReadable(path: string, leave: boolean): RecoveredFile & Pick<R
   } catch (error) {
     const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     return { ...nothing, cut_bytes: leave ? size : 0, unreadable: String(error) };
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -23,7 +23,7 @@ export interface OpenOptions {
   readonly promiscuous: boolean;
 }
 
-/** What a ring is told. Of a new one: `probe` or `open`. Of one that is open: `arm` or `close`. */
+/** What a ring is told. Of a new one: `probe` or `open`. Of one that is open: `prepare`, then `arm`; or `close` at any time before that. */
 export type ToRing =
   | { readonly kind: 'probe'; readonly open: OpenOptions }
   | {
@@ -34,24 +34,24 @@ export type ToRing =
     }
   | { readonly kind: 'close' }
   | {
-      readonly kind: 'arm';
+      readonly kind: 'prepare';
       readonly program: Program;
       readonly limits: RecordLimits;
-      readonly time_limit_ms: number;
-      readonly leave_out_earlier: boolean;
       /** Memory of `SpoolShare`: what the capture's owner has in the spool. */
       readonly share: SharedArrayBuffer;
       /** An empty file, open for writing; it stays the sender's. */
       readonly descriptor: number;
-    };
+    }
+  | { readonly kind: 'arm'; readonly time_limit_ms: number; readonly leave_out_earlier: boolean };
 
 /**
- * What a ring says. An `open` is answered by `opened`, an `arm` by `armed`, then `ended`; each of them, or by `failed`. `idle` follows
- * every answer but `opened`, once nothing of the ring is left: it is there until it was armed or closed. It is the last word.
+ * What a ring says. An `open` is answered by `opened`, a `prepare` by `prepared`, an `arm` by `armed`, then `ended`; each of them, or by `failed`. `idle` follows
+ * every answer but `opened` and `prepared`, once nothing of the ring is left: it is there until it was armed or closed. It is the last word.
  */
 export type FromRing =
   | { readonly kind: 'probed'; readonly linktype: number }
   | { readonly kind: 'opened'; readonly linktype: number }
+  | { readonly kind: 'prepared' }
   | { readonly kind: 'armed'; readonly linktype: number; readonly armed_at: TimeNs; readonly clock_offset: bigint }
   | { readonly kind: 'ended'; readonly end: RunEnd }
   | { readonly kind: 'failed'; readonly faults: readonly [Fault, ...Fault[]] }

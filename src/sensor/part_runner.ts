@@ -10,6 +10,7 @@ import type { StopReason } from '../model/stop_reason.ts';
 import { linkTypes } from '../pcap/link_type.ts';
 import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
+import type { ArmingPlace } from './arming_group.ts';
 import type { Clock } from './clock.ts';
 import { type Due, dueOf, never, tightened } from './due.ts';
 import { writeEmptyPart } from './empty_part.ts';
@@ -85,12 +86,16 @@ const unchecked = 'what is whole of it could not be checked, for its sums are lo
 const pauses = { base_ms: 200, cap_ms: 30_000 };
 const forgotten_reason = new Error('the part is wanted no more');
 
-/** Begins a part, or goes on with one that an earlier process has left in this state. */
+/**
+ * Begins a part, or goes on with one that an earlier process has left in this state. `place`: among the parts that are begun together with it; left by the
+ * time that it captures, or will not.
+ */
 export function runPart(
   deps: PartRunnerDeps,
   first: Assignment,
   interfaceName: string,
   left: PartState | undefined,
+  place?: ArmingPlace,
 ): PartRunner {
   const { spool, engine, compiler, sender, clock, outbox } = deps;
   const capture_id = first.capture_id;
@@ -191,6 +196,12 @@ export function runPart(
     return { ...compiled.value, linktype };
   };
 
+  /** Waits for the other parts of the capture. */
+  const together = (waiting: ArmingPlace) => async (): Promise<void> => {
+    await waiting.ready();
+    forgotten.signal.throwIfAborted();
+  };
+
   const beginOn = async (ring: OpenedRing): Promise<Part | undefined> => {
     const compiling = compile(ring);
     // Heard below, unless the state cannot be written: then that is the reason.
@@ -204,7 +215,7 @@ export function runPart(
     }
     forgotten.signal.throwIfAborted();
     const { packet_limit, byte_limit, time_limit_s, lookback } = assignment;
-    const part = await ring.arm({
+    const request = {
       capture_id,
       part: interfaceName,
       ...(first.account === undefined ? {} : { owner: first.account }),
@@ -213,7 +224,8 @@ export function runPart(
       ...(packet_limit === undefined ? {} : { packet_limit }),
       ...(byte_limit === undefined ? {} : { byte_limit }),
       ...(lookback === true ? { leave_out_earlier: true } : {}),
-    });
+    };
+    const part = await ring.arm(request, place === undefined || place.alone ? undefined : together(place));
     running = part;
     armed_monotonic = part.armed_at - part.clock_offset;
     growing = followPart(part, {
@@ -423,7 +435,7 @@ export function runPart(
 
   const live = async (): Promise<void> => {
     try {
-      const part = state.phase === 'arming' ? await begin() : undefined;
+      const part = state.phase === 'arming' ? await begin().finally(() => place?.leave()) : undefined;
       const ended = part === undefined ? Promise.resolve() : finish(part);
       void ended.then(async () => await summed).then(captured.resolve, captured.resolve);
       if (state.phase === 'armed' || state.phase === 'ended') {

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncDirectory } from '../capture/sync_directory.ts';
 import { isId } from '../model/id.ts';
 import { onSpool } from './on_spool.ts';
 import { type PartState, partKey } from './part_state.ts';
@@ -62,15 +63,6 @@ export async function writeState(paths: PartPaths, state: PartState): Promise<vo
     await rename(fresh, paths.state);
     await syncDirectory(paths.directory);
   });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** What a name beside a part's is, without the interface's: a copy of the part, or the sums of one. */

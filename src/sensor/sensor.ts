@@ -12,6 +12,7 @@ import { answerLookback } from './answer_lookback.ts';
 import { createBeat } from './beat.ts';
 import type { Clock } from './clock.ts';
 import { describeSensor } from './describe_sensor.ts';
+import { onceATurn } from './once_a_turn.ts';
 import { Outbox } from './outbox.ts';
 import type { PartSender } from './send_part.ts';
 import { createWork } from './work.ts';
@@ -72,11 +73,12 @@ export async function startSensor(parts: SensorParts): Promise<Sensor> {
     () => wake(),
     () => clock.monotonic(),
   );
+  const interfaces = onceATurn(() => parts.interfaces());
   const work = await createWork({
     ...parts,
     outbox,
     sender: parts.sender(ask),
-    findInterface: (name) => parts.interfaces().find((port) => port.name === name),
+    findInterface: (name) => interfaces().find((port) => port.name === name),
   });
   const beat = createBeat({
     ask,

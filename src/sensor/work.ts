@@ -3,6 +3,7 @@ import { type Fault, fault } from '../model/errors/fault.ts';
 import type { StopReason } from '../model/stop_reason.ts';
 import { pcapHeaderBytes } from '../pcap/pcap_header.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
+import { ArmingGroup } from './arming_group.ts';
 import { dueOf } from './due.ts';
 import { type PartRunner, type PartRunnerDeps, runPart } from './part_runner.ts';
 import { partPaths, readStates, removeBeside } from './part_shelf.ts';
@@ -99,10 +100,11 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
     });
   }
 
-  const take = (assignment: Assignment, name: string): PartRunner => {
+  const take = (assignment: Assignment, name: string, group: ArmingGroup): PartRunner => {
     const kept = untouched.get(partKey(assignment.capture_id, name));
     if (kept !== undefined) return reportingRunner(outbox, assignment, name, kept);
-    if (clock.monotonic() < dueOf(assignment, clock).arm) return runPart(deps, assignment, name, undefined);
+    if (clock.monotonic() < dueOf(assignment, clock).arm)
+      return runPart(deps, assignment, name, undefined, group.join());
     return reportingRunner(outbox, assignment, name, fault('part_unknown'));
   };
 
@@ -131,13 +133,14 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
     reconcile: (wanted, over) => {
       const keys = new Set<string>();
       for (const assignment of wanted) {
+        const group = new ArmingGroup(clock);
         for (const name of assignment.interfaces) {
           const key = partKey(assignment.capture_id, name);
           keys.add(key);
           unclaimed.delete(key);
           const runner = runners.get(key);
           if (runner !== undefined) runner.update(assignment);
-          else if (!stopping && !leaving.has(key)) runners.set(key, take(assignment, name));
+          else if (!stopping && !leaving.has(key)) runners.set(key, take(assignment, name, group));
         }
       }
       const known = new Set(over.map((part) => partKey(part.capture_id, part.interface)));

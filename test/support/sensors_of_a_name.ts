@@ -80,8 +80,8 @@ export async function startSensorsOfAName(
     const { url = '', listeners = [] } = await control.ready;
     const sensorOf = (launched: Launched, own: ServeSettings): SensorProcess => ({
       data_dir: own.data_dir,
-      output: launched.output,
-      kill: launched.kill,
+      output: () => launched.output(),
+      kill: async () => await launched.kill(),
       begin: async () => {
         tell(launched.process, { edgetap: 'child', kind: 'begin', settings: sensorSettings(own) });
         tell(launched.process, { edgetap: 'child', kind: 'listeners', listeners });
@@ -92,7 +92,7 @@ export async function startSensorsOfAName(
       url,
       data_dir,
       call: callApi(url, { account_id, token }),
-      output: control.output,
+      output: () => control.output(),
       first: sensorOf(first, settings),
       second: sensorOf(second, settingsOf(other_dir, interfaces[1])),
       remove,
