@@ -20,9 +20,10 @@ import { CheckedVersions } from './checked_versions.ts';
 import { type CreateDeps, createCapture } from './create_capture.ts';
 import type { Keeper } from './keeper.ts';
 import { createDownloadSeats, type SeatDownload } from './download_seats.ts';
+import { KeptContent } from './kept_content.ts';
 import { knownViews } from './known_views.ts';
 import { openDelivered } from './open_delivered.ts';
-import { openResult } from './open_result.ts';
+import { openResult, type ResultChecking } from './open_result.ts';
 
 /** What serving captures takes. */
 export interface CaptureControlDeps extends Omit<CreateDeps, 'inTurn'> {
@@ -49,6 +50,7 @@ const hold_ms = 500;
 export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
   const { db, limits } = deps;
   const findView = knownViews(db);
+  const kept = new KeptContent();
   const checked = new CheckedVersions(limits);
   // What takes a millisecond or more of this thread: each account has so many of them between those of the others.
   const { requests: per_owner, requests_waiting: waiting_per_owner } = limits.values;
@@ -105,7 +107,7 @@ export function createCaptureControl(deps: CaptureControlDeps): CaptureControl {
       if (!isFinal(record.status)) await discardUnfinished(deps, by, record);
       else if (record.spec.type === 'simple') await removeLookback(deps, by, record);
     },
-    download: async (by, id) => await download(deps, seat, by, await find(db, by, id), checked),
+    download: async (by, id) => await download(deps, seat, by, await find(db, by, id), { checked, kept }),
   };
 }
 
@@ -171,7 +173,7 @@ async function download(
   seat: SeatDownload,
   by: Caller,
   record: CaptureRecord,
-  checked: CheckedVersions,
+  knowing: Omit<ResultChecking, 'account_id'>,
 ): Promise<Download> {
   const { status, spec, ended_at, size_bytes, sha256 } = record;
   if (status === 'failed') raise('result_none', { reason: record.error_message ?? 'it is not known why' });
@@ -188,7 +190,7 @@ async function download(
       : await readable(spec.destination_conf, async () => await deps.buckets.ofCapture(record));
   const filename = resultName(record);
   const known = { filename, size_bytes, sha256 };
-  const checking = { account_id: record.account_id, checked };
+  const checking = { account_id: record.account_id, ...knowing };
   return {
     filename,
     media_type: spec.format === 'pcap' ? 'application/vnd.tcpdump.pcap' : 'application/x-pcapng',
@@ -201,8 +203,13 @@ async function download(
           ? await openResult(bucket, known, range, checking)
           : await readable(spec.destination_conf, async () => await openDelivered(bucket, known, range, checking)),
       );
-      await deps.downloads.note(actorOf(by), record.id, filename);
-      return body;
+      try {
+        await deps.downloads.note(actorOf(by), record.id, filename);
+        return body;
+      } catch (error) {
+        body.destroy();
+        throw error;
+      }
     },
   };
 }

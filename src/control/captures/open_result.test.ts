@@ -7,7 +7,8 @@ import type { Bucket } from '../../bucket/bucket.ts';
 import { LimitCounts } from '../../model/limit_counts.ts';
 import { limitFallbacks } from '../../model/shared_limits.ts';
 import { CheckedVersions } from './checked_versions.ts';
-import { type Checking, openResult } from './open_result.ts';
+import { KeptContent } from './kept_content.ts';
+import { openResult, type ResultChecking } from './open_result.ts';
 import { makeTestFileBucket } from './test_file_bucket.ts';
 
 const made = makeTestFileBucket();
@@ -17,8 +18,9 @@ const filename = 'pcap_1.pcap';
 const path = join(directory, filename);
 const ranges = [undefined, { start: 0, end: 0 }, { start: 1000, end: 1999 }] as const;
 
-const nothingChecked = (): Checking => ({
+const nothingChecked = (): ResultChecking => ({
   account_id: 'a',
+  kept: new KeptContent(),
   checked: new CheckedVersions(new LimitCounts(limitFallbacks)),
 });
 
@@ -91,4 +93,15 @@ test('a long one is read through once for all who ask, until it is written', asy
   writeFileSync(path, readFileSync(path));
   await part();
   expect(opened).toBe(2);
+});
+
+test('what many clients do not read is not all kept, and comes whole all the same', async () => {
+  const { bytes, known } = await written(4 << 20);
+  const kept = new KeptContent();
+  const bodies = await Promise.all(
+    Array.from({ length: 8 }, async () => await openResult(results, known, undefined, { ...nothingChecked(), kept })),
+  );
+  expect(kept.reserve(1)).toBeUndefined();
+  for (const body of bodies) expect((await buffer(body)).equals(bytes)).toBe(true);
+  expect(kept.reserve(16 << 20)).toBeDefined();
 });

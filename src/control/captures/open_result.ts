@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Bucket, ByteRange as ObjectRange, ObjectContent } from '../../bucket/bucket.ts';
 import { type Fault, FaultError, fault } from '../../model/errors/fault.ts';
 import type { ByteRange } from '../control.ts';
 import type { CheckedVersions } from './checked_versions.ts';
-import { download_chunk_bytes, downloadOf } from './download_chunks.ts';
+import { download_chunk_bytes } from './download_chunks.ts';
+import type { KeptContent, Reserved } from './kept_content.ts';
 import { objectRange } from './object_range.ts';
 
 /** What the database knows of a result. */
@@ -21,8 +21,13 @@ export interface Checking {
   readonly checked: CheckedVersions;
 }
 
-/** What is longer is checked first and then read again: kept for the client, the memory of every other would have the collector at work all the time. */
-const at_once_max_bytes = 256n << 10n;
+/** And what of results is kept for whoever downloads them. */
+export interface ResultChecking extends Checking {
+  readonly kept: KeptContent;
+}
+
+/** What is longer is not kept for the client: it is checked first and then read again. */
+const kept_max_bytes = 4n << 20n;
 
 /**
  * Opens a look-back's file, or a range of it, once all of it has been found to be what was written: a part of a file says nothing of whether it
@@ -33,7 +38,7 @@ export async function openResult(
   results: Bucket,
   known: KnownResult,
   range: ByteRange | undefined,
-  { account_id, checked }: Checking,
+  { account_id, checked, kept }: ResultChecking,
 ): Promise<Readable> {
   const { filename, size_bytes, sha256 } = known;
   const damaged = (reason: string, cause?: unknown): FaultError =>
@@ -48,23 +53,30 @@ export async function openResult(
     throw damaged(`it has ${content.size_bytes} bytes and was written with ${size_bytes}`);
   };
   try {
-    if (size_bytes <= at_once_max_bytes) {
-      const all = await wholeOf((await open()).body);
-      if (createHash('sha256').update(all).digest('hex') !== sha256) throw other();
-      return downloadOf(range === undefined ? all : all.subarray(range.start, range.end + 1));
-    }
     const wanted = objectRange(range);
     const content = await open(wanted, download_chunk_bytes);
     const { version } = content;
     if (version === undefined) throw new TypeError('results are files');
-    if (checked.has({ account_id, version, sha256 })) return content.body;
+    const file = { account_id, version, sha256 };
+    if (checked.has(file)) return content.body;
     content.body.destroy();
     const ofVersion = async (opened: ObjectContent): Promise<Readable> => {
       if (opened.version === version) return opened.body;
       opened.body.destroy();
       throw damaged('it is being written');
     };
-    await checked.check({ account_id, version, sha256 }, async () => await ofVersion(await open()), other);
+    const room = size_bytes <= kept_max_bytes ? kept.reserve(Number(size_bytes)) : undefined;
+    try {
+      await checked.check(file, async () => keepIn(room, await ofVersion(await open())), other);
+      // Nothing is kept where somebody else's check was waited for.
+      if (room?.length_bytes === Number(size_bytes)) {
+        return room.body(range?.start ?? 0, range === undefined ? Number(size_bytes) : range.end + 1);
+      }
+    } catch (error) {
+      room?.release();
+      throw error;
+    }
+    room?.release();
     return await ofVersion(await open(wanted, download_chunk_bytes));
   } catch (error) {
     if (error instanceof FaultError || !(error instanceof Error) || !('errno' in error)) throw error;
@@ -72,10 +84,8 @@ export async function openResult(
   }
 }
 
-async function wholeOf(body: Readable): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk);
-  return Buffer.concat(chunks);
+function keepIn(room: Reserved | undefined, content: Readable): AsyncIterable<Uint8Array> {
+  return room === undefined ? content : room.keeping(content);
 }
 
 function reasonOf({ name, message }: Fault): string {
