@@ -153,6 +153,8 @@ describe.skipIf(skip)('on a device that fails and comes right again', () => {
     const bucket = bucketIn(directory);
     const upload_id = await bucket.startUpload('x.pcap', bytes.length);
     const hidden = readdirSync(directory)[0] ?? '';
+    // Before anything is written, of which somebody else's sync(2) may make the device take some.
+    disk.fail();
     // Not by a truncation, after which ext4 writes at once.
     const file = openSync(join(directory, hidden), 'r+');
     writeSync(file, bytes);
@@ -164,7 +166,6 @@ describe.skipIf(skip)('on a device that fails and comes right again', () => {
         upload_id,
         pieces: [{ number: 1, length_bytes: bytes.length, md5, etag: md5 }],
       });
-    disk.fail();
     await expect(complete()).rejects.toMatchObject({ faults: [{ name: 'upload_gone' }] });
     disk.heal();
     await expect(complete()).rejects.toMatchObject({ faults: [{ name: 'upload_gone' }] });
@@ -190,6 +191,7 @@ describe.skipIf(skip)('on a device that fails and comes right again', () => {
       clock,
       boot: new Uint8Array(16),
     });
+    disk.fail();
     const file = openSync(join(directory, '.open-0000000001.pcap'), 'r+');
     writeSync(file, bytes, 0, bytes.length, 24);
     closeSync(file);
@@ -204,7 +206,6 @@ describe.skipIf(skip)('on a device that fails and comes right again', () => {
       dropped: 0n,
       lost: 0n,
     };
-    disk.fail();
     const segment = { directory, number, packets, header };
     expect(await sealSegment(segment, mark, [{ ...mark, kind: 'seal', reason: 'age' }])).toBe(false);
     disk.heal();
