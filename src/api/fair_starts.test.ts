@@ -17,32 +17,42 @@ function loop() {
 }
 
 describe('work begins fairly', () => {
-  test('at once while there is little of it, without asking whose it is', () => {
+  test('at once while there is little of it', () => {
     const { clock, starts } = loop();
     const begun: number[] = [];
     for (const number of [1, 2, 3]) {
-      starts.start(
-        () => expect.fail('nobody has to wait'),
-        () => {
-          begun.push(number);
-          clock.ms += 0.4;
-        },
-      );
+      starts.start('one', () => {
+        begun.push(number);
+        clock.ms += 0.4;
+      });
     }
     expect(begun).toEqual([1, 2, 3]);
+  });
+
+  test('at once where there is no other, however much of it there is', () => {
+    const { clock, starts, turn } = loop();
+    let begun = 0;
+    const ask = (owner: string): void => starts.start(owner, () => void ((begun += 1), (clock.ms += 2)));
+    ask('one');
+    while (turn() > 0);
+    clock.ms += 1000;
+    for (let at = 0; at < 10; at += 1) ask('one');
+    expect(begun).toBe(11);
+    ask('other');
+    for (let at = 0; at < 10; at += 1) ask('one');
+    expect(begun).toBeLessThan(14);
+    while (turn() > 0);
+    expect(begun).toBe(22);
   });
 
   test('one that asks a hundred times holds up another by one', () => {
     const { clock, starts, turn } = loop();
     const begun: string[] = [];
     const ask = (owner: string): void => {
-      starts.start(
-        () => owner,
-        () => {
-          begun.push(owner);
-          clock.ms += 2;
-        },
-      );
+      starts.start(owner, () => {
+        begun.push(owner);
+        clock.ms += 2;
+      });
     };
     for (let at = 0; at < 100; at += 1) ask('many');
     ask('one');
@@ -81,10 +91,7 @@ describe('work begins fairly', () => {
           for (const { owner, ms } of arriving) {
             const one = (number += 1);
             waits.set(owner, [...(waits.get(owner) ?? []), one]);
-            starts.start(
-              () => String(owner),
-              () => begin(owner, one, ms),
-            );
+            starts.start(String(owner), () => begin(owner, one, ms));
           }
           turn();
           // Nobody that waits is passed by another twice.

@@ -1,3 +1,5 @@
+/** Who has not been heard for so long needs no time to be left. */
+const heard_ms = 1000;
 /** For how long work may begin in one turn of the event loop while others wait. */
 const slice_ms = 1;
 /** So many are looked at in one turn at most. */
@@ -12,9 +14,9 @@ export interface FairStartOptions {
 }
 
 /**
- * Begins work at once while there is little of it. Beyond some of it in one turn of the event loop the rest waits, and begins in the turns that
- * follow, in round-robin order over its owners: one that asks on a hundred connections holds up another by one piece of work, not by a
- * hundred. What each begins goes on by itself.
+ * Begins work at once while there is little of it, or only one owner. Beyond some of it in one turn of the event loop the rest waits, and begins in the
+ * turns that follow, in round-robin order over its owners: one that asks on a hundred connections holds up another by one piece of work, not
+ * by a hundred. What each begins goes on by itself.
  */
 export class FairStarts {
   readonly #options: FairStartOptions;
@@ -23,6 +25,9 @@ export class FairStarts {
   #count = 0;
   /** How many calls of `#step` are to come. */
   #steps = 0;
+  #last_owner: string | undefined;
+  /** Until then there is more than one owner, as far as is known. */
+  #several_until_ms = Number.NEGATIVE_INFINITY;
   /** When the first work of this turn of the event loop began. */
   #since_ms: number | undefined;
 
@@ -30,13 +35,17 @@ export class FairStarts {
     this.#options = options;
   }
 
-  /** Begins it now or in its turn. Whose it is is asked only where it has to wait. */
-  start(ownerOf: () => string, begin: () => void): void {
-    if (this.#count === 0 && this.#hasTime()) {
+  /** Begins it now or in its turn. */
+  start(owner: string, begin: () => void): void {
+    const now_ms = this.#options.now_ms();
+    if (owner !== this.#last_owner) {
+      this.#last_owner = owner;
+      this.#several_until_ms = now_ms + heard_ms;
+    }
+    if (this.#count === 0 && (now_ms >= this.#several_until_ms || this.#hasTime(now_ms))) {
       begin();
       return;
     }
-    const owner = ownerOf();
     const own = this.#waiting.get(owner);
     if (own === undefined) this.#waiting.set(owner, [begin]);
     else own.push(begin);
@@ -45,8 +54,7 @@ export class FairStarts {
   }
 
   /** Is there time left in this turn? The clock of a turn begins with its first work. */
-  #hasTime(): boolean {
-    const now_ms = this.#options.now_ms();
+  #hasTime(now_ms: number): boolean {
     if (this.#since_ms === undefined) {
       this.#since_ms = now_ms;
       this.#options.later(this.#endTurn);
@@ -66,7 +74,7 @@ export class FairStarts {
 
   readonly #step = (): void => {
     this.#steps -= 1;
-    if (!this.#hasTime()) {
+    if (!this.#hasTime(this.#options.now_ms())) {
       this.#stepLater();
       return;
     }

@@ -31,13 +31,10 @@ export function serverFactory(given: ServerOptions, latest: LatestAnswers): (han
   return (fastify) => {
     const starts = new FairStarts({ now_ms: () => performance.now(), later: setImmediate });
     const begin: RequestListener = (request, response) => {
-      starts.start(
-        () => owners.of(request),
-        () => {
-          // Who is gone by now is not worth a look at what was asked.
-          if (!request.socket.destroyed) fastify(request, response);
-        },
-      );
+      starts.start(owners.of(request), () => {
+        // Who is gone by now is not worth a look at what was asked.
+        if (!request.socket.destroyed) fastify(request, response);
+      });
     };
     const inOrder = inTurn(begin, {
       latest,
