@@ -24,8 +24,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     execArgv: [...worker_options],
     // What a test waits for is an event; these limits are only there to end one that waits for ever, on the slowest machine too.
-    testTimeout: 120_000 * Math.max(1, soak),
-    hookTimeout: 240_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 900_000 * Math.max(1, soak),
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 300_000 } },
   },
 }) as ReturnType<typeof defineConfig>;

@@ -86,7 +86,7 @@ async function capturing(): Promise<string> {
       const [first] = body.result as unknown as readonly { id: string; sensors?: readonly { status: string }[] }[];
       return first?.sensors?.some((one) => one.status === 'running') === true ? first.id : undefined;
     },
-    { what: 'a capture runs', limit_ms: 40_000 },
+    { what: 'a capture runs' },
   );
 }
 

@@ -87,7 +87,7 @@ describe('a control that is started again', () => {
       return { bus: ipcControlBus(end), hub };
     };
     const many = async (count: number): Promise<void> =>
-      void (await waitFor(() => asked.length === count, { what: `${count} questions`, limit_ms: 60_000 }));
+      void (await waitFor(() => asked.length === count, { what: `${count} questions` }));
     return { asked, many, startControl };
   };
 
@@ -116,7 +116,7 @@ describe('a control that is started again', () => {
     const lost = first.bus.estimate('s1', order, { timeout_ms: 60_000 }).catch((error: unknown) => error);
     await many(1);
     first.hub.close();
-    await waitFor(() => asked[0]?.signal.aborted === true, { what: 'it to be cancelled', limit_ms: 60_000 });
+    await waitFor(() => asked[0]?.signal.aborted === true, { what: 'it to be cancelled' });
     await lost;
   });
 
@@ -128,7 +128,7 @@ describe('a control that is started again', () => {
     const own = startControl().bus.estimate('s1', order, { timeout_ms: 60_000 });
     await many(2);
     first.hub.close();
-    await waitFor(() => asked[0]?.signal.aborted === true, { what: 'it to be cancelled', limit_ms: 60_000 });
+    await waitFor(() => asked[0]?.signal.aborted === true, { what: 'it to be cancelled' });
     expect(asked[1]?.signal.aborted).toBe(false);
     asked[1]?.answer(2n);
     expect(await own).toMatchObject({ fault: { message: 'for 2' } });
@@ -155,7 +155,7 @@ describe('a sensor that is started again', () => {
     };
     void ask('old').catch(() => undefined);
     const asked = ask('new');
-    await waitFor(() => answers.size === 2, { what: 'both questions', limit_ms: 60_000 });
+    await waitFor(() => answers.size === 2, { what: 'both questions' });
     answers.get('old')?.(1n);
     answers.get('new')?.(2n);
     expect(await asked).toMatchObject({ generation: 2n });

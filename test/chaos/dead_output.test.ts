@@ -100,7 +100,7 @@ describe.skipIf(withoutRoot('a full file system'))('output and log to', () => {
     test.each([
       ['from the start', true],
       ['later', false],
-    ])('%s: all is served, and ends in order', { timeout: 240_000 }, async (_when, early) => {
+    ])('%s: all is served, and ends in order', async (_when, early) => {
       const { descriptor, harm } = make();
       if (early) harm();
       const port = await freePort();
@@ -125,7 +125,7 @@ describe.skipIf(withoutRoot('a full file system'))('output and log to', () => {
   });
 
   test('a full disk: once there is room again the log goes on, and says how many lines are lost', {
-    timeout: 240_000,
+    timeout: 900_000,
   }, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'edgetap-log-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'edgetap-test', directory]);

@@ -25,7 +25,7 @@ afterEach(async () => {
 describe.skipIf(withoutRoot('a limit of processes'))('where no process can be started', () => {
   test.each(['sensor', 'control'] as const)(
     'a %s that dies is waited for, the other goes on, and it is back once it can be',
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async (name) => {
       const at = await startServe({ interfaces: [pair.near.name] });
       served = at;
@@ -48,7 +48,6 @@ describe.skipIf(withoutRoot('a limit of processes'))('where no process can be st
       const full = { type: 'full', time_limit: 1, colo_name: 'lab01', destination_conf };
       await waitFor(async () => (await captureBecomes(at, (await createCapture(at, full)).id)).status === 'success', {
         what: 'a capture',
-        limit_ms: 120_000,
       });
       expect(await at.stop()).toBe(0);
     },
@@ -56,7 +55,7 @@ describe.skipIf(withoutRoot('a limit of processes'))('where no process can be st
 
   test.each([2, 4, 6])(
     'a sensor that gets %i threads less than it wants stays, and captures once it has them',
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async (less) => {
       const at = await startServe({ interfaces: [pair.near.name] });
       served = at;
@@ -77,7 +76,6 @@ describe.skipIf(withoutRoot('a limit of processes'))('where no process can be st
       const full = { type: 'full', time_limit: 1, colo_name: 'lab01', destination_conf };
       await waitFor(async () => (await captureBecomes(at, (await createCapture(at, full)).id)).status === 'success', {
         what: 'a capture',
-        limit_ms: 120_000,
       });
       expect(at.pidOf('sensor')).toBe(second);
       expect(await at.stop()).toBe(0);

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 describe.skipIf(withoutRoot('a failing device'))('samples on a disk that fails', () => {
-  test('look-backs and readyz say so, with the file', { timeout: 240_000 }, async () => {
+  test('look-backs and readyz say so, with the file', async () => {
     pair = await createNamespacePair();
     const { name } = pair.near;
     disk = createFailingDisk(64 << 20);

@@ -29,7 +29,7 @@ async function failing(of: Served, body: Readonly<Record<string, unknown>>): Pro
 }
 
 test('an interface that is not there is named with sensor and cause by captures, look-backs, the start and readyz', {
-  timeout: 240_000,
+  timeout: 900_000,
 }, async () => {
   served = await startServe({ interfaces: ['nosuch0'] });
   const told = /nosuch0: .*There is no interface nosuch0 on this host.*EDGETAP_INTERFACES/;
@@ -56,7 +56,7 @@ test('an interface that is not there is named with sensor and cause by captures,
 });
 
 test('a database that another program has locked is told with its cause, and is over when it is', {
-  timeout: 240_000,
+  timeout: 900_000,
 }, async () => {
   pair = await createNamespacePair();
   served = await startServe({ interfaces: [pair.near.name] });
@@ -79,7 +79,7 @@ test('a database that another program has locked is told with its cause, and is 
 });
 
 describe('with no open file left', () => {
-  test('a capture says so, and not that its interface is missing', { timeout: 240_000 }, async () => {
+  test('a capture says so, and not that its interface is missing', async () => {
     pair = await createNamespacePair();
     served = await startServe({ interfaces: [pair.near.name] });
     const destination_conf = await provedFileBucket(served);

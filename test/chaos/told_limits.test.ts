@@ -16,7 +16,7 @@ afterEach(async () => {
 
 describe.skipIf(withoutRoot('an interface of its own'))('an interface', () => {
   test('that may not be captured: look-backs, captures, log and readyz name CAP_NET_RAW and what to run', {
-    timeout: 240_000,
+    timeout: 900_000,
   }, async () => {
     pair = await createNamespacePair();
     const { name } = pair.near;
@@ -41,7 +41,7 @@ describe.skipIf(withoutRoot('an interface of its own'))('an interface', () => {
   });
 
   test('that was down for 3 s: a full capture is a success and its note has the times', {
-    timeout: 240_000,
+    timeout: 900_000,
   }, async () => {
     pair = await createNamespacePair();
     const { name } = pair.near;

@@ -19,7 +19,7 @@ afterEach(async () => {
 
 describe.skipIf(withoutRoot('a limit of processes'))('with no process and no thread left', () => {
   test('captures go on and begin; a filter that cannot be checked is told with its cause and what to raise, until it can', {
-    timeout: 300_000,
+    timeout: 900_000,
   }, async () => {
     pair = await createNamespacePair();
     const { name } = pair.near;

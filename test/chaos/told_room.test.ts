@@ -41,7 +41,7 @@ function fillUp(path: string, directory: string): void {
 }
 
 describe.skipIf(withoutRoot('a small file system'))('a data directory without room', () => {
-  test('refuses with the cause, is not ready, and is by itself when there is room', { timeout: 240_000 }, async () => {
+  test('refuses with the cause, is not ready, and is by itself when there is room', async () => {
     pair = await createNamespacePair();
     const data_dir = mkdtempSync(join(tmpdir(), 'edgetap-room-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'edgetap-test', data_dir]);

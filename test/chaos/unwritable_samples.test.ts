@@ -61,7 +61,7 @@ const places: readonly (readonly [string, string, string])[] = [
 describe.skipIf(withoutRoot('mounts'))('the directory of the samples', () => {
   test.each(places)(
     'that is %s: the rest works, it is told, and samples come once they can',
-    { timeout: 240_000 },
+    { timeout: 900_000 },
     async (_what, spoil, heal) => {
       const data_dir = mkdtempSync(join(tmpdir(), 'edgetap-samples-'));
       const samples = join(data_dir, 'sensor', 'samples');
@@ -83,7 +83,7 @@ describe.skipIf(withoutRoot('mounts'))('the directory of the samples', () => {
     },
   );
 
-  test('that is read-only: the sensor ends with its supervisor, killed or told', { timeout: 240_000 }, async () => {
+  test('that is read-only: the sensor ends with its supervisor, killed or told', async () => {
     const data_dir = mkdtempSync(join(tmpdir(), 'edgetap-samples-'));
     const samples = join(data_dir, 'sensor', 'samples');
     mkdirSync(samples, { recursive: true });
@@ -110,7 +110,7 @@ describe.skipIf(withoutRoot('mounts'))('the directory of the samples', () => {
       },
       (samples) => rmSync(samples),
     ],
-  ])('that is %s while it samples: samples are kept again', { timeout: 240_000 }, async (_what, harm, heal) => {
+  ])('that is %s while it samples: samples are kept again', async (_what, harm, heal) => {
     const at = await startServe({ interfaces: [pair.near.name] });
     served = at;
     await waitFor(async () => (await lookBackOf(at)) === 'success', { what: 'samples' });

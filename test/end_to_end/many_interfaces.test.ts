@@ -32,7 +32,7 @@ async function allRunning(served: Served, id: string, count: number): Promise<vo
     const parts = await shownParts(served, id);
     return parts.length === count && parts.every((part) => part.status === 'running');
   };
-  await waitFor(isArmed, { what: `${count} interfaces to be captured`, limit_ms: 100_000 });
+  await waitFor(isArmed, { what: `${count} interfaces to be captured` });
 }
 
 describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
@@ -45,7 +45,7 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
     await allRunning(one, id, pairs.length);
     for (const [index, { far }] of pairs.entries()) replayFrames(far, [new Uint8Array(100).fill(index + 1)]);
     const all = async (): Promise<boolean> => (await showCapture(one, id))['packets_captured'] === pairs.length;
-    await waitFor(all, { what: 'a packet of each interface', limit_ms: 100_000 });
+    await waitFor(all, { what: 'a packet of each interface' });
     await stopCapture(one, id);
     await captureBecomes(one, id);
     const { packets } = parsePcap(deliveredFile(destination_conf, id));
@@ -66,7 +66,6 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
     for (const id of ids) {
       await waitFor(async () => (await showCapture(one, id))['packets_captured'] === 10, {
         what: 'all packets in each capture',
-        limit_ms: 100_000,
       });
       await stopCapture(one, id);
     }
@@ -109,10 +108,10 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
     const { id } = await createCapture(one, { ...full, destination_conf, filter_expression: 'ether proto 0x88b7' });
     const isRunning = async (name: string): Promise<boolean> =>
       (await shownParts(one, id)).some((part) => part.interface === name && part.status === 'running');
-    await waitFor(() => isRunning(first.near.name), { what: 'the first to be captured', limit_ms: 100_000 });
+    await waitFor(() => isRunning(first.near.name), { what: 'the first to be captured' });
     const late = await createNamespacePair();
     try {
-      await waitFor(() => isRunning(late.near.name), { what: 'the new one to be captured', limit_ms: 100_000 });
+      await waitFor(() => isRunning(late.near.name), { what: 'the new one to be captured' });
       const frame = (mark: number): Uint8Array => {
         const bytes = new Uint8Array(80).fill(mark);
         bytes.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb7]);
@@ -122,7 +121,6 @@ describe.skipIf(withoutRoot('capturing'))('a host with many interfaces', () => {
       replayFrames(late.far, [frame(2), frame(3)]);
       await waitFor(async () => (await showCapture(one, id))['packets_captured'] === 3, {
         what: 'the packets of both',
-        limit_ms: 100_000,
       });
       await stopCapture(one, id);
       await captureBecomes(one, id);

@@ -144,7 +144,7 @@ describe('a sensor that was called otherwise, or is no more', () => {
     expect(after.output()).toContain('The sensor before is called after now');
     const listed = JSON.parse(await edgetap('sensor', 'list', '--json')) as readonly Record<string, unknown>[];
     expect(listed).toMatchObject([{ name: 'after', colo: 'lab01', status: 'at_work', interfaces: [pair.near.name] }]);
-  }, 300_000);
+  });
 
   test('one that said good-bye is named for the time before that, and for none after; removed, for none', async () => {
     await (await start('gone')).stop();
@@ -161,7 +161,7 @@ describe('a sensor that was called otherwise, or is no more', () => {
     expect(namesOf(await lookBack(now, 300))).toEqual(['there']);
     await expect(edgetap('sensor', 'remove', 'gone')).rejects.toThrow(/There is no sensor gone/);
     await expect(edgetap('sensor', 'remove', 'there')).rejects.toThrow(/The sensor there is at work/);
-  }, 300_000);
+  });
 
   test('one that is silent is named, and not waited for', async () => {
     const gone = await start('gone');
@@ -184,7 +184,7 @@ describe('a sensor that was called otherwise, or is no more', () => {
     await edgetap('sensor', 'remove', 'gone');
     expect(namesOf(await lookBack(now, 300))).toEqual(['there']);
     expect(await captureSome(now, 5, 'more')).toMatchObject({ status: 'success' });
-  }, 300_000);
+  });
 });
 
 /** Is nobody else at work there any more? Throws where somebody is. */

@@ -47,6 +47,6 @@ export async function allArmed(served: Served, id: string): Promise<ShownCapture
         sensors.length > 0 && sensors.every((one) => ['running', 'done', 'excluded'].includes(one.status)) && capture
       );
     },
-    { what: `capture ${id} to be armed everywhere`, limit_ms: 100_000, every_ms: 10 },
+    { what: `capture ${id} to be armed everywhere`, every_ms: 10 },
   );
 }

@@ -117,7 +117,7 @@ describe('no packet that libpcap matches fails the formula', () => {
     ['Ethernet', ethernet, 600],
     ['raw IP', raw, 200],
     ['cooked', cooked, 200],
-  ] as const)('on %s', { timeout: 240_000 * Math.max(1, soak) }, async (_, all, count) => {
+  ] as const)('on %s', { timeout: 900_000 * Math.max(1, soak) }, async (_, all, count) => {
     const seen = { compiled: 0, matches: 0, narrow: 0, excluded: 0 };
     await fc.assert(
       fc.asyncProperty(asked, async (one) => {

@@ -18,7 +18,7 @@ export async function failedStart(env: Readonly<Record<string, string>>): Promis
   const child = spawn(process.execPath, [program, 'serve'], {
     env: { PATH: process.env['PATH'], EDGETAP_LISTEN: '127.0.0.1:0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 110_000,
+    timeout: 300_000,
   });
   const [[code], stdout, written] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
   const stderr = written.replace(/^\{"level":30,.*\n/gm, '');

@@ -36,11 +36,11 @@ export function rawConnection(url: string): RawConnection {
     socket,
     write: (bytes) => void socket.write(bytes),
     answers: async (count) => {
-      await waitFor(() => ended || read().answers.length >= count, { what: `${count} answers`, limit_ms: 60_000 });
+      await waitFor(() => ended || read().answers.length >= count, { what: `${count} answers` });
       return read().answers;
     },
     closed: async () => {
-      await waitFor(() => ended, { what: 'the server to close', limit_ms: 110_000 });
+      await waitFor(() => ended, { what: 'the server to close' });
       const { answers, left } = read();
       if (left !== '') throw new Error(`this is no answer: ${left}`);
       return answers;

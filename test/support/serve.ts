@@ -129,7 +129,6 @@ export async function startServe(options: ServeOptions): Promise<Served> {
   const url = await Promise.race([
     waitFor(async () => /URL\s+(\S+)\/client\/v4/.exec(written)?.[1] ?? (port !== 0 && (await isReady(port))), {
       what: 'edgetap serve to be ready',
-      limit_ms: 120_000,
     }),
     exited.then(() => {
       throw new Error(`edgetap serve ended with ${child.exitCode}`);

@@ -48,7 +48,7 @@ export async function captureBecomes(
   served: Pick<Served, 'call' | 'output'>,
   id: string,
   wanted: readonly string[] = finals,
-  limit_ms = 100_000,
+  limit_ms = 300_000,
 ): Promise<ShownCapture> {
   const ended = await waitFor(
     async () => {

@@ -12,7 +12,7 @@ export interface WaitOptions {
  */
 export async function waitFor<T>(
   probe: () => T | Promise<T>,
-  { what, limit_ms = 60_000, every_ms = 20 }: WaitOptions,
+  { what, limit_ms = 300_000, every_ms = 20 }: WaitOptions,
 ): Promise<Exclude<T, undefined | null | false>> {
   const deadline = performance.now() + limit_ms;
   let last: { readonly answer: unknown } | { readonly error: unknown };
