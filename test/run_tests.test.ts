@@ -10,11 +10,8 @@ const limit_ms = 110_000;
 
 /** A run of a test that starts edgetap on a cable of its own, once both are there. */
 async function runUnderWay(): Promise<{ child: ChildProcess; below: readonly number[]; output: () => string }> {
-  const child = spawn('npm', ['test', '--', 'test/end_to_end/estimate.test.ts'], {
-    cwd: join(import.meta.dirname, '..'),
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const args = [join(import.meta.dirname, '../tools/run_tests.ts'), 'test/end_to_end/estimate.test.ts'];
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let written = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (written += chunk.toString()));
