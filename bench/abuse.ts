@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { edgetapProgram } from '../test/support/edgetap_program.ts';
 import { sharedLimits } from '../src/model/shared_limits.ts';
 import { numberedFrame } from '../src/samples/test_frames.ts';
 import { createNamespacePair } from '../test/support/namespace_pair.ts';
@@ -101,10 +102,9 @@ async function measureBeside(name: AttackName, interface_name: string): Promise<
 
 /** Another account with a token that may write. */
 async function tenant(served: Served): Promise<Target> {
-  const program = join(import.meta.dirname, '../src/main/edgetap.ts');
   const edgetap = async (...args: readonly string[]): Promise<string> => {
     const env = { ...process.env, EDGETAP_DATA_DIR: served.data_dir };
-    return (await run(process.execPath, [program, ...args], { env })).stdout.trim();
+    return (await run(edgetapProgram, args, { env })).stdout.trim();
   };
   const account_id = await edgetap('account', 'create', 'attacker', '--sensors', 'all', '--networks', 'all');
   const token = await edgetap(

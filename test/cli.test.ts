@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { edgetapProgram } from './support/edgetap_program.ts';
 import { numberedFrame, numberOf } from '../src/samples/test_frames.ts';
 import { freePort } from './support/free_port.ts';
 import { createNamespacePair, type NamespacePair } from './support/namespace_pair.ts';
@@ -14,7 +14,6 @@ import { replayFrames } from './support/replay_frames.ts';
 import { type Served, startServe } from './support/serve.ts';
 import { waitFor } from './support/wait_for.ts';
 
-const program = fileURLToPath(new URL('../bin/edgetap', import.meta.url));
 const scratch = scratchFolder();
 /** Where the numbered frames go to. */
 const port = 53;
@@ -36,12 +35,12 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** Starts the program: `words` are split at blanks, `rest` is taken as it is. */
+/** Starts the edgetapProgram: `words` are split at blanks, `rest` is taken as it is. */
 function start(
   words: string,
   ...rest: string[]
 ): { readonly child: ChildProcessWithoutNullStreams; readonly ended: Promise<Ran> } {
-  const child = spawn(program, [...words.split(' '), ...rest], {
+  const child = spawn(edgetapProgram, [...words.split(' '), ...rest], {
     env: {
       PATH: process.env['PATH'],
       HOME: scratch('home'),

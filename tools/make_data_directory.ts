@@ -32,7 +32,7 @@ const send = (count: number): void =>
 const served = await startServe({
   interfaces: [pair.near.name],
   data_dir,
-  tree: { root: resolve(root), node: process.execPath },
+  tree: { root: resolve(root) },
   via: atFixedPlace(data_dir),
   env: { EDGETAP_DATA_DIR: fixed_data_dir },
 });

@@ -4,7 +4,7 @@
 // on any Node from 20 on, because it is what installs everything else.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -58,10 +58,11 @@ if (Number(process.versions.node.split('.')[0]) < 20)
   fail(`edgetap needs Node 20 or newer; this is ${process.version}.`);
 if (process.platform !== 'linux') fail(`edgetap runs on Linux only; this is ${process.platform}.`);
 
-if (!packagesReady() || missing().length > 0) {
+if (!packagesReady() || missing().length > 0 || !isBuilt()) {
   if (process.env.EDGETAP_SETUP_LOCKED === root) {
     installPackages();
     installSystem();
+    build();
   } else {
     runLocked();
   }
@@ -225,6 +226,37 @@ function apt(args) {
     `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`,
     `"apt-get ${args.join(' ')}" failed.`,
   );
+}
+
+// What runs
+
+/** Is what runs built from the sources as they are? Where nothing can be written, bin/edgetap runs the sources. */
+function isBuilt() {
+  if (mode === 'check' || !isWritable()) return true;
+  const built = join(root, 'dist/edgetap.js');
+  if (!existsSync(built)) return false;
+  const changed = spawnSync(
+    'find',
+    [join(root, 'src'), join(root, 'package-lock.json'), '-newer', built, '-print', '-quit'],
+    { encoding: 'utf8' },
+  );
+  return changed.stdout === '';
+}
+
+function isWritable() {
+  try {
+    accessSync(root, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function build() {
+  if (isBuilt()) return;
+  const node = existsSync(pinnedNode) ? pinnedNode : process.execPath;
+  const { status } = spawnSync(node, [join(root, 'tools/build.mjs')], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) fail('dist/ cannot be built; why is above.');
 }
 
 function say(text) {

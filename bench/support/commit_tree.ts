@@ -54,11 +54,8 @@ async function addPackages(root: string): Promise<void> {
   const [theirs, ours] = await Promise.all(
     [root, this_tree.root].map(async (one) => await readFile(join(one, 'package-lock.json'), 'utf8')),
   );
-  if (theirs === ours) {
-    await symlink(join(this_tree.root, 'node_modules'), join(root, 'node_modules'));
-    return;
-  }
-  progress('installing its packages: its lockfile is another one');
+  if (theirs === ours) await symlink(join(this_tree.root, 'node_modules'), join(root, 'node_modules'));
+  progress(theirs === ours ? 'building it' : 'installing its packages, its lockfile is another one, and building it');
   await run(process.execPath, ['tools/setup.mjs', 'bench'], { cwd: root });
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { numberedFrame } from '../../src/samples/test_frames.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { replayFrames } from '../support/replay_frames.ts';
@@ -38,11 +39,7 @@ beforeAll(async () => {
     },
   });
   const operate = (...args: string[]): string =>
-    execFileSync(
-      process.execPath,
-      [join(import.meta.dirname, '../../src/main/edgetap.ts'), ...args, '--data-dir', data_dir, '--json'],
-      { encoding: 'utf8' },
-    );
+    execFileSync(edgetapProgram, [...args, '--data-dir', data_dir, '--json'], { encoding: 'utf8' });
   const account = JSON.parse(operate('account', 'create', 'other', '--sensors', 'all', '--networks', 'all')) as {
     readonly id: string;
   };

@@ -16,7 +16,7 @@ const program_of: readonly (readonly [string, string])[] = [
   ['control_process', 'control'],
   ['sensor_process', 'sensor'],
   ['compiler_child', 'compiler'],
-  ['edgetap.ts', 'supervisor'],
+  ['edgetap.', 'supervisor'],
 ];
 
 let served: Served;

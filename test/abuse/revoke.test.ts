@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { allArmed } from '../end_to_end/shown_sensors.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { type Served, startServe } from '../support/serve.ts';
@@ -18,11 +18,10 @@ afterAll(async () => {
   await pair?.remove();
 });
 
-const program = join(import.meta.dirname, '../../src/main/edgetap.ts');
 /** Runs an operator's command beside the edgetap that runs. */
 function operate(...args: readonly string[]): Readonly<Record<string, unknown>> {
-  const all = [program, ...args, '--data-dir', served.data_dir, '--json'];
-  return JSON.parse(execFileSync(process.execPath, all, { encoding: 'utf8' })) as Readonly<Record<string, unknown>>;
+  const all = [...args, '--data-dir', served.data_dir, '--json'];
+  return JSON.parse(execFileSync(edgetapProgram, all, { encoding: 'utf8' })) as Readonly<Record<string, unknown>>;
 }
 
 test('captures of a revoked token are stopped with it, those of others go on; the operator stops whatever runs', async () => {

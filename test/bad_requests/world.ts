@@ -2,13 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { type Served, startServe } from '../support/serve.ts';
 import { waitFor } from '../support/wait_for.ts';
 import type { BadRequestWorld } from './bad_request.ts';
 
-const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
 const run = promisify(execFile);
 
 /** A real edgetap with two accounts and everything that bad requests refer to. */
@@ -35,7 +34,7 @@ export async function servedWorld(): Promise<ServedWorld> {
 
 async function fill(served: Served): Promise<BadRequestWorld> {
   const operator = async (...args: string[]): Promise<Readonly<Record<string, string>>> => {
-    const { stdout } = await run(process.execPath, [program, ...args, '--json', '--data-dir', served.data_dir]);
+    const { stdout } = await run(edgetapProgram, [...args, '--json', '--data-dir', served.data_dir]);
     return JSON.parse(stdout) as Record<string, string>;
   };
   const tokenFor = async (account: string, ...args: string[]): Promise<Readonly<Record<string, string>>> =>

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { type NumberedTraffic, startNumberedTraffic } from '../support/numbered_traffic.ts';
 import { type Served, startServe } from '../support/serve.ts';
@@ -12,7 +12,6 @@ import { captureBecomes, createCapture, provedFileBucket, showCapture, stopCaptu
 import { waitFor } from '../support/wait_for.ts';
 import { allArmed, sensorsOf } from './shown_sensors.ts';
 
-const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
 const undo: (() => unknown)[] = [];
 let pairs: NamespacePair[] = [];
 let traffic: NumberedTraffic[] = [];
@@ -51,7 +50,7 @@ async function edgetap(
       EDGETAP_URL: served.url,
       EDGETAP_TOKEN: served.token,
     };
-    const child = execFile(process.execPath, [program, ...args], { env }, (_error, stdout, stderr) => {
+    const child = execFile(edgetapProgram, args, { env }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
     let written = '';

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { type TunnelFrame, tunnelFrames } from '../fixtures/tunnel_frames.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { parsePcap } from '../support/packet_samples.ts';
@@ -15,7 +16,6 @@ const frames: readonly TunnelFrame[] = tunnelFrames().filter(({ name }) =>
   /^[012] tags, ((MPLS|PPPoE) )?IPv[46] (GRE 0|VXLAN with 0 tags|IP|UDP)( of IPv|$)/.test(name),
 );
 
-const program = new URL('../../bin/edgetap', import.meta.url).pathname;
 const simple = { type: 'simple', system: 'magic-transit', time_limit: 60, packet_limit: 10_000 };
 let pair: NamespacePair;
 let served: Served;
@@ -27,7 +27,7 @@ beforeAll(async () => {
   served = await startServe({ interfaces: [pair.near.name] });
   const operator = async (...args: readonly string[]): Promise<string> => {
     const env = { PATH: process.env['PATH'], EDGETAP_DATA_DIR: served.data_dir };
-    return (await promisify(execFile)(program, args, { env })).stdout.trim();
+    return (await promisify(execFile)(edgetapProgram, args, { env })).stdout.trim();
   };
   const account_id = await operator('account', 'create', 'tenant');
   await operator('account', 'grant', account_id, '--sensors', 's1', '--networks', '10.0.100.0/24');

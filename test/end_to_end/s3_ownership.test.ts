@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { filesWith } from '../support/find_text.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { proveS3Bucket, type S3Owner, startS3Owner } from '../support/s3_owner.ts';
@@ -13,7 +13,6 @@ import { captureBecomes, createCapture, downloadFile, stopCapture } from '../sup
 import { waitFor } from '../support/wait_for.ts';
 
 const run = promisify(execFile);
-const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
 let owner: S3Owner;
 let pair: NamespacePair;
 let served: Served;
@@ -233,7 +232,7 @@ describe('the key file', () => {
     expect(before.size).toBe(1);
     output += served.output();
     expect(await served.stop()).toBe(0);
-    const rotated = await run(process.execPath, [program, 'key', 'rotate', '--data-dir', data_dir]);
+    const rotated = await run(edgetapProgram, ['key', 'rotate', '--data-dir', data_dir]);
     output += rotated.stdout + rotated.stderr;
     await serve(data_dir);
     const after = keyIds();

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { holdDirectory } from '../../src/main/hold_directory.ts';
 import { waitFor } from '../support/wait_for.ts';
 import { sensorsOf } from './shown_sensors.ts';
@@ -91,8 +91,7 @@ describe('a sensor that was called otherwise, or is no more', () => {
   /** What the host of another sensor would be: this one's identity is gone. */
   const becomeAnother = (): void => rmSync(join(data_dir, 'sensor', 'identity'));
   const edgetap = async (...args: readonly string[]): Promise<string> => {
-    const main = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args, '--data-dir', data_dir]);
+    const { stdout } = await promisify(execFile)(edgetapProgram, [...args, '--data-dir', data_dir]);
     return stdout;
   };
   const heardLongAgo = (name: string): void => {

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { holdDirectory } from '../../src/main/hold_directory.ts';
 import { createNamespacePair, type NamespacePair } from '../support/namespace_pair.ts';
 import { type NumberedTraffic, numberOf, startNumberedTraffic } from '../support/numbered_traffic.ts';
@@ -147,8 +147,7 @@ test('a start that is interrupted ends in order', async () => {
   rmSync(join(served.data_dir, 'control', 'control.pid'));
   // Its sensor waits for the lock of another: it is not ready when it is told to end.
   const held = holdDirectory(join(served.data_dir, 'sensor'), 'sensor', 0);
-  const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
-  const child = spawn(process.execPath, [program, 'serve', '--data-dir', served.data_dir, '--listen', '127.0.0.1:0'], {
+  const child = spawn(edgetapProgram, ['serve', '--data-dir', served.data_dir, '--listen', '127.0.0.1:0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], EDGETAP_INTERFACES: pair.near.name },
   });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { edgetapProgram } from '../support/edgetap_program.ts';
 import { captureHint, surroundings } from '../../src/libpcap/capture_hint.ts';
 import { fault } from '../../src/model/errors/fault.ts';
 import { failedStart } from '../support/failed_start.ts';
@@ -204,8 +205,8 @@ describe('the first token', () => {
     expect(first.output()).toContain('the one in EDGETAP_TOKEN');
     expect(await asWhom(first, owner)).toBe(200);
     const made = await run(
-      process.execPath,
-      ['src/main/edgetap.ts', 'token', 'create', '--account', first.account_id].concat([
+      edgetapProgram,
+      ['token', 'create', '--account', first.account_id].concat([
         '--name',
         'reader',
         '--permission',

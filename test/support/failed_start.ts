@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-
-const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
+import { edgetapProgram } from './edgetap_program.ts';
 
 /** How a start of `edgetap serve` ended. */
 export interface FailedStart {
@@ -15,7 +13,7 @@ export interface FailedStart {
 
 /** Runs `edgetap serve` that cannot start, to its end; one that does start is killed after two minutes. */
 export async function failedStart(env: Readonly<Record<string, string>>): Promise<FailedStart> {
-  const child = spawn(process.execPath, [program, 'serve'], {
+  const child = spawn(edgetapProgram, ['serve'], {
     env: { PATH: process.env['PATH'], EDGETAP_LISTEN: '127.0.0.1:0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 300_000,

@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { edgetapProgram } from './edgetap_program.ts';
 import { callApi } from './call_api.ts';
 import type { Served } from './serve.ts';
 
-const program = fileURLToPath(new URL('../../src/main/edgetap.ts', import.meta.url));
 const run = promisify(execFile);
 
 /** The same edgetap as another account sees it, which sees everything: what is made with it is that account's. */
 export async function otherTenant(served: Served, name: string): Promise<Served> {
   const operator = async (...args: string[]): Promise<Readonly<Record<string, string>>> => {
-    const { stdout } = await run(process.execPath, [program, ...args, '--json', '--data-dir', served.data_dir]);
+    const { stdout } = await run(edgetapProgram, [...args, '--json', '--data-dir', served.data_dir]);
     return JSON.parse(stdout) as Record<string, string>;
   };
   const { id: account_id = '' } = await operator('account', 'create', name, '--sensors', 'all', '--networks', 'all');

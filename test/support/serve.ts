@@ -50,8 +50,8 @@ export interface ServeOptions {
   /** Goes on with the data of an earlier one. */
   readonly data_dir?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** The sources that are served, and the Node that runs them; by default those that this file is one of, and this one. */
-  readonly tree?: { readonly root: string; readonly node: string };
+  /** Whose edgetap is served; by default that of the tree that this file is in. */
+  readonly tree?: { readonly root: string };
   /** A program that becomes edgetap in the end, and its arguments up to there: `unshare --mount …`. */
   readonly via?: readonly string[];
   /** In a process group of its own, as a shell's foreground job. */
@@ -76,8 +76,8 @@ async function isReady(port: number): Promise<string | undefined> {
 /** Starts edgetap on a free port and waits until both its children are ready. */
 export async function startServe(options: ServeOptions): Promise<Served> {
   const data_dir = options.data_dir ?? mkdtempSync(join(tmpdir(), 'edgetap-serve-'));
-  const { root, node } = options.tree ?? { root: this_root, node: process.execPath };
-  const program = options.command ?? [node, join(root, 'src/main/edgetap.ts'), 'serve'];
+  const root = options.tree?.root ?? this_root;
+  const program = options.command ?? [join(root, 'bin/edgetap'), 'serve'];
   const [command = '', ...args] = [...(options.via ?? []), ...program];
   const { stdout, stderr, port } = options.written_to ?? { stdout: 'pipe' as const, stderr: 'pipe' as const, port: 0 };
   const child: ChildProcess = spawn(command, args, {

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { edgetapProgram } from '../../support/edgetap_program.ts';
 import { createToken } from '../../../src/control/accounts/manage_tokens.ts';
 import type { Database } from '../../../src/db/database.ts';
 import { openDatabase } from '../../../src/db/open_database.ts';
@@ -143,9 +144,8 @@ export async function startContractWorld(): Promise<ContractWorld> {
       return (await createToken(db, order, (count) => randomBytes(count))).secret;
     },
     edgetap: async (...args) => {
-      const program = new URL('../../../bin/edgetap', import.meta.url).pathname;
       const env = { PATH: process.env['PATH'], EDGETAP_DATA_DIR: served.data_dir };
-      return (await promisify(execFile)(program, args, { env })).stdout.trim();
+      return (await promisify(execFile)(edgetapProgram, args, { env })).stdout.trim();
     },
     bucket: async (name, about = {}) => {
       // Every account but the first has a directory of its own.
