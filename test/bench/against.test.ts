@@ -137,7 +137,11 @@ describe('a benchmark against a commit', () => {
     const below = await waitFor(
       () => {
         const all = descendants(pid);
-        const served = all.filter((one) => nameOf(one).endsWith('serve\0') && descendants(one).length >= 2);
+        const served = all.filter((one) => {
+          const names = descendants(one).map(nameOf);
+          const has = (child: string): boolean => names.some((name) => name.includes(`${child}_process`));
+          return nameOf(one).endsWith('serve\0') && has('control') && has('sensor');
+        });
         return served.length === 2 ? all : undefined;
       },
       { what: 'both trees are served' },

@@ -15,7 +15,7 @@ const program = `
 import { existsSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 const file = process.env.EDGETAP_TEST_BLOCK + '/' + process.pid;
-if (isMainThread && /_process\\.ts$/.test(process.argv[1] ?? '')) {
+if (isMainThread && /_process\\.[jt]s$/.test(process.argv[1] ?? '')) {
   setInterval(() => {
     if (!existsSync(file)) return;
     writeFileSync(file + '.blocked', '');
