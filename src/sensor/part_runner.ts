@@ -162,7 +162,7 @@ export function runPart(
   };
 
   const progress = (): void => {
-    // Found `arming` after a crash it is begun anew, so control hears nothing before `armed` is on the disk.
+    // Found `arming` and without packets after a crash it is begun anew, so control hears nothing before `armed` is on the disk.
     if (running === undefined || state.phase !== 'armed') return;
     const { packets, bytes, dropped, interface_dropped } = running.progress();
     state = { ...state, packets, bytes, dropped, ...(interface_dropped === undefined ? {} : { interface_dropped }) };

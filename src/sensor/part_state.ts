@@ -4,8 +4,8 @@ import type { TimeNs } from '../model/time.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 
 /**
- * What a sensor has written down of one part before it acted on it. `arming`: nothing captured yet. `armed`: the kernel's
- * filter is in force; found so after a start, the process died. `ended`: the file is complete and on its way.
+ * What a sensor has written down of one part before it acted on it. `arming`: its interface is being prepared; control does not hear that it captures
+ * before `armed` is on the disk. `armed`: it captures; found so after a start, or `arming` with packets in its file, the process died. `ended`: the file is complete and on its way.
  * `delivered`: confirmed in its place; kept until control no longer names it, so that it is not begun anew.
  */
 export interface PartState {

@@ -4,9 +4,12 @@ import { createSumsFile, readSums, sumsPath } from '../upload/sums/sums_file.ts'
 import type { PartState } from './part_state.ts';
 import { sumUp } from './part_sums.ts';
 
-/** The state of a part as an earlier process has left it, after what can be said of its file. */
+/**
+ * The state of a part as an earlier process has left it, after what can be said of its file. One that was `arming` and has a file captured already: its
+ * process died before that was written down.
+ */
 export async function recoverPart(state: PartState, file: RecoveredPart | undefined): Promise<PartState> {
-  if (state.phase === 'armed') return await crashed(state, file);
+  if (state.phase === 'armed' || state.phase === 'arming') return await crashed(state, file);
   return state.phase === 'ended' ? shortened(state, file) : state;
 }
 

@@ -158,12 +158,21 @@ describe('what an earlier process has left', () => {
     },
   );
 
-  test('one that had not begun is forgotten: if it is wanted still, it is begun anew', async () => {
-    writePart();
+  test('one that had captured nothing is forgotten: if it is wanted still, it is begun anew', async () => {
+    writeFileSync(join(directory, capture_id, 'eth0.pcap'), encodePcapHeader({ linktype: 1, snaplen: 262_144 }));
     await leave({ phase: 'arming' });
     await open();
     expect(outbox.pending()).toEqual([]);
     expect((await Spool.open(directory, 1_000_000)).recovered).toEqual([]);
+  });
+
+  test('one that captured, which was not written down yet, ends as crashed, also where a stop was asked', async () => {
+    writePart();
+    await leave({ phase: 'arming', assignment: { ...assignment, stop: 'stopped' } });
+    await open();
+    expect(await reported()).toMatchObject({ phase: 'ended', stop_reason: 'crashed', packets: 3n, bytes: 30n });
+    await expect.poll(() => shipments.length).toBe(1);
+    expect((await Spool.open(directory, 1_000_000)).recovered.map((file) => file.packets)).toEqual([3]);
   });
 
   test('one that control wants no more goes, with all that is kept of it', async () => {

@@ -80,15 +80,15 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
   }
   const takeUp = async (key: string, state: PartState): Promise<void> => {
     const { assignment, interface: name } = state;
-    const { unreadable: reason } = files.get(key) ?? {};
-    if (state.phase === 'armed' && reason !== undefined)
-      return leave(key, spool.path(assignment.capture_id, name), reason);
-    if (state.phase !== 'arming') {
-      const settled = await recoverPart(state, files.get(key));
-      runners.set(key, runPart(deps, assignment, name, settled));
+    const file = files.get(key);
+    const captured = state.phase === 'armed' || (state.phase === 'arming' && (file?.packets ?? 0) > 0);
+    if (captured && file?.unreadable !== undefined)
+      return leave(key, spool.path(assignment.capture_id, name), file.unreadable);
+    if (captured || state.phase !== 'arming') {
+      runners.set(key, runPart(deps, assignment, name, await recoverPart(state, file)));
       return;
     }
-    // It never captured as far as anybody was told: if control still wants it, it is begun anew.
+    // It has captured nothing: if control still wants it, it is begun anew.
     await spool.remove(assignment.capture_id, name);
     await removeBeside(partPaths(spool.directory, assignment.capture_id, name));
   };

@@ -323,11 +323,11 @@ test('an interface that is not there yet is told, and sampled and captured once 
     const traffic = startNumberedTraffic({ name: far ?? '' }, { frames_per_s: 100, frame_bytes: 100, first: 0 });
     try {
       const metrics = async (): Promise<string> => await (await fetch(`${served.url}/metrics`)).text();
-      for (const [what, name] of [
-        ['captured', 'edgetap_sensor_interface_up'],
-        ['sampled', 'edgetap_samples_rate'],
+      for (const [what, name, value] of [
+        ['captured', 'edgetap_sensor_interface_up', '1'],
+        ['sampled', 'edgetap_samples_packets', '[1-9][0-9]*'],
       ] as const) {
-        const told = new RegExp(`^${name}\\{[^}]*interface="${near}"[^}]*\\} 1$`, 'm');
+        const told = new RegExp(`^${name}\\{[^}]*interface="${near}"[^}]*\\} ${value}$`, 'm');
         await waitFor(async () => told.test(await metrics()), { what: `the interface to be ${what}` });
       }
       const made = await createCapture(served, order);
