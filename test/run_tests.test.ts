@@ -6,12 +6,21 @@ import { describe, expect, test } from 'vitest';
 import { descendants, isAlive } from './support/process_tree.ts';
 import { waitFor } from './support/wait_for.ts';
 
-const limit_ms = 110_000;
+const root = join(import.meta.dirname, '..');
+const by_node = [process.execPath, join(root, 'tools/run_tests.ts')] as const;
+const by_npm = ['npm', 'test', '--'] as const;
 
 /** A run of a test that starts edgetap on a cable of its own, once both are there. */
-async function runUnderWay(): Promise<{ child: ChildProcess; below: readonly number[]; output: () => string }> {
-  const args = [join(import.meta.dirname, '../tools/run_tests.ts'), 'test/end_to_end/estimate.test.ts'];
-  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+async function runUnderWay([program, ...args]: typeof by_node | typeof by_npm): Promise<{
+  child: ChildProcess;
+  below: readonly number[];
+  output: () => string;
+}> {
+  const child = spawn(program, [...args, 'test/end_to_end/estimate.test.ts'], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let written = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (written += chunk.toString()));
@@ -21,7 +30,7 @@ async function runUnderWay(): Promise<{ child: ChildProcess; below: readonly num
       const serves = all.filter((pid) => commandOf(pid).includes('sensor_process'));
       return serves.length > 0 && namespacesOf(all).length > 0 ? all : undefined;
     },
-    { what: 'a test run to have edgetap and a namespace', limit_ms },
+    { what: 'a test run to have edgetap and a namespace' },
   );
   return { child, below, output: () => written };
 }
@@ -48,14 +57,17 @@ function foldersOf(pid: number | undefined, output: string): readonly string[] {
 
 describe.skipIf(process.getuid?.() !== 0)('a test run that is ended', () => {
   test.each([
-    ['SIGTERM', 'alone'],
-    ['SIGINT', 'with its whole process group, as by a terminal'],
-  ] as const)('by %s %s takes its servers, namespaces and files with it', async (signal, how) => {
-    const { child, below, output } = await runUnderWay();
-    const [, folder = ''] = /TMPDIR=(\S*edgetap-tests-[^\0\s]+)/.exec(environmentOf(below)) ?? [];
+    ['SIGTERM', 'alone', by_node],
+    ['SIGTERM', 'to npm', by_npm],
+    ['SIGINT', 'with its whole process group, as by a terminal', by_npm],
+  ] as const)('by %s %s takes its servers, namespaces and files with it', async (signal, how, command) => {
+    const { child, below, output } = await runUnderWay(command);
+    // It may itself be within a run, whose folder its first processes have.
+    const folders = [...environmentOf(below).matchAll(/TMPDIR=(\S*edgetap-tests-[^\0\s]+)/g)].map(([, path]) => path);
+    const folder = folders.find((path) => path !== process.env['TMPDIR']) ?? '';
     expect(existsSync(folder)).toBe(true);
     const closed = once(child, 'close');
-    process.kill(how === 'alone' ? (child.pid ?? 0) : -(child.pid ?? 0), signal);
+    process.kill(how.startsWith('with') ? -(child.pid ?? 0) : (child.pid ?? 0), signal);
     const [code] = (await closed) as [number | null];
     expect({ code, output: foldersOf(child.pid, output()) }).toEqual({
       code: signal === 'SIGTERM' ? 143 : 130,
