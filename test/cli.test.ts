@@ -35,7 +35,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** Starts the edgetapProgram: `words` are split at blanks, `rest` is taken as it is. */
+/** Starts edgetap: `words` are split at blanks, `rest` is taken as it is. */
 function start(
   words: string,
   ...rest: string[]

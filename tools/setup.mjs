@@ -228,16 +228,22 @@ function apt(args) {
   );
 }
 
-// What runs
+// The bundle that runs
 
-/** Is what runs built from the sources as they are? Where nothing can be written, bin/edgetap runs the sources. */
+/** Is dist/ built from the sources as they are now? Where it cannot be written, nothing has to be built: bin/edgetap then runs the sources. */
 function isBuilt() {
   if (mode === 'check' || !isWritable()) return true;
   const built = join(root, 'dist/edgetap.js');
   if (!existsSync(built)) return false;
   const changed = spawnSync(
     'find',
-    [join(root, 'src'), join(root, 'package-lock.json'), '-newer', built, '-print', '-quit'],
+    [
+      ...['src', 'tools/build.mjs', 'package-lock.json'].map((path) => join(root, path)),
+      '-newer',
+      built,
+      '-print',
+      '-quit',
+    ],
     { encoding: 'utf8' },
   );
   return changed.stdout === '';

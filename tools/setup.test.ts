@@ -1,7 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -89,4 +98,27 @@ test('the modes are the ones of package.json', () => {
   const modes = Object.values(scripts).flatMap((line) => /setup\.mjs (\w+)/.exec(line)?.[1] ?? []);
   // That of the tests is called by tools/run_tests.ts, which knows what they need.
   expect(new Set(modes)).toEqual(new Set(['start', 'check', 'bench']));
+});
+
+test('start builds what runs, again once a source is newer, and else does nothing', () => {
+  mkdirSync(join(root, 'src'));
+  const fake = `import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+    mkdirSync('dist', { recursive: true });
+    writeFileSync('dist/edgetap.js', '');
+    appendFileSync('builds', 'x');`;
+  writeFileSync(join(root, 'tools/build.mjs'), fake.replaceAll(`('`, `('${root}/`));
+  const builds = (): number => {
+    expect(run('start')).toMatchObject({ status: 0 });
+    return readFileSync(join(root, 'builds'), 'utf8').length;
+  };
+  const [built, later] = [join(root, 'dist/edgetap.js'), Date.now() / 1000 + 60];
+  expect(builds()).toBe(1);
+  utimesSync(built, later, later);
+  expect(builds()).toBe(1);
+  utimesSync(join(root, 'src'), later + 1, later + 1);
+  expect(builds()).toBe(2);
+  utimesSync(built, later + 2, later + 2);
+  expect(builds()).toBe(2);
+  utimesSync(join(root, 'tools/build.mjs'), later + 3, later + 3);
+  expect(builds()).toBe(3);
 });

@@ -4,9 +4,9 @@ import { descendants, isAlive } from '../../test/support/process_tree.ts';
 const poll_ms = 10;
 
 /**
- * Asks all processes below this one to end, and waits until what started them has put away what it had (`done`), at most so long. Then kills
- * those that are still there, and waits until they are gone. Who starts others and dies of the signal leaves them to nobody: so all are listed
- * before the first gets it.
+ * Asks all processes below this one to end, and waits for `done`, the end of what started them, for `patience_ms` at most. Then kills those that
+ * are left, and waits as long again for the system to remove them. All are listed before the first signal: when a process dies of it, its
+ * children lose their parent and could no longer be found.
  */
 export async function endDescendants(done: Promise<unknown>, patience_ms: number): Promise<void> {
   const asked = descendants(process.pid);
@@ -15,7 +15,8 @@ export async function endDescendants(done: Promise<unknown>, patience_ms: number
   await Promise.race([done, tired]);
   const left = [...asked, ...descendants(process.pid)].filter(isAlive);
   for (const pid of left) send(pid, 'SIGKILL');
-  while (left.some(isAlive)) await pause(poll_ms);
+  const until = performance.now() + patience_ms;
+  while (left.some(isAlive) && performance.now() < until) await pause(poll_ms);
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

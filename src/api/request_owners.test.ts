@@ -17,7 +17,7 @@ test("a request is the client's by its address, until its credentials were good"
   expect(owners.of(request('192.0.2.1', credentials))).toBe('192.0.2.1');
   owners.know(request('192.0.2.1', credentials), 'account');
   expect(owners.of(request('192.0.2.1', credentials))).toBe('account');
-  // From wherever it comes; what has others, or none, is still the address's.
+  // Good credentials count from any address. A request with others, or without, still counts for its address.
   expect(owners.of(request('192.0.2.2', credentials))).toBe('account');
   expect(owners.of(request('192.0.2.1', { authorization: 'Bearer two' }))).toBe('192.0.2.1');
   expect(owners.of(request('192.0.2.1'))).toBe('192.0.2.1');

@@ -27,7 +27,7 @@ test('memory does not grow with the files', async () => {
     most = Math.max(most, process.memoryUsage().arrayBuffers);
   }
   expect(bytes).toBeGreaterThan(2 * pieceCount * 500 * 1032);
-  // All buffers of this test's process, which has nothing else to do, of the 300 MB that went through.
+  // This process does nothing else, so these are the merge's buffers. 300 MB went through them.
   expect(most).toBeLessThan(bytes / 8);
   expect(most).toBeGreaterThan(records.length);
 });

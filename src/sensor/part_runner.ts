@@ -162,7 +162,7 @@ export function runPart(
   };
 
   const progress = (): void => {
-    // Found `arming` and without packets after a crash it is begun anew, so control hears nothing before `armed` is on the disk.
+    // After a crash, a part that is `arming` and has no packets begins anew. So control must not hear that it captures before `armed` is on the disk.
     if (running === undefined || state.phase !== 'armed') return;
     const { packets, bytes, dropped, interface_dropped } = running.progress();
     state = { ...state, packets, bytes, dropped, ...(interface_dropped === undefined ? {} : { interface_dropped }) };

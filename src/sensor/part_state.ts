@@ -4,9 +4,9 @@ import type { TimeNs } from '../model/time.ts';
 import type { Assignment } from '../wire/bus_fields.ts';
 
 /**
- * What a sensor has written down of one part before it acted on it. `arming`: its interface is being prepared; control does not hear that it captures
- * before `armed` is on the disk. `armed`: it captures; found so after a start, or `arming` with packets in its file, the process died. `ended`: the file is complete and on its way.
- * `delivered`: confirmed in its place; kept until control no longer names it, so that it is not begun anew.
+ * What a sensor has written to disk about one part. It writes each phase before it acts on it, except `armed`: capturing begins just before.
+ * `arming`: its interface is being prepared. `armed`: it captures, and control may be told so. A part that is `armed` at a start, or `arming` with
+ * packets in its file, was capturing when the process died. `ended`: its file is complete and on its way. `delivered`: confirmed in its place; kept until control no longer names it, so that it is not begun anew.
  */
 export interface PartState {
   readonly layout: 1;

@@ -5,8 +5,8 @@ import type { PartState } from './part_state.ts';
 import { sumUp } from './part_sums.ts';
 
 /**
- * The state of a part as an earlier process has left it, after what can be said of its file. One that was `arming` and has a file captured already: its
- * process died before that was written down.
+ * Works out the state of a part whose process died, from the state on the disk and what is left of its file. A part that is `arming` but has
+ * packets was capturing: its process died before it could write `armed`.
  */
 export async function recoverPart(state: PartState, file: RecoveredPart | undefined): Promise<PartState> {
   if (state.phase === 'armed' || state.phase === 'arming') return await crashed(state, file);

@@ -153,8 +153,13 @@ describe('what an earlier process has left', () => {
       const state = { layout: 1, assignment: others, interface: 'eth0', phase: 'failed', attempt: 0 } as const;
       await writeState(partPaths(directory, other, 'eth0'), state);
       writeFileSync(join(directory, 'e'.repeat(32)), 'no directory');
-      await open();
+      const work = await open();
       await expect.poll(() => outbox.pending().map((report) => report.capture_id)).toContain(other);
+      // It may hold packets.
+      if (phase === 'arming' || phase === 'armed')
+        expect(work.setAside().map(({ message }) => message)).toContainEqual(
+          expect.stringMatching(/eth0\.pcap.*it is not a file/),
+        );
     },
   );
 

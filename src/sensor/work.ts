@@ -82,13 +82,13 @@ export async function createWork(deps: WorkDeps): Promise<Work> {
     const { assignment, interface: name } = state;
     const file = files.get(key);
     const captured = state.phase === 'armed' || (state.phase === 'arming' && (file?.packets ?? 0) > 0);
-    if (captured && file?.unreadable !== undefined)
+    if ((captured || state.phase === 'arming') && file?.unreadable !== undefined)
       return leave(key, spool.path(assignment.capture_id, name), file.unreadable);
     if (captured || state.phase !== 'arming') {
       runners.set(key, runPart(deps, assignment, name, await recoverPart(state, file)));
       return;
     }
-    // It has captured nothing: if control still wants it, it is begun anew.
+    // It has captured nothing. If control still wants it, it begins anew.
     await spool.remove(assignment.capture_id, name);
     await removeBeside(partPaths(spool.directory, assignment.capture_id, name));
   };

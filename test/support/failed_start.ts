@@ -7,11 +7,11 @@ import { edgetapProgram } from './edgetap_program.ts';
 export interface FailedStart {
   readonly code: number | null;
   readonly stdout: string;
-  /** Without what the log says at the info level, and of a child that a busy machine did not let end in time. */
+  /** Without the log's lines of level info. */
   readonly stderr: string;
 }
 
-/** Runs `edgetap serve` that cannot start, to its end; one that does start is killed after two minutes. */
+/** Runs `edgetap serve` that cannot start, to its end; one that does start is killed after five minutes. */
 export async function failedStart(env: Readonly<Record<string, string>>): Promise<FailedStart> {
   const child = spawn(edgetapProgram, ['serve'], {
     env: { PATH: process.env['PATH'], EDGETAP_LISTEN: '127.0.0.1:0', ...env },
@@ -19,6 +19,6 @@ export async function failedStart(env: Readonly<Record<string, string>>): Promis
     timeout: 300_000,
   });
   const [[code], stdout, written] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
-  const stderr = written.replace(/^\{("level":30,|.*"the \w+ process does not end and is killed").*\n/gm, '');
+  const stderr = written.replace(/^\{"level":30,.*\n/gm, '');
   return { code: code as number | null, stdout, stderr };
 }

@@ -50,7 +50,7 @@ export interface ServeOptions {
   /** Goes on with the data of an earlier one. */
   readonly data_dir?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Whose edgetap is served; by default that of the tree that this file is in. */
+  /** The source tree whose `bin/edgetap` is started; by default the one that this file is in. */
   readonly tree?: { readonly root: string };
   /** A program that becomes edgetap in the end, and its arguments up to there: `unshare --mount …`. */
   readonly via?: readonly string[];
